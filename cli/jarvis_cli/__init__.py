@@ -1,0 +1,1 @@
+"""The command line: thin commands over api.client. It imports nothing heavy until a command needs it."""

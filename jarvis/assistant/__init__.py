@@ -1,0 +1,1 @@
+"""Deciding what to answer: intents first, else a language model."""

@@ -1,0 +1,103 @@
+"""What a person may set for one node, outside what the home agrees on. Order: flag, `JARVIS_*` environment,
+`jarvis.toml` in the data directory, default. Home-wide settings are the replicated `config` document instead.
+Imported only where a node is built, since pydantic takes 150 ms to load.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from jarvis.core.errors import BadConfiguration
+
+SETTINGS_FILE = "jarvis.toml"
+
+
+def default_data_dir() -> Path:
+    """Where a node lives when nobody says otherwise, by the platform's custom."""
+    return Path(platformdirs.user_data_dir("jarvis"))
+
+
+class Settings(BaseSettings):
+    """One node's settings, frozen and checked where they are built."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="JARVIS_", frozen=True, extra="forbid", env_nested_delimiter="__"
+    )
+
+    data_dir: Path = Field(default_factory=default_data_dir)
+    """The directory that is the node: keys, encrypted store, lock, API token."""
+    api_port: int = Field(0, ge=0, le=65535)
+    """Port of the local HTTP API on loopback; 0 takes any free one."""
+    peer_port: int = Field(0, ge=0, le=65535)
+    """Port for links from other nodes; 0 takes any free one."""
+    bind: str = "0.0.0.0"  # noqa: S104  # nosec B104 - links are for the home's network and need both certificates
+    """Address the peer port listens on."""
+    audio: str = "none"
+    """`none`, `device`, `device:NAME` or `wav:FILE`."""
+    mdns: bool = True
+    """Announce this node and look for others with mDNS."""
+    peer: tuple[str, ...] = ()
+    """Addresses (HOST:PORT) to try besides those that mDNS finds."""
+    ollama_url: str = "http://127.0.0.1:11434"
+    """Where an Ollama server may answer; empty turns it off."""
+    ollama_model: str = ""
+    """The model to ask Ollama for; empty takes the first it has."""
+    log_level: str = "info"
+    """debug, info, warning or error."""
+
+    @field_validator("audio")
+    @classmethod
+    def _audio(cls, value: str) -> str:
+        if value in ("none", "device") or (
+            value.partition(":")[0] in ("wav", "device") and value.partition(":")[2]
+        ):
+            return value
+        raise ValueError("use none, device, device:NAME or wav:FILE")
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value in ("debug", "info", "warning", "error"):
+            return value
+        raise ValueError("use debug, info, warning or error")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        data_dir = init_settings().get("data_dir") or env_settings().get("data_dir") or default_data_dir()
+        return (
+            init_settings,
+            env_settings,
+            TomlConfigSettingsSource(settings_cls, toml_file=Path(data_dir) / SETTINGS_FILE),
+        )
+
+
+def load(**flags: Any) -> Settings:
+    """Settings with `flags` on top; None means "not given". Raises BadConfiguration naming the field."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise BadConfiguration(
+            f"The setting {name!r} is not valid: {first['msg']}.",
+            fix=f"Correct the flag, the JARVIS_{name.upper()} variable or {SETTINGS_FILE}.",
+        ) from None
+    except ValueError as error:  # a TOML file that does not parse
+        raise BadConfiguration(f"{SETTINGS_FILE} cannot be read: {error}.", fix="Correct the file.") from None

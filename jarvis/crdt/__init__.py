@@ -1,0 +1,1 @@
+"""Pure merge algebra: the kinds of documents. No I/O, no clock, no randomness."""

@@ -1,0 +1,1 @@
+"""Links between nodes: TLS, mDNS, pairing. The only room that opens sockets to peers."""

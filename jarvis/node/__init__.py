@@ -1,0 +1,1 @@
+"""The running node: joins the rooms below and supervises them."""

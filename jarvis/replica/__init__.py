@@ -1,0 +1,1 @@
+"""Accepting a record, local or remote: one path. Documents and checkpoints."""

@@ -1,0 +1,1 @@
+"""The encrypted store and its in-memory twin; the only room that speaks SQL."""

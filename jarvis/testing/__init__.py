@@ -1,0 +1,1 @@
+"""For tests and simulations: virtual clock, in-memory network, scripted voices."""
