@@ -30,9 +30,7 @@ def default_data_dir() -> Path:
 class Settings(BaseSettings):
     """One node's settings, frozen and checked where they are built."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="JARVIS_", frozen=True, extra="forbid", env_nested_delimiter="__"
-    )
+    model_config = SettingsConfigDict(env_prefix="JARVIS_", frozen=True, extra="forbid", env_nested_delimiter="__")
 
     data_dir: Path = Field(default_factory=default_data_dir)
     """The directory that is the node: keys, encrypted store, lock, API token."""
@@ -40,7 +38,7 @@ class Settings(BaseSettings):
     """Port of the local HTTP API on loopback; 0 takes any free one."""
     peer_port: int = Field(0, ge=0, le=65535)
     """Port for links from other nodes; 0 takes any free one."""
-    bind: str = "0.0.0.0"  # noqa: S104  # nosec B104 - links are for the home's network and need both certificates
+    bind: str = "0.0.0.0"  # nosec B104 - links are for the home's network and need both certificates
     """Address the peer port listens on."""
     audio: str = "none"
     """`none`, `device`, `device:NAME` or `wav:FILE`."""
@@ -58,9 +56,7 @@ class Settings(BaseSettings):
     @field_validator("audio")
     @classmethod
     def _audio(cls, value: str) -> str:
-        if value in ("none", "device") or (
-            value.partition(":")[0] in ("wav", "device") and value.partition(":")[2]
-        ):
+        if value in ("none", "device") or (value.partition(":")[0] in ("wav", "device") and value.partition(":")[2]):
             return value
         raise ValueError("use none, device, device:NAME or wav:FILE")
 
