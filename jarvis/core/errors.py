@@ -23,7 +23,7 @@ from typing import ClassVar
 
 
 class JarvisError(Exception):
-    """Base of all. `str(error)` is one sentence for a person; `fix` says what to do now, "" when nothing can be done."""
+    """Base of all. `str(error)` is a sentence for a person; `fix` says what to do now, "" when nothing can be done."""
 
     retry: ClassVar[bool] = False
     exit_code: ClassVar[int] = 1

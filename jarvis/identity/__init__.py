@@ -1,1 +1,1 @@
-"""Who may write and who wrote: keys, certificates, membership, records. Pure: randomness and time come in as arguments."""
+"""Who may write and who wrote: keys, certificates, membership, records. Pure: randomness and time are arguments."""

@@ -1,0 +1,113 @@
+"""What a store is, for everything above it. Two forms keep this promise and pass one acceptance suite: SQLCipher on
+disk and the in-memory twin. All of a `Transaction` happens in the store's writer thread, one at a time; it becomes
+durable whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+APPLIED, REJECTED, UNKNOWN = 0, 1, 2
+"""A record's status: part of its document; invalid and kept only so that the chain goes on; of a version or kind
+that this program does not know, kept and forwarded until it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    author: bytes
+    """32 bytes: node id and incarnation."""
+    seq: int
+    hash: bytes
+    """32 bytes, of the header."""
+    header: bytes
+    signature: bytes
+    payload: bytes | None
+    """None once erased."""
+    document: str
+    status: int
+    position: int = 0
+    """The local order of arrival, rising, given by the store when the record is put."""
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.header) + len(self.signature) + len(self.payload or b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last of an author's records held without a gap."""
+
+    seq: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A document's state after every applied record up to `position`."""
+
+    position: int
+    state: bytes
+
+
+class Transaction(Protocol):
+    def put_record(self, record: StoredRecord) -> int:
+        """Append; returns its position. The (author, seq) must not be held yet."""
+
+    def record(self, author: bytes, seq: int) -> StoredRecord | None: ...
+
+    def records(self, author: bytes, first: int, last: int, max_bytes: int) -> list[StoredRecord]:
+        """Records `first` to `last` inclusive in order, cut before `max_bytes` is passed, at least one if there is."""
+
+    def document_records(self, document: str, after: int) -> Iterator[StoredRecord]:
+        """The document's applied records with a position above `after`, in order of position."""
+
+    def documents(self, prefix: str = "") -> list[str]:
+        """Names of documents with at least one applied record, sorted."""
+
+    def heads(self) -> dict[bytes, Head]: ...
+
+    def put_head(self, author: bytes, head: Head) -> None: ...
+
+    def checkpoint(self, document: str) -> Checkpoint | None: ...
+
+    def put_checkpoint(self, document: str, checkpoint: Checkpoint) -> None: ...
+
+    def membership(self) -> list[tuple[bytes, bytes]]:
+        """The chain: (entry, signature) in order."""
+
+    def put_membership(self, entries: Sequence[tuple[bytes, bytes]]) -> None:
+        """Replaces the whole chain."""
+
+    def get(self, key: str) -> bytes | None:
+        """This node's own values, never replicated: pins, timers, addresses, the clock."""
+
+    def put(self, key: str, value: bytes) -> None: ...
+
+    def delete(self, key: str) -> None: ...
+
+    def keys(self, prefix: str) -> list[str]:
+        """Sorted."""
+
+    def record_count(self) -> int: ...
+
+
+class Store(Protocol):
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in the writer thread and return its result once it is durable.
+
+        Works queued while a commit is under way share the next one. An exception from `work` undoes that work alone
+        and is raised here. Raises StoreFailed when the commit fails (disk full, read-only), Overloaded when the
+        queue is full.
+        """
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in the same thread without committing anything; it must not write."""
+
+    def on_undo(self, callback: Callable[[], None]) -> None:
+        """Call back, in the writer thread, whenever work was undone: caches above must forget what it did."""
+
+    async def close(self) -> None:
+        """Finish what is queued, close the files."""
