@@ -1,6 +1,6 @@
 """What a store is, for everything above it. Two forms keep this promise and pass one acceptance suite: SQLCipher on
 disk and the in-memory twin. All of a `Transaction` happens in the store's writer thread, one at a time; it becomes
-durable whole or not at all."""
+durable whole or not at all. It must never interpret what it keeps: headers, payloads and states are bytes here."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class StoredRecord:
     author: bytes
     """32 bytes: node id and incarnation."""
     seq: int
+    """From 1, at most 2**63 - 1."""
     hash: bytes
     """32 bytes, of the header."""
     header: bytes
@@ -27,6 +28,7 @@ class StoredRecord:
     payload: bytes | None
     """None once erased."""
     document: str
+    """A name without U+0000 and U+10FFFF."""
     status: int
     position: int = 0
     """The local order of arrival, rising, given by the store when the record is put."""
@@ -53,23 +55,29 @@ class Checkpoint:
 
 
 class Transaction(Protocol):
+    """What a work may do. Valid only while the work runs; nothing of it may be kept."""
+
     def put_record(self, record: StoredRecord) -> int:
-        """Append; returns its position. The (author, seq) must not be held yet."""
+        """Append; returns its position. Raises StoreFailed when the (author, seq) is held already."""
 
     def record(self, author: bytes, seq: int) -> StoredRecord | None: ...
 
     def records(self, author: bytes, first: int, last: int, max_bytes: int) -> list[StoredRecord]:
-        """Records `first` to `last` inclusive in order, cut before `max_bytes` is passed, at least one if there is."""
+        """Records `first` to `last` inclusive in order, cut before `max_bytes` is passed, at least one if there is.
+
+        Bytes are counted as `StoredRecord.size_bytes`."""
 
     def document_records(self, document: str, after: int) -> Iterator[StoredRecord]:
-        """The document's applied records with a position above `after`, in order of position."""
+        """The document's applied records with a position above `after`, in order of position, as they were when this
+        was called: what the same work puts meanwhile is not among them."""
 
     def documents(self, prefix: str = "") -> list[str]:
         """Names of documents with at least one applied record, sorted."""
 
     def heads(self) -> dict[bytes, Head]: ...
 
-    def put_head(self, author: bytes, head: Head) -> None: ...
+    def put_head(self, author: bytes, head: Head) -> None:
+        """Set, not compare: the caller knows that the head only moves forward."""
 
     def checkpoint(self, document: str) -> Checkpoint | None: ...
 
@@ -86,7 +94,8 @@ class Transaction(Protocol):
 
     def put(self, key: str, value: bytes) -> None: ...
 
-    def delete(self, key: str) -> None: ...
+    def delete(self, key: str) -> None:
+        """A key that is not there is no error."""
 
     def keys(self, prefix: str) -> list[str]:
         """Sorted."""
@@ -98,16 +107,18 @@ class Store(Protocol):
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in the writer thread and return its result once it is durable.
 
-        Works queued while a commit is under way share the next one. An exception from `work` undoes that work alone
-        and is raised here. Raises StoreFailed when the commit fails (disk full, read-only), Overloaded when the
-        queue is full.
+        Works run in the order they were given; those queued while a commit is under way share the next one. An
+        exception from `work` undoes that work alone and is raised here. Raises StoreFailed when the commit fails
+        (disk full, read-only) or the store is closed, Overloaded when the queue is full. A caller that is cancelled
+        before its work began takes it back; afterwards the work stands.
         """
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` in the same thread without committing anything; it must not write."""
+        """Run `work` in the same thread on what is durable, ahead of writes that wait. Raises StoreFailed when it
+        writes, and undoes what it wrote."""
 
     def on_undo(self, callback: Callable[[], None]) -> None:
         """Call back, in the writer thread, whenever work was undone: caches above must forget what it did."""
 
     async def close(self) -> None:
-        """Finish what is queued, close the files."""
+        """Finish what is queued, close the files. Calling it again is no error; what comes after raises StoreFailed."""
