@@ -1,1 +1,1 @@
-"""Models in worker processes: a deadline for every call, one restart, then an honest error."""
+"""Models run in worker processes: a crash or a hang costs one answer, not the node. Knows no model by name."""
