@@ -1,0 +1,97 @@
+"""The documents' states. A state is what its applied records add up to; it is rebuilt from the last checkpoint and
+the records after it, kept in memory while in use, and checkpointed as it grows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from jarvis.core.codec import Limits, Value, pack, unpack
+from jarvis.crdt.dots import Dot
+from jarvis.crdt.kind import Kind
+from jarvis.crdt.registry import kind_of
+from jarvis.identity.record import decode_header, operations_of
+from jarvis.store.protocol import Checkpoint, Transaction
+
+CHECKPOINT_EVERY = 512
+"""Records. Loading replays at most this many; writing costs one state in so many records."""
+MAX_LOADED = 256
+"""Documents in memory; the least recently used goes first."""
+DIGEST_TAG = b"jarvis document v1\x00"
+_OWN_LIMITS = Limits(size_bytes=2**31, depth=16, items=2**31)
+"""For checkpoints, which are our own bytes from our own encrypted store."""
+
+
+@dataclass(slots=True)
+class _Loaded:
+    kind: Kind[Any]
+    state: Any
+    since_checkpoint: int
+    digest: bytes | None = None
+
+
+class Documents:
+    def __init__(self) -> None:
+        self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
+
+    def state(self, tx: Transaction, document: str) -> Any:
+        """The state of a document of a known kind; empty when nothing was written. Not to be changed by the caller."""
+        return self._load(tx, document).state
+
+    def apply(
+        self, tx: Transaction, document: str, operations: tuple[Value, ...], dot: tuple[bytes, int], hlc: int
+    ) -> None:
+        """Join a record's operations into its document. The record itself is put by `checkpoint_if_due`'s caller."""
+        loaded = self._load(tx, document)
+        _absorb(loaded.kind, loaded.state, operations, dot, hlc)
+        loaded.since_checkpoint += 1
+        loaded.digest = None
+
+    def checkpoint_if_due(self, tx: Transaction, document: str, position: int) -> None:
+        loaded = self._loaded[document]
+        if loaded.since_checkpoint >= CHECKPOINT_EVERY:
+            tx.put_checkpoint(document, Checkpoint(position, pack(loaded.kind.encode(loaded.state))))
+            loaded.since_checkpoint = 0
+
+    def digest(self, tx: Transaction, document: str) -> bytes:
+        """SHA-256 of the document's canonical bytes: equal on every node that holds the same records."""
+        loaded = self._load(tx, document)
+        if loaded.digest is None:
+            content = pack([document, loaded.kind.code, loaded.kind.encode(loaded.state)])
+            loaded.digest = hashlib.sha256(DIGEST_TAG + content).digest()
+        return loaded.digest
+
+    def forget(self) -> None:
+        """After work was undone: nothing in memory can be trusted any more."""
+        self._loaded.clear()
+
+    def _load(self, tx: Transaction, document: str) -> _Loaded:
+        loaded = self._loaded.get(document)
+        if loaded is not None:
+            self._loaded.move_to_end(document)
+            return loaded
+        kind = kind_of(document)
+        assert kind is not None, document
+        checkpoint = tx.checkpoint(document)
+        state, position = kind.empty(), 0
+        if checkpoint is not None:
+            state, position = kind.decode(unpack(checkpoint.state, _OWN_LIMITS)), checkpoint.position
+        replayed = 0
+        for record in tx.document_records(document, position):
+            if record.payload is not None:
+                header = decode_header(record.header)
+                operations = tuple(operations_of(record.payload))
+                _absorb(kind, state, operations, (header.author, header.seq), header.hlc)
+            replayed += 1
+        loaded = _Loaded(kind, state, replayed)
+        self._loaded[document] = loaded
+        while len(self._loaded) > MAX_LOADED:
+            self._loaded.popitem(last=False)
+        return loaded
+
+
+def _absorb(kind: Kind[Any], state: Any, operations: tuple[Value, ...], dot: tuple[bytes, int], hlc: int) -> None:
+    for index, operation in enumerate(operations):
+        kind.absorb(state, kind.delta(operation, Dot(*dot, index), hlc))

@@ -1,0 +1,337 @@
+"""One node's copy of the home: it accepts records, its own and its peers', on one path, each batch in one transaction.
+
+    held already? -> membership -> payload hash and signature -> fork? -> gap? -> named records held? -> validity
+    -> record, document state and frontier in the caller's transaction
+
+It reads no clock, file, socket or random source; it lives in the store's writer thread, where every method is
+called with that thread's transaction. What it keeps in memory is a cache of the store and is forgotten when work is
+undone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jarvis.core.codec import Value, pack
+from jarvis.core.errors import BadConfiguration, InvalidBytes, InvalidInput
+from jarvis.core.hlc import HybridClock
+from jarvis.core.ids import NODE_ID_BYTES
+from jarvis.crdt.dots import Dot
+from jarvis.crdt.registry import kind_of
+from jarvis.identity.keys import SigningKey
+from jarvis.identity.membership import Chain, RawEntry
+from jarvis.identity.record import (
+    INCARNATION_BYTES,
+    NONCE_BYTES,
+    SignedRecord,
+    decode_header,
+    is_authentic,
+    write_record,
+)
+from jarvis.replica.documents import Documents
+from jarvis.replica.validity import judge
+from jarvis.replica.waiting import WaitingRoom
+from jarvis.store.protocol import APPLIED, Head, StoredRecord, Transaction
+
+DIGEST_TAG = b"jarvis home v1\x00"
+NOTHING = Head(0, b"")
+_CLOCK, _AUTHOR = "replica/clock", "replica/author"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A record that was not kept. `blame` says whom the reason speaks against."""
+
+    author: bytes
+    seq: int
+    reason: str
+    blame: str
+    """`sender` when the bytes are not the author's, `author` when they are."""
+
+
+@dataclass(slots=True)
+class Accepted:
+    """What a batch did."""
+
+    heads: dict[bytes, Head] = field(default_factory=dict)
+    """Authors whose frontier moved, with where it is now."""
+    records: list[StoredRecord] = field(default_factory=list)
+    """New records in the order of their positions, rejected and unknown ones too."""
+    refused: list[Refusal] = field(default_factory=list)
+    duplicates: int = 0
+
+    @property
+    def documents(self) -> set[str]:
+        """Those that changed."""
+        return {record.document for record in self.records if record.status == APPLIED}
+
+
+class Replica:
+    """`entropy(n)` gives n random bytes; `wall_ms()` reads the wall clock. Both are the caller's, so that a simulation
+    can bring its own."""
+
+    def __init__(self, key: SigningKey, *, entropy: Callable[[int], bytes], wall_ms: Callable[[], int]) -> None:
+        self._key = key
+        self._entropy = entropy
+        self._wall_ms = wall_ms
+        self._documents = Documents()
+        self._waiting = WaitingRoom()
+        self._clock = HybridClock()
+        self._heads: dict[bytes, Head] | None = None
+        self._stamps: dict[bytes, int] = {}
+        self._chain: Chain | None = None
+        self._author: bytes | None = None
+        self._confirmed: bytes | None = None
+        """The author that may go on writing: made in this life, or echoed by a member."""
+
+    # --- who we are -------------------------------------------------------------------------------------------
+
+    def open(self, tx: Transaction) -> Chain:
+        """Take up where the store left off. Raises BadConfiguration when it holds no home, or not one of ours."""
+        self._clock.last = int.from_bytes(tx.get(_CLOCK) or b"", "big")
+        chain = self.chain(tx)
+        if self._key.node_id not in chain.members:
+            raise BadConfiguration(
+                "This node's key is no member of the home in its store.",
+                fix="The data directory mixes two nodes; restore both keys and store from the same one.",
+            )
+        # Alone, nobody can hold more of our chain than we do. With others, one of them must say so first (`echo`):
+        # a restored or cloned disk would otherwise write a second history under the same numbers.
+        if len(chain.members) == 1:
+            self._confirmed = self.author(tx)
+        return chain
+
+    def found(self, tx: Transaction, chain: Chain) -> None:
+        """Write the first chain into an empty store, as the founder or as one who was just admitted."""
+        if tx.membership():
+            raise BadConfiguration("This data directory belongs to a home already.", fix="Choose an empty one.")
+        tx.put_membership(chain.entries)
+        self._chain = chain
+
+    def chain(self, tx: Transaction) -> Chain:
+        if self._chain is None:
+            entries = tx.membership()
+            if not entries:
+                raise BadConfiguration(
+                    "There is no home here yet.", fix="Run `jarvis init` or `jarvis node join CODE`."
+                )
+            self._chain = Chain.verify(entries)
+        return self._chain
+
+    def accept_membership(self, tx: Transaction, entries: Sequence[RawEntry]) -> tuple[bool, Accepted]:
+        """Take a chain if it supersedes ours; records that waited for it are accepted. Raises InvalidBytes."""
+        offered = Chain.verify(entries)
+        current = self.chain(tx)
+        if offered.home_id != current.home_id:
+            raise InvalidBytes("That membership chain is another home's.")
+        accepted = Accepted()
+        if not offered.supersedes(current):
+            return False, accepted
+        tx.put_membership(offered.entries)
+        self._chain = offered
+        self._drain(tx, accepted)
+        self._save_clock(tx)
+        return True, accepted
+
+    def author(self, tx: Transaction) -> bytes:
+        """The author of this node's last record; empty before the first."""
+        if self._author is None:
+            self._author = tx.get(_AUTHOR) or b""
+        return self._author
+
+    def echo(self, tx: Transaction, heads: Mapping[bytes, Head]) -> None:
+        """What a member says it durably holds. If that is all we hold of our own author, we may continue its chain."""
+        author = self.author(tx)
+        if author in heads and heads[author] == self.head(tx, author):
+            self._confirmed = author
+
+    # --- writing and accepting ----------------------------------------------------------------------------------
+
+    def append(self, tx: Transaction, document: str, operations: list[Value]) -> tuple[SignedRecord, Accepted]:
+        """Sign and accept one record of our own. Raises InvalidInput when the operations are not the document's."""
+        kind = kind_of(document)
+        if kind is None:
+            raise InvalidInput(f"There is no document called {document!r}.")
+        try:
+            for operation in operations:
+                kind.check(operation)
+            author, chain = self._writing_author(tx), self.chain(tx)
+            head = self.head(tx, author)
+            record = write_record(
+                self._key,
+                home_id=chain.home_id,
+                document=document,
+                author=author,
+                seq=head.seq + 1,
+                prev=head.hash,
+                entry=chain.head_id,
+                hlc=self._clock.tick(self._wall_ms()),
+                kind=kind.code,
+                operations=operations,
+                nonce=self._entropy(NONCE_BYTES),
+            )
+        except InvalidBytes as error:
+            raise InvalidInput(str(error)) from None
+        accepted = self.accept(tx, [record])
+        if not any(one.status == APPLIED for one in accepted.records):
+            raise InvalidInput("That entry names something that is not held here.")
+        return record, accepted
+
+    def _writing_author(self, tx: Transaction) -> bytes:
+        """The confirmed author, else a new incarnation."""
+        author = self.author(tx)
+        if not author or author != self._confirmed:
+            author = self._key.node_id + self._entropy(INCARNATION_BYTES)
+            tx.put(_AUTHOR, author)
+            self._author = self._confirmed = author
+        return author
+
+    def accept(self, tx: Transaction, records: Iterable[SignedRecord]) -> Accepted:
+        """Accept what can be accepted, keep waiting what cannot yet, refuse the rest. Never raises for a record."""
+        accepted = Accepted()
+        for record in records:
+            self._accept_one(tx, record, accepted)
+        if accepted.heads and len(self._waiting):
+            self._drain(tx, accepted)
+        self._save_clock(tx)
+        return accepted
+
+    def _accept_one(self, tx: Transaction, record: SignedRecord, accepted: Accepted) -> bool:
+        """Whether the frontier moved."""
+        header, chain = record.header, self.chain(tx)
+        head = self.head(tx, header.author)
+        if header.seq <= head.seq:
+            held = tx.record(header.author, header.seq)
+            if held is not None and held.hash == record.hash:
+                accepted.duplicates += 1
+                return False
+        if header.home_id != chain.home_id:
+            return self._refuse(accepted, record, "it belongs to another home", "sender")
+        entry_known = chain.knows(header.entry)
+        member = chain.member_at(header.node_id, header.entry) if entry_known else chain.members.get(header.node_id)
+        if member is None:
+            return self._refuse(accepted, record, "its author is no member of this home", "sender")
+        if not is_authentic(record, member.public_key):
+            return self._refuse(accepted, record, "its signature or payload hash does not hold", "sender")
+        if header.seq <= head.seq or (header.seq == head.seq + 1 and header.prev != head.hash):
+            return self._refuse(accepted, record, "its author signed two histories (a fork)", "author")
+        if header.seq > head.seq + 1 or not entry_known:
+            self._waiting.put(record)
+            return False
+        verdict = judge(record, self._stamp(tx, header.author, head))
+        if not all(self._holds(tx, dot) for dot in verdict.names):
+            self._waiting.put(record)
+            return False
+        if verdict.status == APPLIED:
+            self._documents.apply(tx, header.document, verdict.operations, (header.author, header.seq), header.hlc)
+        stored = StoredRecord(
+            header.author,
+            header.seq,
+            record.hash,
+            record.header_data,
+            record.signature,
+            record.payload,
+            header.document,
+            verdict.status,
+        )
+        position = tx.put_record(stored)
+        if verdict.status == APPLIED:
+            self._documents.checkpoint_if_due(tx, header.document, position)
+        self._move_head(tx, header.author, Head(header.seq, record.hash), header.hlc, accepted)
+        accepted.records.append(stored)
+        return True
+
+    def _drain(self, tx: Transaction, accepted: Accepted) -> None:
+        """Accept from the waiting room until nothing there can go on."""
+        moved = True
+        while moved:
+            moved = False
+            for author in self._waiting.authors():
+                while (record := self._waiting.take(author, self.head(tx, author).seq + 1)) is not None:
+                    if not self._accept_one(tx, record, accepted):
+                        break
+                    moved = True
+                self._waiting.forget_below(author, self.head(tx, author).seq)
+
+    @staticmethod
+    def _refuse(accepted: Accepted, record: SignedRecord, reason: str, blame: str) -> bool:
+        accepted.refused.append(Refusal(record.header.author, record.header.seq, reason, blame))
+        return False
+
+    def _move_head(self, tx: Transaction, author: bytes, head: Head, hlc: int, accepted: Accepted) -> None:
+        tx.put_head(author, head)
+        self.heads(tx)[author] = head
+        self._stamps[author] = hlc
+        self._clock.observe(hlc, self._wall_ms())
+        accepted.heads[author] = head
+
+    def _save_clock(self, tx: Transaction) -> None:
+        data = self._clock.last.to_bytes(8, "big")
+        if tx.get(_CLOCK) != data:
+            tx.put(_CLOCK, data)
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def heads(self, tx: Transaction) -> dict[bytes, Head]:
+        """The frontier. The caller copies it if it keeps it."""
+        if self._heads is None:
+            self._heads = tx.heads()
+        return self._heads
+
+    def head(self, tx: Transaction, author: bytes) -> Head:
+        return self.heads(tx).get(author, NOTHING)
+
+    def state(self, tx: Transaction, document: str) -> Any:
+        """A document's state, to be read and not changed, and not kept beyond the transaction."""
+        return self._documents.state(tx, document)
+
+    def digests(self, tx: Transaction) -> dict[str, bytes]:
+        """Every document's digest, by name."""
+        return {name: self._documents.digest(tx, name) for name in tx.documents() if kind_of(name)}
+
+    def digest(self, tx: Transaction) -> bytes:
+        """32 bytes over the membership chain and all documents: equal where the same records are held."""
+        content = pack([self.chain(tx).head, sorted(self.digests(tx).items())])
+        return hashlib.sha256(DIGEST_TAG + content).digest()
+
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def forget(self) -> None:
+        """Work was undone: drop every cache. The clock stays, since it may only rise."""
+        self._documents.forget()
+        self._waiting.clear()
+        self._heads = None
+        self._chain = None
+        self._stamps.clear()
+        self._author = None
+
+    def _holds(self, tx: Transaction, dot: Dot) -> bool:
+        return dot.seq <= self.head(tx, dot.author).seq
+
+    def _stamp(self, tx: Transaction, author: bytes, head: Head) -> int:
+        """The stamp of an author's last record, -1 before the first."""
+        if head == NOTHING:
+            return -1
+        if author not in self._stamps:
+            last = tx.record(author, head.seq)
+            assert last is not None
+            self._stamps[author] = decode_header(last.header).hlc
+        return self._stamps[author]
+
+
+def encode_heads(heads: Mapping[bytes, Head]) -> bytes:
+    """A frontier's canonical bytes: equal frontiers, equal bytes."""
+    return pack({author: [head.seq, head.hash] for author, head in heads.items()})
+
+
+def frontier_digest(heads: Mapping[bytes, Head]) -> bytes:
+    return hashlib.sha256(encode_heads(heads)).digest()
+
+
+def node_of(author: bytes) -> bytes:
+    """The node behind an author."""
+    return author[:NODE_ID_BYTES]
