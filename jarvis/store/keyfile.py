@@ -1,0 +1,85 @@
+"""The file that holds the store's raw key: 32 random bytes, mode 0600, in a directory of its own apart from the
+database, so that copying the database alone reveals nothing. It does not protect against theft of the whole device.
+A key that exists is never overwritten."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from jarvis.core.errors import BadConfiguration
+from jarvis.store.files import cannot_use, make_private_directory, sync_directory
+
+KEY_BYTES = 32
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def open_key(path: Path, database: Path) -> bytes:
+    """The key for `database`: read from `path`, or created there when neither file exists yet.
+
+    Raises BadConfiguration when the database is there but its key is not, since a new key could not open it."""
+    if not path.exists() and not (database.exists() and database.stat().st_size):
+        return create_key(path)
+    return read_key(path)
+
+
+def read_key(path: Path) -> bytes:
+    """32 bytes. Raises BadConfiguration when the file is missing, is no key, or can be read by others than its owner;
+    StoreFailed when the disk refuses."""
+    _refuse_others(path.parent, "700")
+    _refuse_others(path, "600")
+    try:
+        with path.open("rb") as file:
+            key = file.read(KEY_BYTES + 1)
+    except OSError as error:
+        raise cannot_use(path, error) from None
+    if len(key) != KEY_BYTES:
+        raise BadConfiguration(
+            f"{path} is not a store key: it does not have {KEY_BYTES} bytes.",
+            fix="Put back the key file that belongs to the store.",
+        )
+    return key
+
+
+def create_key(path: Path) -> bytes:
+    """A new random key, durable at `path` when this returns, whole or not at all.
+
+    Raises BadConfiguration when a file is there already, StoreFailed when the disk refuses."""
+    key = secrets.token_bytes(KEY_BYTES)
+    make_private_directory(path.parent)
+    _refuse_others(path.parent, "700")
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(key)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)  # unlike a rename, this cannot replace a key that somebody else made meanwhile
+        sync_directory(path.parent)
+    except FileExistsError:
+        raise BadConfiguration(f"{path} exists already.", fix="Keep it: it opens your store.") from None
+    except OSError as error:
+        raise cannot_use(path, error) from None
+    finally:
+        draft.unlink(missing_ok=True)
+    return key
+
+
+def _refuse_others(path: Path, mode: str) -> None:
+    """Raises BadConfiguration when group or others have any right on `path`, or it is not there."""
+    try:
+        rights = path.stat().st_mode
+    except FileNotFoundError:
+        raise BadConfiguration(
+            f"The store's key {path} is missing.", fix="Put it back, or restore a backup into an empty --data-dir."
+        ) from None
+    except OSError as error:
+        raise cannot_use(path, error) from None
+    if rights & _OTHERS:
+        raise BadConfiguration(
+            f"{path} may be used by others than its owner, so the store's key is not secret.",
+            fix=f"Run `chmod {mode} {path}`; if others use this device, make a new home from a backup.",
+        )

@@ -1,0 +1,283 @@
+"""The store on disk: one encrypted SQLite file (SQLCipher), one thread, one commit for whatever waits. It is the only
+place that knows the library. Nothing plain may reach the disk, and no caller may be told of a write before its fsync.
+
+The key is raw (32 random bytes, no derivation). The file's first 16 bytes, SQLCipher's salt, are derived from the key,
+which is how a wrong key is told from a damaged file. Source: https://www.zetetic.net/sqlcipher/sqlcipher-api/
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import sqlcipher3
+import structlog
+from sqlcipher3 import dbapi2 as sqlcipher
+
+from jarvis.core.errors import BadConfiguration, JarvisError, StoreFailed
+from jarvis.store.files import cannot_use, make_private_directory, sync_directory
+from jarvis.store.keyfile import KEY_BYTES
+from jarvis.store.protocol import Transaction
+from jarvis.store.tables import SqlTransaction
+from jarvis.store.writer import GroupWriter, Job
+
+# sqlite-utils catches the exceptions of whichever module it finds under this name; without it, those of plain SQLite.
+sys.modules.setdefault("pysqlite3", sqlcipher3)
+sys.modules.setdefault("pysqlite3.dbapi2", sqlcipher)
+
+from sqlite_utils import Database  # noqa: E402
+
+from jarvis.store.migrations import migrate  # noqa: E402
+
+T = TypeVar("T")
+
+_SALT_BYTES = 16
+_PAGE_BYTES = 4_096
+
+log = structlog.get_logger()
+
+_SETTINGS = (
+    # It would print to stderr what our own error says better.
+    "cipher_log_level = NONE",
+    # Its locked, wiped memory costs seven eighths of the speed, and keys live in this process elsewhere anyway.
+    "cipher_memory_security = OFF",
+    # Nobody else may open the file while we do, and no shared-memory file is needed, whose pages a full disk would
+    # turn into SIGBUS.
+    "locking_mode = EXCLUSIVE",
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    # Sorting and undoing would otherwise write plain pages to /tmp.
+    "temp_store = MEMORY",
+    # A burst's log shrinks again at the next checkpoint.
+    f"journal_size_limit = {8 * 1024 * 1024}",
+    "busy_timeout = 0",
+)
+
+
+class SqlCipherStore:
+    """A `Store`. Made by `open`, bound to the event loop it was opened in."""
+
+    def __init__(self, writer: GroupWriter, engine: _Engine) -> None:
+        self._writer = writer
+        self._engine = engine
+
+    @classmethod
+    async def open(cls, path: Path, key: bytes) -> SqlCipherStore:
+        """Open or create the database at `path` with its 32-byte `key`.
+
+        Raises BadConfiguration when the key is not this file's or a newer program wrote it, StoreFailed when the file
+        is damaged, is no store, is in use, or the disk refuses."""
+        if len(key) != KEY_BYTES:
+            raise BadConfiguration(f"A store key has {KEY_BYTES} bytes, not {len(key)}.")
+        engine = _Engine(path, key)
+        writer = GroupWriter(engine)
+        await writer.start()
+        return cls(writer, engine)
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        result: T = await self._writer.submit(work, writes=True)
+        return result
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        result: T = await self._writer.submit(work, writes=False)
+        return result
+
+    def on_undo(self, callback: Callable[[], None]) -> None:
+        self._engine.undone.append(callback)
+
+    async def close(self) -> None:
+        await self._writer.close()
+
+
+class _Engine:
+    """The connection and what happens on it; everything here runs in the writer's thread."""
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        self._path = path
+        self._key = key
+        self.undone: list[Callable[[], None]] = []
+        self._db: sqlcipher.Connection | None = None
+        self._transaction: SqlTransaction | None = None
+
+    def open(self) -> None:
+        try:
+            self._db = _connect(self._path, self._key)
+        except sqlcipher.Error as error:
+            raise self._explain(error) from None
+        except OSError as error:
+            raise cannot_use(self._path, error) from None
+        self._transaction = SqlTransaction(self._db)
+
+    def close(self) -> None:
+        db, self._db, self._transaction = self._db, None, None
+        if db is not None:
+            try:
+                db.close()  # moves the log into the database; if that fails, the next start does it
+            except sqlcipher.Error as error:
+                log.warning("store.close_failed", error=str(error))
+
+    def run(self, jobs: Sequence[Job], done: Callable[[Sequence[Job]], None]) -> None:
+        """Reads first: they see only what is durable, and need not wait for this commit."""
+        jobs = [job for job in jobs if not job.future.cancelled()]
+        try:
+            if self._db is None:
+                self.open()
+        except JarvisError as error:
+            for job in jobs:
+                job.error = type(error)(str(error), fix=error.fix)
+            done(jobs)
+            return
+        for job in jobs:
+            if not job.writes:
+                self._read(job)
+                done([job])
+        writes = [job for job in jobs if job.writes]
+        if writes:
+            self._write(writes)
+            done(writes)
+
+    def _read(self, job: Job) -> None:
+        db, transaction = self._connection()
+        try:
+            db.execute("PRAGMA query_only = ON")
+            db.execute("BEGIN")
+            job.result = job.work(transaction)
+        except BaseException as error:
+            job.error = self._explain(error)
+            if _code(error) == sqlcipher.SQLITE_READONLY:
+                job.error = StoreFailed("A read of the store tried to write.")
+        try:
+            db.execute("ROLLBACK")
+            db.execute("PRAGMA query_only = OFF")
+        except sqlcipher.Error as error:
+            job.error = job.error or self._explain(error)
+            self._start_anew()
+
+    def _write(self, jobs: Sequence[Job]) -> None:
+        """All works in one transaction, each undone alone when it raises; all fail when the commit does."""
+        db, transaction = self._connection()
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            for job in jobs:
+                self._work(db, transaction, job)
+            db.execute("COMMIT")
+        except sqlcipher.Error as error:
+            for job in jobs:
+                job.result, job.error = None, job.error or self._explain(error)
+            log.error("store.commit_failed", works=len(jobs), error=str(error))
+            self._start_anew()
+            self._tell_undone()
+
+    def _work(self, db: sqlcipher.Connection, transaction: SqlTransaction, job: Job) -> None:
+        """One work within the transaction. Raises sqlcipher.Error when the whole transaction cannot stand."""
+        db.execute("SAVEPOINT work")
+        try:
+            job.result = job.work(transaction)
+        except BaseException as error:
+            if _code(error) in _SENTENCES:
+                raise  # the disk, not this work, has failed
+            db.execute("ROLLBACK TO work")
+            transaction.forget()
+            job.error = self._explain(error)
+            self._tell_undone()
+        db.execute("RELEASE work")
+
+    def _connection(self) -> tuple[sqlcipher.Connection, SqlTransaction]:
+        assert self._db is not None and self._transaction is not None
+        return self._db, self._transaction
+
+    def _start_anew(self) -> None:
+        """After a failed commit only what the file says counts: drop the connection, the next batch opens it."""
+        db, _ = self._connection()
+        try:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+        except sqlcipher.Error as error:
+            log.warning("store.rollback_failed", error=str(error))
+        self.close()
+
+    def _tell_undone(self) -> None:
+        for callback in self.undone:
+            callback()
+
+    def _explain(self, error: BaseException) -> BaseException:
+        """An error of the database as one of ours; anything else as it is."""
+        return _explain(self._path, self._key, error) if isinstance(error, sqlcipher.Error) else error
+
+
+def _connect(path: Path, key: bytes) -> sqlcipher.Connection:
+    """An open, keyed, migrated connection; raises sqlcipher.Error, OSError or BadConfiguration."""
+    make_private_directory(path.parent)
+    # SQLite would create it readable by all; its log takes over the mode.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    db = sqlcipher.connect(str(path), isolation_level=None)
+    try:
+        db.execute(f"PRAGMA key = \"x'{key.hex()}{_salt(key).hex()}'\"")
+        for setting in _SETTINGS:
+            db.execute(f"PRAGMA {setting}")
+        db.execute("BEGIN IMMEDIATE")  # takes the file's lock, and finds out now whether it can be written
+        db.execute("COMMIT")
+        # Plugins that anyone may have installed for sqlite-utils have no business in here.
+        migrate(Database(db, execute_plugins=False))
+        sync_directory(path.parent)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _salt(key: bytes) -> bytes:
+    return hmac.digest(key, b"jarvis store salt v1", hashlib.sha256)[:_SALT_BYTES]
+
+
+def _explain(path: Path, key: bytes, error: sqlcipher.Error) -> JarvisError:
+    code = _code(error)
+    if code == sqlcipher.SQLITE_NOTADB and not _made_with(path, key):
+        return BadConfiguration(
+            "The store key does not open this store.",
+            fix="Put back the key file that belongs to it, or restore a backup into an empty --data-dir.",
+        )
+    message, fix = _SENTENCES.get(code, ("The database refused: {error}.", "Run `jarvis doctor`."))
+    return StoreFailed(message.format(path=path, error=error), fix=fix.format(parent=path.parent))
+
+
+def _code(error: BaseException) -> int:
+    """SQLite's primary result code, 0 for every other error."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _made_with(path: Path, key: bytes) -> bool:
+    """Whether the file could be a store of this key. What is no whole number of pages was never a whole store."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_SALT_BYTES)
+        return start == _salt(key) or start == b"SQLite format 3\0" or path.stat().st_size % _PAGE_BYTES != 0
+    except OSError:
+        return True
+
+
+_DAMAGED = ("The store {path} is damaged, or is no store of Jarvis.", "Restore a backup into an empty --data-dir.")
+_SENTENCES: dict[int, tuple[str, str]] = {
+    sqlcipher.SQLITE_NOTADB: _DAMAGED,
+    sqlcipher.SQLITE_CORRUPT: _DAMAGED,
+    sqlcipher.SQLITE_FULL: (
+        "The disk is full; nothing was written.",
+        "Make room on the disk of {parent}, then try again: what was acknowledged before is safe.",
+    ),
+    sqlcipher.SQLITE_READONLY: (
+        "The store {path} can only be read.",
+        "Let Jarvis write to {parent}: check its owner, its mode and how it is mounted.",
+    ),
+    sqlcipher.SQLITE_CANTOPEN: (
+        "The store {path} cannot be opened.",
+        "Let Jarvis write to {parent}: check its owner, its mode and how it is mounted.",
+    ),
+    sqlcipher.SQLITE_IOERR: ("The disk failed to read or write the store.", "Check the disk of {parent}."),
+    sqlcipher.SQLITE_BUSY: ("Another program uses the store {path}.", "Stop it, or use another --data-dir."),
+}
