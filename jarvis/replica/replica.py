@@ -203,11 +203,9 @@ class Replica:
         """Whether the frontier moved."""
         header, chain = record.header, self.chain(tx)
         head = self.head(tx, header.author)
-        if header.seq <= head.seq:
-            held = tx.record(header.author, header.seq)
-            if held is not None and held.hash == record.hash:
-                accepted.duplicates += 1
-                return False
+        if self._is_held(tx, record, head):
+            accepted.duplicates += 1
+            return False
         if header.home_id != chain.home_id:
             return self._refuse(accepted, record, "it belongs to another home", "sender")
         entry_known = chain.knows(header.entry)
@@ -243,6 +241,12 @@ class Replica:
         self._move_head(tx, header.author, Head(header.seq, record.hash), header.hlc, accepted)
         accepted.records.append(stored)
         return True
+
+    def _is_held(self, tx: Transaction, record: SignedRecord, head: Head) -> bool:
+        if record.header.seq > head.seq:
+            return False
+        held = tx.record(record.header.author, record.header.seq)
+        return held is not None and held.hash == record.hash
 
     def _drain(self, tx: Transaction, accepted: Accepted) -> None:
         """Accept from the waiting room until nothing there can go on."""

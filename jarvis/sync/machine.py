@@ -1,0 +1,454 @@
+"""The peer protocol of one node with all its peers, as a state machine without I/O: something happened in, a list of
+effects out. It decides what to send to whom and whom to ask for what; the node carries the effects out. It reads no
+clock (the time comes in) and never touches the store: it asks for records and is told what became durable.
+
+    connected -> hello -> membership until both chains are equal -> heads -> want, records, ack while it lasts
+
+Each record should reach each node about once: an author pushes its own new records to everyone, everything else is
+asked for, from one peer an author at a time. Nothing is queued here: a peer that does not acknowledge gets no more
+pushes, and asks when it is ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from jarvis.core.ids import NODE_ID_BYTES
+from jarvis.identity.membership import RawEntry, entry_hash
+from jarvis.identity.record import SignedRecord
+from jarvis.store.protocol import Head
+from jarvis.sync.messages import (
+    MAX_FRAME_HEADS,
+    MAX_RECORDS,
+    PROTOCOL,
+    Ack,
+    Digest,
+    Ephemeral,
+    Heads,
+    Hello,
+    Membership,
+    Message,
+    Ping,
+    Records,
+    Refuse,
+    Want,
+)
+
+FETCH_BYTES = 192 * 1024
+"""Of records in one frame, with room for what frames them under 256 KiB."""
+WINDOW_BYTES = 1024 * 1024
+WINDOW_RECORDS = 512
+"""Pushed to a peer and not yet acknowledged as durable; beyond this it asks when it is ready."""
+MIN_REASK_MS = 2_000
+REASK_ROUND_TRIPS = 4
+"""A want unanswered for max(2 s, 4 round trips) moves to another peer."""
+PING_EVERY_MS = 5_000
+MAX_MEMBERSHIP_BYTES = 192 * 1024
+HELLO_WITHIN_MS = 10_000
+
+
+# --- effects: what the node must do -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    peer: bytes
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Read these records from the store and call `fetched`."""
+
+    peer: bytes
+    author: bytes
+    first: int
+    through: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """Give these to the replica; call `committed` once what it accepted is durable."""
+
+    peer: bytes
+    records: tuple[SignedRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptMembership:
+    """Offer this chain to the replica; call `membership_changed` with the chain that stands then."""
+
+    peer: bytes
+    entries: tuple[RawEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Echoed:
+    """A peer says what it durably holds of this node's own authors."""
+
+    peer: bytes
+    heads: tuple[tuple[bytes, Head], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """An ephemeral message, a digest or a hello for the node itself."""
+
+    peer: bytes
+    message: Ephemeral | Digest | Hello
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Close this link."""
+
+    peer: bytes
+    reason: str
+
+
+Effect = Send | Fetch | Accept | AcceptMembership | Echoed | Deliver | Drop
+
+
+@dataclass(slots=True)
+class _Asked:
+    peer: bytes
+    through: int
+    at_ms: float
+
+
+@dataclass(slots=True)
+class Peer:
+    """What is known of one connected peer."""
+
+    since_ms: float
+    said_hello: bool = False
+    chain_length: int = 0
+    chain_head: bytes = b""
+    heads_sent: bool = False
+    heads_heard: bool = False
+    heads: dict[bytes, Head] = field(default_factory=dict)
+    """What it durably holds, as far as it said."""
+    pushed: dict[bytes, int] = field(default_factory=dict)
+    unacked: list[tuple[bytes, int, int]] = field(default_factory=list)
+    """(author, seq, bytes) pushed and not acknowledged."""
+    behind_push: bool = False
+    """A push was left out; it must hear of our head when it has caught up."""
+    clock_offset_ms: int = 0
+    rtt_ms: float | None = None
+    ping_nonce: int = 0
+    ping_at_ms: float = 0.0
+    news: set[bytes] = field(default_factory=set)
+    """Authors whose new head it should hear of with the next tick."""
+
+    @property
+    def ready(self) -> bool:
+        """Both frontiers were exchanged."""
+        return self.heads_sent and self.heads_heard
+
+
+class Sync:
+    """One node's side of all its links."""
+
+    def __init__(
+        self, node_id: bytes, chain: Sequence[RawEntry], heads: Mapping[bytes, Head], *, addresses: Sequence[str] = ()
+    ) -> None:
+        self.node_id = node_id
+        self.addresses = tuple(addresses)
+        self.peers: dict[bytes, Peer] = {}
+        self._chain: list[RawEntry] = []
+        self._hashes: list[bytes] = []
+        self._set_chain(chain)
+        self._heads = dict(heads)
+        self._asked: dict[bytes, _Asked] = {}
+        self._behind_since: dict[bytes, float] = {}
+
+    # --- links come and go --------------------------------------------------------------------------------------
+
+    def connected(self, peer: bytes, now_ms: float, wall_ms: int) -> list[Effect]:
+        self.peers[peer] = Peer(since_ms=now_ms)
+        return [Send(peer, Hello(PROTOCOL, self._hashes[0][:NODE_ID_BYTES], self.node_id, wall_ms, self.addresses))]
+
+    def disconnected(self, peer: bytes, now_ms: float) -> list[Effect]:
+        """Whatever it was asked for is asked of others."""
+        self.peers.pop(peer, None)
+        for author in [author for author, asked in self._asked.items() if asked.peer == peer]:
+            del self._asked[author]
+        return self._ask(now_ms)
+
+    def tick(self, now_ms: float) -> list[Effect]:
+        """Called a few times a second: moves slow wants, spreads news, measures round trips."""
+        effects: list[Effect] = []
+        for author, asked in list(self._asked.items()):
+            if now_ms - asked.at_ms > self._patience_ms(asked.peer):
+                del self._asked[author]
+                effects += self._ask_one(author, now_ms, avoid=asked.peer)
+        effects += self._ask(now_ms)
+        for name, peer in list(self.peers.items()):
+            if not peer.said_hello and now_ms - peer.since_ms > HELLO_WITHIN_MS:
+                effects.append(Drop(name, "it never said hello"))
+            if peer.ready and peer.news:
+                effects += self._tell(name, peer)
+            if peer.said_hello and now_ms - peer.ping_at_ms >= PING_EVERY_MS:
+                peer.ping_nonce, peer.ping_at_ms = peer.ping_nonce + 1, now_ms
+                effects.append(Send(name, Ping(peer.ping_nonce)))
+        return effects
+
+    # --- what the node did --------------------------------------------------------------------------------------
+
+    def committed(
+        self, heads: Mapping[bytes, Head], own: Sequence[SignedRecord], now_ms: float, *, source: bytes | None = None
+    ) -> list[Effect]:
+        """`heads` are durable now. `own` are new records of this node, to be pushed. `source` is the peer whose records
+        were accepted, with `heads` of every author among them, moved or not: it is acknowledged at once."""
+        moved = {author for author, head in heads.items() if head.seq > self._seq(author)}
+        self._heads.update(heads)
+        effects: list[Effect] = []
+        if source in self.peers:
+            effects += [Send(source, Ack(part)) for part in _parts(tuple(sorted(heads.items())))]
+        for author in moved:
+            self._behind_since.pop(author, None)
+            asked = self._asked.get(author)
+            # One frame answers a want; if it was cut short, the rest is asked for at once.
+            if asked and (asked.peer == source or heads[author].seq >= asked.through):
+                del self._asked[author]
+        pushed = {record.header.author for record in own}
+        for name, peer in self.peers.items():
+            if peer.ready:
+                effects += self._push(name, peer, own)
+                if name != source:
+                    peer.news |= moved - pushed
+        return effects + self._ask(now_ms)
+
+    def fetched(self, peer: bytes, records: Sequence[SignedRecord]) -> list[Effect]:
+        """The store's answer to a Fetch; empty when there is nothing (any more)."""
+        return [Send(peer, Records(tuple(records)))] if records and peer in self.peers else []
+
+    def membership_changed(self, chain: Sequence[RawEntry], now_ms: float) -> list[Effect]:
+        """The chain after an offer was weighed or somebody was admitted: everyone hears of it before anything else."""
+        self._set_chain(chain)
+        effects: list[Effect] = []
+        for name, peer in self.peers.items():
+            if peer.said_hello:
+                effects.append(Send(name, self._membership_for(peer)))
+                effects += self._heads_if_due(name, peer)
+        return effects + self._ask(now_ms)
+
+    def broadcast(self, topic: str, body: bytes) -> list[Effect]:
+        return [Send(name, Ephemeral(topic, body)) for name, peer in self.peers.items() if peer.said_hello]
+
+    # --- what a peer said -----------------------------------------------------------------------------------------
+
+    def received(self, name: bytes, message: Message, now_ms: float, wall_ms: int) -> list[Effect]:
+        peer = self.peers.get(name)
+        if peer is None:
+            return []
+        if not peer.said_hello:
+            if isinstance(message, Refuse):
+                return [Drop(name, f"it refused: {message.reason}")]
+            if not isinstance(message, Hello):
+                return [Drop(name, "it did not say hello first")]
+            return self._hello(name, peer, message, wall_ms)
+        match message:
+            case Hello():
+                return [Drop(name, "it said hello twice")]
+            case Membership():
+                return self._membership(name, peer, message)
+            case Heads():
+                return self._heads_from(name, peer, message, now_ms)
+            case Ack():
+                return self._acked(name, peer, message, now_ms)
+            case Want():
+                return [Fetch(name, message.author, message.first, message.through)]
+            case Records():
+                return [Accept(name, message.records)] if message.records else []
+            case Digest() | Ephemeral():
+                return [Deliver(name, message)]
+            case Ping():
+                return self._ping(name, peer, message, now_ms)
+            case Refuse():
+                return [Drop(name, f"it refused: {message.reason}")]
+
+    def _hello(self, name: bytes, peer: Peer, hello: Hello, wall_ms: int) -> list[Effect]:
+        reason = ""
+        if hello.protocol != PROTOCOL:
+            reason = f"protocol {hello.protocol} is not {PROTOCOL}; one of the two needs an upgrade"
+        elif hello.home_id != self._hashes[0][:NODE_ID_BYTES]:
+            reason = "it belongs to another home"
+        elif hello.node_id != name:
+            reason = "its name is not its certificate's"
+        if reason:
+            return [Send(name, Refuse(reason)), Drop(name, reason)]
+        peer.said_hello = True
+        peer.clock_offset_ms = hello.wall_ms - wall_ms
+        return [Deliver(name, hello), Send(name, Membership(len(self._chain), self._hashes[-1], len(self._chain)))]
+
+    def _membership(self, name: bytes, peer: Peer, message: Membership) -> list[Effect]:
+        peer.chain_length, peer.chain_head = message.length, message.head
+        if message.entries:
+            if message.first > len(self._chain):
+                return [Drop(name, "its membership entries leave a gap")]
+            return [AcceptMembership(name, (*self._chain[: message.first], *message.entries))]
+        effects: list[Effect] = []
+        if message.head != self._hashes[-1] and message.length <= len(self._chain):
+            effects.append(Send(name, self._membership_for(peer)))
+        return effects + self._heads_if_due(name, peer)
+
+    def _membership_for(self, peer: Peer) -> Membership:
+        """What the peer lacks; the whole chain where the two part."""
+        length = peer.chain_length
+        shared = 0 < length <= len(self._chain) and self._hashes[length - 1] == peer.chain_head
+        first = length if shared else 0
+        entries, size_bytes = [], 0
+        for data, signature in self._chain[first:]:
+            size_bytes += len(data) + len(signature)
+            if size_bytes > MAX_MEMBERSHIP_BYTES:
+                break
+            entries.append((data, signature))
+        return Membership(len(self._chain), self._hashes[-1], first, tuple(entries))
+
+    def _heads_if_due(self, name: bytes, peer: Peer) -> list[Effect]:
+        """Membership first: our frontier goes out once the peer's chain is ours or the beginning of ours."""
+        if peer.heads_sent or peer.chain_head not in self._hashes:
+            return []
+        peer.heads_sent = True
+        # This is the base of what we push: whatever the peer lacks below it, it will ask for.
+        peer.pushed = {author: head.seq for author, head in self._heads.items()}
+        parts = _parts(tuple(sorted(self._heads.items()))) or [()]
+        return [Send(name, Heads(part, last=part is parts[-1])) for part in parts]
+
+    def _heads_from(self, name: bytes, peer: Peer, message: Heads, now_ms: float) -> list[Effect]:
+        effects = self._note(name, peer, message.heads)
+        if message.last and not peer.heads_heard:
+            peer.heads_heard = True
+            peer.news |= {author for author, head in self._heads.items() if head.seq > peer.pushed.get(author, 0)}
+        return effects + self._ask(now_ms)
+
+    def _acked(self, name: bytes, peer: Peer, message: Ack, now_ms: float) -> list[Effect]:
+        effects = self._note(name, peer, message.heads)
+        held = {author: head.seq for author, head in peer.heads.items()}
+        peer.unacked = [one for one in peer.unacked if one[1] > held.get(one[0], 0)]
+        if peer.behind_push and not peer.unacked:
+            peer.news |= {author for author in self._heads if self._is_mine(author)}
+            effects += self._tell(name, peer)
+        return effects + self._ask(now_ms)
+
+    def _tell(self, name: bytes, peer: Peer) -> list[Effect]:
+        """Our heads of the authors it should hear of; what it lacks it will ask for, and pushing goes on after them."""
+        news = tuple((author, self._heads[author]) for author in sorted(peer.news))
+        peer.news.clear()
+        if any(self._is_mine(author) for author, _ in news):
+            peer.behind_push = False
+        peer.pushed.update({author: head.seq for author, head in news})
+        return [Send(name, Heads(part)) for part in _parts(news)]
+
+    def _note(self, name: bytes, peer: Peer, heads: Iterable[tuple[bytes, Head]]) -> list[Effect]:
+        own = []
+        for author, head in heads:
+            if head.seq >= peer.heads.get(author, head).seq:
+                peer.heads[author] = head
+            if self._is_mine(author):
+                own.append((author, head))
+        return [Echoed(name, tuple(own))] if own else []
+
+    def _ping(self, name: bytes, peer: Peer, message: Ping, now_ms: float) -> list[Effect]:
+        if not message.reply:
+            return [Send(name, Ping(message.nonce, reply=True))]
+        if message.nonce == peer.ping_nonce:
+            sample = now_ms - peer.ping_at_ms
+            peer.rtt_ms = sample if peer.rtt_ms is None else 0.7 * peer.rtt_ms + 0.3 * sample
+        return []
+
+    # --- deciding ---------------------------------------------------------------------------------------------------
+
+    def _push(self, name: bytes, peer: Peer, own: Sequence[SignedRecord]) -> list[Effect]:
+        """Our own new records, while the peer keeps up and they continue what it was sent."""
+        batch: list[SignedRecord] = []
+        window = sum(size for _, _, size in peer.unacked)
+        for record in own:
+            author, seq = record.header.author, record.header.seq
+            full = len(peer.unacked) >= WINDOW_RECORDS or window + record.size_bytes > WINDOW_BYTES
+            if full or peer.behind_push or peer.pushed.get(author, 0) != seq - 1:
+                peer.behind_push = True
+                continue
+            peer.pushed[author] = seq
+            peer.unacked.append((author, seq, record.size_bytes))
+            window += record.size_bytes
+            batch.append(record)
+        if peer.behind_push and not peer.unacked:
+            peer.news |= {record.header.author for record in own}
+        return [Send(name, Records(tuple(part))) for part in _frames(batch)]
+
+    def _ask(self, now_ms: float) -> list[Effect]:
+        """One want for every author of whom some peer holds more than we do and nobody was asked. While the author
+        itself is here its own word counts first: what others have heard of is probably on its way to us too."""
+        effects: list[Effect] = []
+        behind: set[bytes] = set()
+        for name, peer in self.peers.items():
+            if peer.ready:
+                for author, head in peer.heads.items():
+                    if author not in self._asked and head.seq > self._seq(author):
+                        present = author[:NODE_ID_BYTES] in self.peers and author[:NODE_ID_BYTES] != name
+                        if not present or now_ms - self._behind_since.setdefault(author, now_ms) >= MIN_REASK_MS:
+                            behind.add(author)
+        for author in sorted(behind):
+            self._behind_since.pop(author, None)
+            effects += self._ask_one(author, now_ms)
+        return effects
+
+    def _ask_one(self, author: bytes, now_ms: float, avoid: bytes | None = None) -> list[Effect]:
+        """Ask the author itself if it is here, else whoever holds most; `avoid` only when there is no other."""
+        mine = self._seq(author)
+        holders = [
+            (name != avoid, name == author[:NODE_ID_BYTES], peer.heads[author].seq, name)
+            for name, peer in self.peers.items()
+            if peer.ready and author in peer.heads and peer.heads[author].seq > mine
+        ]
+        if not holders:
+            return []
+        _, _, seq, name = max(holders)
+        through = min(seq, mine + MAX_RECORDS)
+        self._asked[author] = _Asked(name, through, now_ms)
+        return [Send(name, Want(author, mine + 1, through))]
+
+    def _patience_ms(self, name: bytes) -> float:
+        peer = self.peers.get(name)
+        return max(MIN_REASK_MS, REASK_ROUND_TRIPS * (peer.rtt_ms or 0.0)) if peer else 0.0
+
+    def _is_mine(self, author: bytes) -> bool:
+        return author[:NODE_ID_BYTES] == self.node_id
+
+    def _seq(self, author: bytes) -> int:
+        head = self._heads.get(author)
+        return head.seq if head else 0
+
+    def _set_chain(self, chain: Sequence[RawEntry]) -> None:
+        self._chain = list(chain)
+        self._hashes = [entry_hash(data) for data, _ in chain]
+
+    def behind(self, peer: bytes) -> int:
+        """Records the peer holds and we lack, as far as it said."""
+        heads = self.peers[peer].heads
+        return sum(max(0, head.seq - self._seq(author)) for author, head in heads.items())
+
+    def ahead(self, peer: bytes) -> int:
+        """Records we hold and the peer did not acknowledge."""
+        theirs = self.peers[peer].heads
+        return sum(max(0, head.seq - (theirs[a].seq if a in theirs else 0)) for a, head in self._heads.items())
+
+
+def _parts(heads: tuple[tuple[bytes, Head], ...]) -> list[tuple[tuple[bytes, Head], ...]]:
+    return [heads[at : at + MAX_FRAME_HEADS] for at in range(0, len(heads), MAX_FRAME_HEADS)]
+
+
+def _frames(records: Sequence[SignedRecord]) -> list[list[SignedRecord]]:
+    """Batches that fit a frame."""
+    result: list[list[SignedRecord]] = []
+    size_bytes = 0
+    for record in records:
+        if not result or len(result[-1]) >= MAX_RECORDS or size_bytes + record.size_bytes > FETCH_BYTES:
+            result.append([])
+            size_bytes = 0
+        result[-1].append(record)
+        size_bytes += record.size_bytes
+    return result

@@ -1,0 +1,217 @@
+"""What two peers say to each other: one frozen dataclass a message, and their bytes. A frame is a msgpack array whose
+first value is the message's number; whatever does not fit its shape is InvalidBytes, and the link is at fault."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jarvis.core.codec import FRAME_LIMITS, HELLO_LIMITS, Value, pack, unpack
+from jarvis.core.errors import InvalidBytes
+from jarvis.core.ids import NODE_ID_BYTES
+from jarvis.identity.membership import MAX_ENTRIES, RawEntry
+from jarvis.identity.record import AUTHOR_BYTES, HASH_BYTES, MAX_SEQ, SignedRecord, decode_record
+from jarvis.store.protocol import Head
+
+PROTOCOL = 1
+MAX_EPHEMERAL_BYTES = 16 * 1024
+MAX_TOPIC_CHARS = 32
+MAX_FRAME_HEADS = 2_000
+"""About 85 bytes each: a longer frontier is sent in several frames."""
+MAX_RECORDS = 512
+"""In a frame, and asked for at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """First, both ways."""
+
+    protocol: int
+    home_id: bytes
+    node_id: bytes
+    wall_ms: int
+    """The sender's clock, shown when it differs; it decides nothing."""
+    addresses: tuple[str, ...] = ()
+    """HOST:PORT where the sender can be dialled, as far as it knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """How long the sender's chain is and its head; entries from `first` on when the receiver lacks them."""
+
+    length: int
+    head: bytes
+    first: int = 0
+    entries: tuple[RawEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """What the sender durably holds: all of it at the start of a link (`last` closes the series), news later."""
+
+    heads: tuple[tuple[bytes, Head], ...]
+    last: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Please send this author's records `first` to `through`; at most MAX_RECORDS."""
+
+    author: bytes
+    first: int
+    through: int
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    records: tuple[SignedRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The receiver of records holds them durably up to here."""
+
+    heads: tuple[tuple[bytes, Head], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A comparison: equal frontiers with unequal digests are disagreement. `ask` wants the same in return."""
+
+    ask: bool
+    frontier: bytes
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ephemeral:
+    """Presence, claims, partial results: never logged, and losing one harms nothing."""
+
+    topic: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    nonce: int
+    reply: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The last message before a link is closed on purpose."""
+
+    reason: str
+
+
+Message = Hello | Membership | Heads | Want | Records | Ack | Digest | Ephemeral | Ping | Refuse
+_NUMBERS: dict[type[Message], int] = {
+    Hello: 1,
+    Membership: 2,
+    Heads: 3,
+    Want: 4,
+    Records: 5,
+    Ack: 6,
+    Digest: 7,
+    Ephemeral: 8,
+    Ping: 9,
+    Refuse: 10,
+}
+
+
+def encode(message: Message) -> bytes:
+    return pack([_NUMBERS[type(message)], *_fields(message)])
+
+
+def _fields(message: Message) -> list[Value]:
+    match message:
+        case Hello():
+            return [
+                message.protocol,
+                message.home_id,
+                message.node_id,
+                message.wall_ms,
+                list(message.addresses),
+            ]
+        case Membership():
+            return [message.length, message.head, message.first, [list(entry) for entry in message.entries]]
+        case Heads():
+            return [_write_heads(message.heads), message.last]
+        case Want():
+            return [message.author, message.first, message.through]
+        case Records():
+            return [[[one.header_data, one.signature, one.payload] for one in message.records]]
+        case Ack():
+            return [_write_heads(message.heads)]
+        case Digest():
+            return [message.ask, message.frontier, message.digest]
+        case Ephemeral():
+            return [message.topic, message.body]
+        case Ping():
+            return [message.nonce, message.reply]
+        case Refuse():
+            return [message.reason]
+
+
+def decode(frame: bytes, *, first: bool = False) -> Message:
+    """The message in a frame. `first`: from a peer that has not said hello, so held to the smaller limits."""
+    value = unpack(frame, HELLO_LIMITS if first else FRAME_LIMITS)
+    if not isinstance(value, list) or not value or not isinstance(value[0], int):
+        raise InvalidBytes("A frame is not a numbered array.")
+    number, fields = value[0], value[1:]
+    try:
+        return _read(number, fields)
+    except (ValueError, TypeError, IndexError):
+        raise InvalidBytes(f"A frame of message {number} does not have its fields.") from None
+
+
+def _read(number: int, fields: list[Value]) -> Message:
+    match number, fields:
+        case 1, [int(protocol), bytes(home_id), bytes(node_id), int(wall_ms), list(addresses)]:
+            _require(len(home_id) == len(node_id) == NODE_ID_BYTES and len(addresses) <= 16)
+            _require(all(isinstance(one, str) and len(one) <= 128 for one in addresses))
+            return Hello(protocol, home_id, node_id, wall_ms, tuple(addresses))
+        case 2, [int(length), bytes(head), int(start), list(entries)]:
+            _require(0 < length <= MAX_ENTRIES and len(head) == HASH_BYTES and 0 <= start <= length)
+            _require(all(isinstance(data, bytes) and isinstance(signature, bytes) for data, signature in entries))
+            return Membership(length, head, start, tuple((data, signature) for data, signature in entries))
+        case 3, [dict(heads), bool(last)]:
+            return Heads(_read_heads(heads), last)
+        case 4, [bytes(author), int(start), int(through)]:
+            _require(len(author) == AUTHOR_BYTES and 1 <= start <= through <= MAX_SEQ)
+            _require(through - start < MAX_RECORDS)
+            return Want(author, start, through)
+        case 5, [list(records)]:
+            _require(len(records) <= MAX_RECORDS)
+            return Records(tuple(decode_record(header, signature, payload) for header, signature, payload in records))
+        case 6, [dict(heads)]:
+            return Ack(_read_heads(heads))
+        case 7, [bool(ask), bytes(frontier), bytes(digest)]:
+            _require(len(frontier) == len(digest) == HASH_BYTES)
+            return Digest(ask, frontier, digest)
+        case 8, [str(topic), bytes(body)]:
+            _require(len(topic) <= MAX_TOPIC_CHARS and len(body) <= MAX_EPHEMERAL_BYTES)
+            return Ephemeral(topic, body)
+        case 9, [int(nonce), bool(reply)]:
+            return Ping(nonce, reply)
+        case 10, [str(reason)]:
+            return Refuse(reason[:200])
+    raise InvalidBytes(f"A frame of message {number} is unknown or does not have its fields.")
+
+
+def _require(condition: bool) -> None:
+    if not condition:
+        raise InvalidBytes("A field of a frame is out of range.")
+
+
+def _write_heads(heads: tuple[tuple[bytes, Head], ...]) -> Value:
+    return {author: [head.seq, head.hash] for author, head in heads}
+
+
+def _read_heads(value: dict[Value, Value]) -> tuple[tuple[bytes, Head], ...]:
+    result = []
+    for author, (seq, digest) in value.items():
+        _require(isinstance(author, bytes) and len(author) == AUTHOR_BYTES)
+        _require(isinstance(seq, int) and 1 <= seq <= MAX_SEQ and isinstance(digest, bytes))
+        _require(len(digest) == HASH_BYTES)
+        result.append((author, Head(seq, digest)))
+    return tuple(result)

@@ -1,0 +1,250 @@
+"""A whole home in one process, without threads, clocks or sockets: every node is a real replica on an in-memory store
+and a real protocol machine; the network between them delays, repeats, reorders and cuts as the caller says. What a
+node does follows from the seed alone."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from jarvis.core.codec import Value
+from jarvis.core.errors import InvalidBytes, JarvisError
+from jarvis.identity.certificate import make_certificate
+from jarvis.identity.keys import SigningKey
+from jarvis.identity.membership import Chain
+from jarvis.identity.record import SignedRecord, decode_record
+from jarvis.replica.replica import Accepted, Replica
+from jarvis.store.memory import MemoryStore
+from jarvis.store.protocol import StoredRecord
+from jarvis.sync.machine import FETCH_BYTES, Accept, AcceptMembership, Drop, Echoed, Effect, Fetch, Send, Sync
+from jarvis.sync.messages import decode, encode
+
+START_MS = 1_800_000_000_000
+OWNER_SEED, RECOVERY_SEED = b"owner key of a simulated home...", b"recovery key of a simulated home"
+
+
+class SimClock:
+    """Virtual time, shared by the home; a node may see it shifted."""
+
+    def __init__(self) -> None:
+        self.now_ms = 0.0
+
+    def advance(self, ms: float) -> None:
+        self.now_ms += ms
+
+
+@dataclass
+class SimNode:
+    """One node. `skew_ms` shifts its wall clock."""
+
+    number: int
+    key: SigningKey
+    clock: SimClock
+    rng: random.Random
+    send: Callable[[SimNode, bytes, bytes], None]
+    """(from, to node id, frame)"""
+    cut: Callable[[SimNode, bytes], None]
+    """Close the link to that peer."""
+    skew_ms: int = 0
+    store: MemoryStore = field(default_factory=MemoryStore)
+    refused: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.certificate = make_certificate(self.key)
+        self.start()
+
+    @property
+    def node_id(self) -> bytes:
+        return self.key.node_id
+
+    def start(self) -> None:
+        """As after a boot: nothing in memory but what the store holds."""
+        self.replica = Replica(self.key, entropy=self.rng.randbytes, wall_ms=self.wall_ms)
+        self.store.on_undo(self.replica.forget)
+        self.sync: Sync | None = None
+
+    def wall_ms(self) -> int:
+        return START_MS + int(self.clock.now_ms) + self.skew_ms
+
+    def found(self, chain: Chain) -> None:
+        self.store.transact(lambda tx: self.replica.found(tx, chain))
+        self.open()
+
+    def open(self) -> None:
+        chain = self.store.transact(self.replica.open)
+        heads = self.store.view(lambda tx: dict(self.replica.heads(tx)))
+        self.sync = Sync(self.node_id, chain.entries, heads)
+
+    def write(self, document: str, operations: Callable[[Any], list[Value]]) -> SignedRecord:
+        """One record of our own; `operations` is given the document's state."""
+        record, accepted = self.store.transact(
+            lambda tx: self.replica.append(tx, document, operations(self.replica.state(tx, document)))
+        )
+        assert self.sync is not None
+        self.perform(self.sync.committed(accepted.heads, [record], self.clock.now_ms))
+        return record
+
+    def accept(self, records: Iterable[SignedRecord], source: bytes | None = None) -> Accepted:
+        batch = list(records)
+        accepted = self.store.transact(lambda tx: self.replica.accept(tx, batch))
+        self.refused += [one.reason for one in accepted.refused]
+        authors = {record.header.author for record in batch}
+        held = self.store.view(lambda tx: {a: h for a, h in self.replica.heads(tx).items() if a in authors})
+        assert self.sync is not None
+        heads = {**held, **accepted.heads}
+        self.perform(self.sync.committed(heads, [], self.clock.now_ms, source=source))
+        return accepted
+
+    def receive(self, peer: bytes, frame: bytes) -> None:
+        assert self.sync is not None
+        if peer not in self.sync.peers:
+            return
+        try:
+            message = decode(frame, first=not self.sync.peers[peer].said_hello)
+        except InvalidBytes as error:
+            self.refused.append(str(error))
+            self.cut(self, peer)
+            return
+        self.perform(self.sync.received(peer, message, self.clock.now_ms, self.wall_ms()))
+
+    def perform(self, effects: Iterable[Effect]) -> None:
+        assert self.sync is not None
+        queue = deque(effects)
+        while queue:
+            match queue.popleft():
+                case Send(peer, message):
+                    self.send(self, peer, encode(message))
+                case Fetch(peer, author, first, through):
+                    found = self.records(author, first, through)
+                    queue.extend(self.sync.fetched(peer, found))
+                case Accept(peer, records):
+                    self.accept(records, source=peer)
+                case AcceptMembership(peer, entries):
+                    self._membership(peer, entries)
+                case Echoed(_, heads):
+                    known = dict(heads)
+                    self.store.transact(lambda tx, known=known: self.replica.echo(tx, known))  # type: ignore[misc]
+                case Drop(peer, reason):
+                    self.refused.append(reason)
+                    self.cut(self, peer)
+
+    def _membership(self, peer: bytes, entries: tuple[tuple[bytes, bytes], ...]) -> None:
+        assert self.sync is not None
+        try:
+            _, accepted = self.store.transact(lambda tx: self.replica.accept_membership(tx, entries))
+        except JarvisError as error:
+            self.refused.append(str(error))
+            self.cut(self, peer)
+            return
+        chain = self.store.view(self.replica.chain)
+        self.perform(self.sync.membership_changed(chain.entries, self.clock.now_ms))
+        self.perform(self.sync.committed(accepted.heads, [], self.clock.now_ms))
+
+    def records(self, author: bytes, first: int, through: int) -> list[SignedRecord]:
+        return [wire(one) for one in self.store.view(lambda tx: tx.records(author, first, through, FETCH_BYTES))]
+
+    def state(self, document: str) -> Any:
+        return self.store.view(lambda tx: self.replica.state(tx, document))
+
+    def digest(self) -> bytes:
+        return self.store.view(self.replica.digest)
+
+    def frontier(self) -> dict[bytes, int]:
+        return self.store.view(lambda tx: {a: head.seq for a, head in self.replica.heads(tx).items()})
+
+
+def wire(stored: StoredRecord) -> SignedRecord:
+    """A stored record as it travels."""
+    return decode_record(stored.header, stored.signature, stored.payload)
+
+
+class SimHome:
+    """`nodes` whole nodes of one home, linked by `connect`, moved by `deliver` and `settle`."""
+
+    def __init__(self, nodes: int, seed: int) -> None:
+        self.rng = random.Random(seed)  # nosec B311 - a simulation's faults, not a secret
+        self.clock = SimClock()
+        self.links: dict[tuple[int, int], deque[bytes]] = {}
+        """(from, to) -> frames under way."""
+        self.nodes = [
+            SimNode(number, SigningKey(self.rng.randbytes(32)), self.clock, self.rng, self._send, self._cut)
+            for number in range(nodes)
+        ]
+        self._number = {node.node_id: node.number for node in self.nodes}
+        self.owner = SigningKey(OWNER_SEED)
+        recovery = SigningKey(RECOVERY_SEED)
+        chain = Chain.found(
+            self.owner, recovery.public, self.nodes[0].certificate, nonce=self.rng.randbytes(16), at_ms=START_MS
+        )
+        for node in self.nodes[1:]:
+            chain = chain.admit(self.owner, node.certificate, at_ms=START_MS)
+        for node in self.nodes:
+            node.found(chain)
+
+    def connect(self, a: int, b: int) -> None:
+        if (a, b) in self.links:
+            return
+        self.links[a, b], self.links[b, a] = deque(), deque()
+        for here, there in ((a, b), (b, a)):
+            node = self.nodes[here]
+            assert node.sync is not None
+            node.perform(node.sync.connected(self.nodes[there].node_id, self.clock.now_ms, node.wall_ms()))
+
+    def disconnect(self, a: int, b: int) -> None:
+        """Whatever was under way is lost."""
+        if self.links.pop((a, b), None) is None:
+            return
+        del self.links[b, a]
+        for here, there in ((a, b), (b, a)):
+            node = self.nodes[here]
+            if node.sync is not None:
+                node.perform(node.sync.disconnected(self.nodes[there].node_id, self.clock.now_ms))
+
+    def restart(self, number: int) -> None:
+        """Pull the plug and boot again: links fall, memory is lost, the store stays."""
+        for a, b in list(self.links):
+            if a == number:
+                self.disconnect(a, b)
+        self.nodes[number].start()
+        self.nodes[number].open()
+
+    def connect_all(self) -> None:
+        for a in range(len(self.nodes)):
+            for b in range(a):
+                self.connect(a, b)
+
+    def deliver(self, a: int, b: int, *, repeat: bool = False) -> None:
+        """One frame from a to b; `repeat` leaves it under way, to arrive again."""
+        queue = self.links.get((a, b))
+        if queue:
+            frame = queue[0] if repeat else queue.popleft()
+            self.nodes[b].receive(self.nodes[a].node_id, frame)
+
+    def tick(self, ms: float) -> None:
+        self.clock.advance(ms)
+        for node in self.nodes:
+            assert node.sync is not None
+            node.perform(node.sync.tick(self.clock.now_ms))
+
+    def settle(self, *, within_ms: float = 120_000) -> None:
+        """Deliver everything and let time pass until all frontiers are equal; AssertionError if they never are."""
+        end = self.clock.now_ms + within_ms
+        while self.clock.now_ms < end:
+            while any(self.links.values()):
+                for a, b in [pair for pair, queue in self.links.items() if queue]:
+                    self.deliver(a, b)
+            if all(node.frontier() == self.nodes[0].frontier() for node in self.nodes):
+                return
+            self.tick(250)
+        raise AssertionError("the home did not settle")
+
+    def _send(self, sender: SimNode, peer: bytes, frame: bytes) -> None:
+        queue = self.links.get((sender.number, self._number[peer]))
+        if queue is not None:
+            queue.append(frame)
+
+    def _cut(self, node: SimNode, peer: bytes) -> None:
+        self.disconnect(node.number, self._number[peer])
