@@ -214,8 +214,8 @@ class _Engine:
 def _connect(path: Path, key: bytes) -> sqlcipher.Connection:
     """An open, keyed, migrated connection; raises sqlcipher.Error, OSError or BadConfiguration."""
     make_private_directory(path.parent)
-    # SQLite would create it readable by all; its log takes over the mode.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    if not path.exists():  # SQLite would create it readable by all; its log takes over the mode
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     db = sqlcipher.connect(str(path), isolation_level=None)
     try:
         db.execute(f"PRAGMA key = \"x'{key.hex()}{_salt(key).hex()}'\"")

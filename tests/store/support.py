@@ -1,0 +1,107 @@
+"""Both forms of the store behind one face, and what the tests put into them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import subprocess
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jarvis.core.errors import StoreFailed
+from jarvis.store.memory import MemoryStore
+from jarvis.store.protocol import APPLIED, Head, Store, StoredRecord, Transaction
+from jarvis.store.sqlcipher import SqlCipherStore
+
+KEY = bytes(range(32))
+AUTHOR = b"a" * 32
+
+
+def make_record(
+    seq: int, *, author: bytes = AUTHOR, document: str = "config", status: int = APPLIED, payload: bytes | None = b"pay"
+) -> StoredRecord:
+    header = b"header of " + author[:1] + str(seq).encode()
+    return StoredRecord(
+        author, seq, hashlib.sha256(header).digest(), header, b"s" * 64, payload, document=document, status=status
+    )
+
+
+def putting(*records: StoredRecord) -> Callable[[Transaction], list[int]]:
+    """A work that puts records and moves their authors' heads, as the replica does."""
+
+    def work(transaction: Transaction) -> list[int]:
+        positions = []
+        for record in records:
+            positions.append(transaction.put_record(record))
+            transaction.put_head(record.author, Head(record.seq, record.hash))
+        return positions
+
+    return work
+
+
+class MemoryForm:
+    def __init__(self) -> None:
+        self._spoiled = False
+
+    async def open(self) -> Store:
+        return MemoryStore(commit=self._commit)
+
+    def spoil(self, transaction: Transaction) -> None:
+        """Within a work: make the commit that it shares fail."""
+        self._spoiled = True
+
+    def _commit(self) -> None:
+        if self._spoiled:
+            self._spoiled = False
+            raise StoreFailed("The commit was made to fail.")
+
+
+class SqlCipherForm:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    async def open(self) -> Store:
+        return await SqlCipherStore.open(self.path, KEY)
+
+    def spoil(self, transaction: Any) -> None:
+        """A broken reference that SQLite looks at only when it commits."""
+        transaction._db.execute("PRAGMA defer_foreign_keys = ON")
+        transaction._db.execute("INSERT INTO checkpoints (document, position, state) VALUES (-1, 0, x'')")
+
+
+def run(form: Any, body: Callable[[Any], Awaitable[None]], *, deadline_s: float = 20) -> None:
+    """Open, run, close, and see that no thread is left."""
+
+    async def whole() -> None:
+        async with asyncio.timeout(deadline_s):
+            store = await form.open()
+            try:
+                await body(store)
+            finally:
+                await store.close()
+        assert "jarvis-store" not in [thread.name for thread in threading.enumerate()]
+
+    asyncio.run(whole())
+
+
+@contextmanager
+def small_disk(at: Path, size_kib: int) -> Iterator[Path]:
+    """A tmpfs of its own size, since root fills and writes whatever has no bounds. Needs root."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root; run the tests as root to prove full and read-only disks")
+    at.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_kib}k,mode=700", "tmpfs", str(at)], check=True)
+    try:
+        yield at
+    finally:
+        subprocess.run(["umount", str(at)], check=True)
+
+
+def remount(at: Path, options: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{options}", str(at)], check=True)
