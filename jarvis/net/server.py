@@ -1,0 +1,105 @@
+"""The side of a link that is dialled: members' connections become links, everybody else's end at the door."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp import web
+
+from jarvis.net.accept import HANDSHAKE_S, Arrival, Door, bind_socket
+from jarvis.net.addresses import join_address
+from jarvis.net.link import CLOSE_DEADLINE_S, Accept
+from jarvis.net.settle import Ticket
+from jarvis.net.tls import Trust, peer_certificate
+from jarvis.net.websocket import (
+    AIOHTTP_FRAME_BYTES,
+    HEARTBEAT_S,
+    LINK_PATH,
+    PORT_HEADER,
+    TICKET_HEADER,
+    WebSocketLink,
+)
+
+
+class LinkServer:
+    """Listens for members. `listen`, then `serve` in a task of the owner, then `close`."""
+
+    def __init__(self, trust: Trust, me: bytes, bind: str, port: int) -> None:
+        self._trust, self._me, self._bind = trust, me, bind
+        self.port = port
+        self._door: Door | None = None
+        self._web: web.Server | None = None
+        self._arrivals: dict[asyncio.BaseProtocol, tuple[Arrival, asyncio.Event]] = {}
+        """Members that are through TLS and have not asked for their link yet; bounded by the door."""
+
+    def listen(self, accept: Accept, ticket: Callable[[], Ticket]) -> int:
+        listener = bind_socket(self._bind, self.port)
+        self.port = listener.getsockname()[1]
+        self._accept, self._ticket = accept, ticket
+        self._web = web.Server(self._upgrade, access_log=None, lingering_time=0)
+        self._door = Door(listener, self._trust.server, self._web, self._greet)
+        return self.port
+
+    async def serve(self) -> None:
+        assert self._door is not None, "listen first"
+        await self._door.serve()
+
+    async def close(self) -> None:
+        if self._door is not None and self._web is not None:
+            self._door.close()
+            await self._web.shutdown(CLOSE_DEADLINE_S)
+
+    async def _greet(self, arrival: Arrival) -> None:
+        """From the end of TLS to the link: the byte comparison, then a deadline for the upgrade."""
+        assert self._door is not None
+        if self._member(arrival.transport) is None:
+            self._door.refusals.refused(arrival.host, "not a member's certificate")
+            arrival.transport.abort()
+            return
+        done = asyncio.Event()
+        self._arrivals[arrival.protocol] = (arrival, done)
+        try:
+            async with asyncio.timeout(HANDSHAKE_S):
+                await done.wait()
+            arrival.entered()
+        except TimeoutError:
+            arrival.transport.abort()
+        finally:
+            self._arrivals.pop(arrival.protocol, None)
+
+    async def _upgrade(self, request: web.BaseRequest) -> web.StreamResponse:
+        arrival, done = self._arrivals.get(request.protocol, (None, None))
+        peer = self._member(request.transport)
+        theirs = Ticket.from_text(request.headers.get(TICKET_HEADER, ""))
+        if peer == self._me:
+            return web.Response(status=421, text="This is your own address.\n")
+        if arrival is None or done is None or peer is None:
+            return web.Response(status=403)
+        if theirs is None or request.path != LINK_PATH or request.method != "GET":
+            return web.Response(status=400, text=f"Links are opened at {LINK_PATH}.\n")
+        mine = self._ticket()
+        socket = web.WebSocketResponse(
+            heartbeat=HEARTBEAT_S, max_msg_size=AIOHTTP_FRAME_BYTES, compress=False, timeout=CLOSE_DEADLINE_S
+        )
+        socket.headers[TICKET_HEADER] = mine.to_text()
+        await socket.prepare(request)
+        address = _listening_address(arrival.host, request.headers.get(PORT_HEADER, ""))
+        link = WebSocketLink(socket, peer=peer, dialled=False, address=address, mine=mine, theirs=theirs)
+        done.set()
+        await self._accept(link)
+        return socket
+
+    def _member(self, transport: asyncio.BaseTransport | None) -> bytes | None:
+        if transport is None:
+            return None
+        return self._trust.member_of(peer_certificate(transport.get_extra_info("ssl_object")))
+
+
+def _listening_address(host: str, port: str) -> str:
+    """Where the peer that called from `host` says it listens."""
+    if host.startswith("::ffff:"):  # an IPv4 peer, seen by a socket for both versions
+        host = host.removeprefix("::ffff:")
+    if port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536:
+        return join_address(host, int(port))
+    return ""
