@@ -1,0 +1,247 @@
+"""Lengths of time, from words and to words: "an hour and a half", "1h 30", "ninety seconds". Pure; reads English.
+Never guesses: a number without its unit is not a length, except after a larger unit ("one hour thirty")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+_UNITS = {
+    "s": 1, "sec": 1, "secs": 1, "second": 1, "seconds": 1,
+    "m": 60, "min": 60, "mins": 60, "minute": 60, "minutes": 60, "minuet": 60, "minuets": 60,
+    "h": 3600, "hr": 3600, "hrs": 3600, "hour": 3600, "hours": 3600, "our": 3600, "ours": 3600,
+    "day": 86400, "days": 86400,
+}  # fmt: skip
+_SMALL = {
+    word: value
+    for value, word in enumerate(
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
+    )
+}
+_TENS = {
+    word: 10 * value
+    for value, word in enumerate(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
+    )
+} | {"fourty": 40}
+_SOUNDS_LIKE = {"to": 2, "too": 2}
+"""What recognisers write for "two". Believed only right before a unit."""
+_MAX_DIGITS = 9
+"""A longer string of digits is no number a person says."""
+
+UNIT_WORDS = frozenset(_UNITS)
+NUMBER_WORDS = frozenset(_SMALL) | frozenset(_TENS) | {"hundred", "thousand", "half", "quarter", "couple"}
+
+_Found = tuple[Fraction, int]
+
+
+def is_number(word: str) -> bool:
+    return word[:1].isdigit() or word in NUMBER_WORDS
+
+
+def find_duration(words: Sequence[str]) -> tuple[int, int, int] | None:
+    """The first length of time in `words` as (seconds, first index, index after), or None."""
+    for start in range(len(words)):
+        found = duration_at(words, start)
+        if found is not None:
+            return found[0], start, found[1]
+    return None
+
+
+def parse_duration(words: Sequence[str]) -> int | None:
+    """Whole seconds when `words` are one length of time and nothing else."""
+    found = duration_at(words, 0)
+    return found[0] if found is not None and found[1] == len(words) else None
+
+
+def duration_at(words: Sequence[str], start: int) -> tuple[int, int] | None:
+    """The longest length of time that begins at `start`, as (seconds, index after)."""
+    first = _quantity(words, start)
+    if first is None:
+        return None
+    total, unit, position = first
+    while True:
+        following = _quantity(words, position + (_at(words, position) == "and"))
+        if following is not None and following[1] < unit:
+            total, unit, position = total + following[0], following[1], following[2]
+            continue
+        bare = _bare_remainder(words, position, unit)
+        if bare is not None:
+            total, position = total + bare[0], bare[1]
+        return round(total), position
+
+
+def _quantity(words: Sequence[str], start: int) -> tuple[Fraction, int, int] | None:
+    """A number with its unit, and a half of it: (seconds, seconds of the unit, index after)."""
+    if _at(words, start) in ("a", "the") and _at(words, start + 1) == "second" and _at(words, start + 2) == "timer":
+        return None  # the second timer, not one of a second
+    number = _number(words, start)
+    if number is None:
+        if _at(words, start) not in _SOUNDS_LIKE or start == 0:
+            return None
+        number = Fraction(_SOUNDS_LIKE[words[start]]), start + 1
+    value, position = number
+    unit = _unit(_at(words, position))
+    if unit is None:
+        return None
+    position += 1
+    part = _and_a_part(words, position)
+    if part is not None and _unit(_at(words, part[1])) is None and _at(words, part[1]) not in ("of", "an", "a"):
+        value, position = value + part[0], part[1]
+    return value * unit, unit, position
+
+
+def _bare_remainder(words: Sequence[str], position: int, unit: int) -> _Found | None:
+    """ "thirty" in "one hour thirty": a number of the next smaller unit, at the end or right before "timer"."""
+    if unit not in (60, 3600):
+        return None
+    number = _whole(words, position)
+    if number is None or number[0] >= 60 or _at(words, number[1]) not in ("", "timer"):
+        return None
+    return number[0] * (unit // 60), number[1]
+
+
+def _unit(word: str) -> int | None:
+    return _UNITS.get(word.removesuffix("'s"))
+
+
+def _at(words: Sequence[str], position: int) -> str:
+    return words[position] if 0 <= position < len(words) else ""
+
+
+def _number(words: Sequence[str], start: int) -> _Found | None:
+    """A number before a unit: whole, decimal, with a fraction, or a fraction of one ("half an")."""
+    part = _part_of(words, start)
+    if part is not None:
+        return part
+    word, after = _at(words, start), _at(words, start + 1)
+    if word in ("a", "an"):
+        if after == "couple":
+            return Fraction(2), start + 2 + (_at(words, start + 2) == "of")
+        if after in ("hundred", "thousand"):
+            return _whole(words, start)
+        return (Fraction(1), start + 1) if _unit(after) is not None else None
+    if word == "couple":
+        return Fraction(2), start + 1 + (after == "of")
+    whole = _whole(words, start)
+    if whole is None:
+        return None
+    more = _and_a_part(words, whole[1])
+    return (whole[0] + more[0], more[1]) if more is not None else whole
+
+
+def _part_of(words: Sequence[str], start: int) -> _Found | None:
+    """ "half an", "half", "a half", "a quarter of an", "three quarters of an"."""
+    position = start + (_at(words, start) in ("a", "one"))
+    word = _at(words, position)
+    if word == "half":
+        value = Fraction(1, 2)
+    elif word == "quarter":
+        value = Fraction(1, 4)
+    elif _at(words, start) in ("three", "3") and _at(words, start + 1) == "quarters":
+        value, position = Fraction(3, 4), start + 1
+    else:
+        return None
+    position += 1
+    position += _at(words, position) == "of"
+    position += _at(words, position) in ("a", "an")
+    return value, position
+
+
+def _and_a_part(words: Sequence[str], position: int) -> _Found | None:
+    """ "and a half", "and a quarter", "and three quarters", or a half written as one sign."""
+    if _at(words, position) == "half":
+        return Fraction(1, 2), position + 1
+    if _at(words, position) != "and":
+        return None
+    first, second = _at(words, position + 1), _at(words, position + 2)
+    if first in ("a", "one") and second in ("half", "quarter"):
+        return Fraction(1, 2 if second == "half" else 4), position + 3
+    if first == "half":
+        return Fraction(1, 2), position + 2
+    if first in ("three", "3") and second == "quarters":
+        return Fraction(3, 4), position + 3
+    return None
+
+
+def _whole(words: Sequence[str], start: int) -> _Found | None:
+    """Digits, with a decimal part if any, or number words up to the thousands."""
+    word = _at(words, start)
+    if word[:1].isdigit():
+        value = _digits(word)
+        return (value, start + 1) if value is not None else None
+    value, position, some = Fraction(0), start, False
+    if word in ("a", "an") and _at(words, start + 1) in ("hundred", "thousand"):
+        value, position, some = Fraction(1), start + 1, True
+    else:
+        under = _under_hundred(words, start)
+        if under is not None:
+            value, position, some = Fraction(under[0]), under[1], True
+    if not some:
+        return None
+    for scale, name in ((100, "hundred"), (1000, "thousand")):
+        if _at(words, position) != name:
+            continue
+        value, position = value * scale, position + 1
+        rest = _under_hundred(words, position + (_at(words, position) == "and"))
+        if rest is not None:
+            value, position = value + rest[0], rest[1]
+    if _at(words, position) == "point" and _at(words, position + 1) in _SMALL and _SMALL[words[position + 1]] < 10:
+        value, position = value + Fraction(_SMALL[words[position + 1]], 10), position + 2
+    return value, position
+
+
+def _under_hundred(words: Sequence[str], start: int) -> tuple[int, int] | None:
+    word = _at(words, start)
+    if word in _SMALL:
+        return _SMALL[word], start + 1
+    if word in _TENS:
+        ones = _SMALL.get(_at(words, start + 1), 0)
+        return (_TENS[word] + ones, start + 2) if 1 <= ones <= 9 else (_TENS[word], start + 1)
+    return None
+
+
+def _digits(word: str) -> Fraction | None:
+    if len(word) > _MAX_DIGITS or not word.isascii():
+        return None
+    whole, comma, rest = word.partition(",")
+    if comma and len(rest) == 3 and rest.isdigit():
+        word = whole + rest  # 1,200
+    try:
+        return Fraction(word.replace(",", "."))
+    except ValueError:
+        return None  # 1.2.3
+
+
+def say_duration(seconds: float) -> str:
+    """ "1 hour, 30 minutes and 5 seconds". Rounded to whole seconds; below one it says "0 seconds"."""
+    left = max(0, round(seconds))
+    parts = []
+    for unit, name in ((3600, "hour"), (60, "minute"), (1, "second")):
+        count, left = divmod(left, unit)
+        if count:
+            parts.append(f"{count} {name}{'s' if count != 1 else ''}")
+    if not parts:
+        return "0 seconds"
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

@@ -1,0 +1,165 @@
+"""Which intent a text is, with its slots: whole sentences against a small grammar, after politeness is taken off.
+Deterministic and anchored at both ends: what does not fit entirely is free text and goes to a language model. Must
+never raise on any text, and must stay fast: it also runs on half-recognised speech, to tell when a person is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from jarvis.assistant.durations import UNIT_WORDS, find_duration, is_number, parse_duration
+from jarvis.assistant.grammar import DANGLING, DURATION, GRAMMAR, Rule
+from jarvis.assistant.words import Word, joined, split, without_politeness
+
+MAX_WORDS = 60
+"""More words are free text, except a dictated note: the longest intent sentence has about twenty."""
+MAX_NAME_WORDS = 4
+"""A timer's name is "pasta" or "front door parcel"; a longer one is a sentence that only looks like a timer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    intent: str
+    slots: dict[str, Any] = field(default_factory=dict)
+    """`seconds`, `name`, `all` for timers; `text` to remember; `room` asked about; `day` of a date."""
+    missing: tuple[str, ...] = ()
+    """Slots without which it cannot be done."""
+    open_ended: bool = False
+    """It ends in dictated words, so more may follow."""
+    dangling: bool = False
+    """A last word such as "and" or "for" was left out to make it fit."""
+
+    @property
+    def whole(self) -> bool:
+        """Nothing more needs to be said."""
+        return not (self.missing or self.open_ended or self.dangling)
+
+
+def match_intent(text: str, assistant_name: str = "Jarvis") -> Match | None:
+    """The intent of `text`, or None for free text."""
+    words = without_politeness(split(text), assistant_name)
+    if not words:
+        return None
+    found = _match(words, text)
+    cut = list(words)
+    while found is None and len(cut) > 1 and cut[-1].text in DANGLING and len(words) - len(cut) < 2:
+        cut.pop()
+        found = _match(cut, text)
+        if found is not None:
+            found = replace(found, dangling=True)
+    return found
+
+
+def fill_missing(asked: Match, text: str) -> Match | None:
+    """`asked` completed by the answer to "For how long?" or "Which timer?", or None when `text` is something else."""
+    words = without_politeness(split(text))
+    while len(words) > 1 and words[0].text in ("for", "about", "make", "it", "the", "that", "my"):
+        words = words[1:]
+    texts = [word.text for word in words]
+    if not texts:
+        return None
+    if asked.intent == "timer_set" and "seconds" in asked.missing:
+        seconds = parse_duration(texts)
+        if seconds is None:
+            return None
+        return Match("timer_set", {**asked.slots, "seconds": seconds})
+    if asked.intent == "timer_cancel":
+        if texts in (
+            ["all"],
+            ["both"],
+            ["all", "of", "them"],
+            ["both", "of", "them"],
+            ["every", "one"],
+            ["everything"],
+        ):
+            return Match("timer_cancel", {"all": True})
+        kept = texts[:-1] if texts[-1] in ("timer", "one") else texts
+        seconds = parse_duration(kept)
+        if seconds is not None:
+            return Match("timer_cancel", {"seconds": seconds})
+        name = _name(" ".join(kept))
+        return Match("timer_cancel", {"name": name}) if name else None
+    return None
+
+
+def _match(words: Sequence[Word], text: str) -> Match | None:
+    plain = joined(words)
+    for rule in GRAMMAR:
+        if rule.dictates:
+            if (found := _dictated(rule, words, text)) is not None:
+                return found
+        elif len(words) <= MAX_WORDS:
+            found = _timer(rule, words) if rule.timer else _plain(rule, plain)
+            if found is not None:
+                return found
+    return None
+
+
+def _plain(rule: Rule, plain: str) -> Match | None:
+    for pattern in rule.patterns:
+        found = pattern.fullmatch(plain)
+        if found is not None:
+            slots = {name: value for name, value in found.groupdict().items() if value}
+            return Match(rule.intent, slots)
+    return None
+
+
+def _dictated(rule: Rule, words: Sequence[Word], text: str) -> Match | None:
+    """`remember that ...`: the rest is taken from the text as it was said, from where the pattern ended."""
+    plain = joined(words)
+    for pattern in rule.patterns:
+        found = pattern.match(plain)
+        if found is None:
+            continue
+        head = found.group().split()
+        if len(head) == len(words):
+            return Match(rule.intent, {}, missing=("text",))
+        if words[len(head)].text in rule.not_before or (
+            text.rstrip().endswith("?") and head[-1] not in ("that", "to", "note")
+        ):
+            return None
+        kept = text[words[len(head)].start : words[-1].end].strip()
+        return Match(rule.intent, {"text": kept}, open_ended=True) if kept else None
+    return None
+
+
+def _timer(rule: Rule, words: Sequence[Word]) -> Match | None:
+    """Timer sentences: the length of time is found first and stands as one word in the patterns."""
+    texts = [word.text for word in words]
+    slots: dict[str, Any] = {}
+    found = find_duration(texts)
+    if found is not None:
+        slots["seconds"], start, end = found
+        texts[start:end] = [DURATION]
+    plain = " ".join(texts)
+    for pattern in rule.patterns:
+        fits = pattern.fullmatch(plain)
+        if fits is None:
+            continue
+        named = [value for key, value in fits.groupdict().items() if value and key.startswith("name")]
+        names = [name for name in map(_name, named) if name]
+        if any(len(name.split()) > rule.name_words for name in names):
+            continue
+        if any(map(_is_length, named)):
+            names = []  # "for ten": half a length of time, not a name
+        if names:
+            slots["name"] = names[0]
+        if fits.groupdict().get("all"):
+            slots["all"] = True
+        missing = tuple(slot for slot in rule.needs if slot not in slots)
+        return Match(rule.intent, slots, missing, open_ended=rule.open_ended and bool(names))
+    return None
+
+
+def _name(text: str) -> str:
+    """A timer's name without articles; empty for words that name nothing."""
+    words = text.split()
+    while words and words[0] in ("a", "an", "the", "my", "our", "for", "new", "another", "that", "this", "your"):
+        words = words[1:]
+    kept = " ".join(words)
+    return "" if kept in ("", "me", "it", "us", "timer", "one", "please") else kept
+
+
+def _is_length(text: str) -> bool:
+    return any(is_number(word) or word in UNIT_WORDS for word in text.split())

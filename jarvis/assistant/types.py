@@ -1,0 +1,94 @@
+"""What goes into the assistant and what comes out: requests, the home it may touch, replies. Plain data and
+protocols; this file must never know a concrete node, store or engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class PastTurn:
+    """One earlier turn of the session, from whichever room it was spoken in."""
+
+    heard: str
+    """What the person said, as transcribed or typed."""
+    reply: str
+    """What was answered; empty when nothing was."""
+    room: str
+    at_ms: int
+    """Wall clock, milliseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    text: str
+    room: str
+    """The room that asks now."""
+    assistant_name: str = "Jarvis"
+    turns: Sequence[PastTurn] = ()
+    """This session's earlier turns, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimerInfo:
+    timer_id: str
+    name: str
+    """Empty when the person gave it none."""
+    seconds: int
+    """The length it was set to."""
+    remaining_s: float
+
+
+class Home(Protocol):
+    """The part of the home that skills may touch. Every method may raise a JarvisError, which is spoken."""
+
+    clock_is_set: bool
+    """False when the device does not know the time, such as a board without a battery that booted in 1970."""
+
+    def now(self) -> datetime:
+        """Local time, with its zone."""
+
+    async def set_timer(self, seconds: int, name: str) -> TimerInfo: ...
+
+    async def list_timers(self) -> list[TimerInfo]: ...
+
+    async def cancel_timer(self, timer_id: str) -> bool:
+        """False when it is gone already."""
+
+    async def remember(self, text: str) -> None: ...
+
+    async def remembered(self) -> list[str]:
+        """Oldest first."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """One answer. `pieces` may be iterated once; `provider`, `model` and `ok` are final when it is exhausted, since
+    a model that fails before its first word is replaced by the next one."""
+
+    source: Literal["intent", "llm"]
+    provider: str
+    """`intents` or `guard` for code, a language model's name such as `ollama`, or `none`."""
+    intent: str | None
+    slots: dict[str, Any]
+    pieces: AsyncIterator[str]
+    """Sentences, or stretches of one, to be joined as they are."""
+    closes: bool = False
+    """The person is done: stop playback, ringing and the follow-up window."""
+    asks: bool = False
+    """The reply asks something back: open a follow-up window."""
+    ok: bool = True
+    """False when the reply is an apology for something that broke."""
+    model: str = ""
+    """The language model's own name, such as `llama3.2:1b`."""
+    said: list[str] = field(default_factory=list)
+    """The pieces given out so far."""
+
+    async def text(self) -> str:
+        """All of it at once, for callers without a voice."""
+        async for _ in self.pieces:
+            pass
+        return "".join(self.said).strip()

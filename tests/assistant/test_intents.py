@@ -1,0 +1,163 @@
+"""The intents against spoken sentences, and laws that hold for any text."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jarvis.assistant.intents import fill_missing, match_intent
+from jarvis.assistant.words import MAX_CHARS
+from tests.assistant.intent_phrases import FREE, MISSING, OPEN, WHOLE
+
+
+def found(text: str) -> tuple[str, dict] | None:
+    match = match_intent(text)
+    return None if match is None else (match.intent, match.slots)
+
+
+def test_there_are_enough_phrases() -> None:
+    assert len({text for text, _, _ in WHOLE + OPEN + MISSING}) >= 150
+    assert len(set(FREE)) >= 60
+
+
+@pytest.mark.parametrize(("text", "intent", "slots"), WHOLE)
+def test_whole_sentences(text: str, intent: str, slots: dict) -> None:
+    assert found(text) == (intent, slots)
+    assert match_intent(text).whole
+
+
+@pytest.mark.parametrize(("text", "intent", "slots"), OPEN)
+def test_dictated_words_are_kept_as_said_and_may_go_on(text: str, intent: str, slots: dict) -> None:
+    assert found(text) == (intent, slots)
+    assert not match_intent(text).whole
+
+
+@pytest.mark.parametrize(("text", "intent", "slots"), MISSING)
+def test_unfinished_sentences_are_known_but_not_whole(text: str, intent: str, slots: dict) -> None:
+    assert found(text) == (intent, slots)
+    assert not match_intent(text).whole
+
+
+@pytest.mark.parametrize("text", FREE)
+def test_free_text_is_left_alone(text: str) -> None:
+    assert found(text) is None
+
+
+def test_the_wake_phrase_and_another_name_are_tolerated() -> None:
+    for head in ("Hey Jarvis,", "Jarvis.", "Hey Travis", "Okay Jarvis", "Friday,", "Hey Friday!"):
+        match = match_intent(f"{head} what time is it?", "Friday")
+        assert match is not None and match.intent == "time", head
+    assert match_intent("What time is it, Friday?", "Friday") is not None
+    assert match_intent("What time is it, Friday?", "Jarvis") is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "slots"),
+    [
+        ("Set a pasta timer", "Eight minutes.", {"name": "pasta", "seconds": 480}),
+        ("Set a timer for", "for ten minutes please", {"seconds": 600}),
+        ("Set a timer", "Make it an hour and a half", {"seconds": 5400}),
+        ("Set a timer", "Tell me a joke.", None),
+        ("Set a timer", "", None),
+        ("Cancel the timer", "The pasta one.", {"name": "pasta"}),
+        ("Cancel the timer", "pasta timer", {"name": "pasta"}),
+        ("Cancel the timer", "All of them!", {"all": True}),
+        ("Cancel the timer", "The ten minute timer", {"seconds": 600}),
+        ("What time is it?", "ten minutes", None),
+    ],
+)
+def test_a_slot_asked_for_is_filled_by_the_answer(asked: str, answer: str, slots: dict | None) -> None:
+    first = match_intent(asked)
+    assert first is not None
+    filled = fill_missing(first, answer)
+    assert (None if filled is None else filled.slots) == slots
+
+
+# Words the grammar gives a meaning to, so that arbitrary sentences come close to its patterns.
+NEAR = st.lists(
+    st.sampled_from(
+        [
+            "set",
+            "a",
+            "the",
+            "timer",
+            "timers",
+            "for",
+            "to",
+            "and",
+            "half",
+            "an",
+            "hour",
+            "minutes",
+            "ten",
+            "10",
+            "1.5",
+            "second",
+            "in",
+            "pasta",
+            "cancel",
+            "how",
+            "much",
+            "time",
+            "is",
+            "left",
+            "long",
+            "what",
+            "did",
+            "i",
+            "ask",
+            "you",
+            "say",
+            "remember",
+            "that",
+            "remind",
+            "me",
+            "about",
+            "stop",
+            "it",
+            "day",
+            "today",
+            "repeat",
+            "all",
+            "my",
+            "of",
+            "on",
+            "until",
+        ]
+    ),
+    max_size=60,
+).map(" ".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.text(max_size=2 * MAX_CHARS), NEAR))
+def test_any_text_is_matched_quietly_and_quickly(text: str) -> None:
+    began = time.process_time()
+    match = match_intent(text)
+    spent_ms = (time.process_time() - began) * 1000
+    assert spent_ms < 100, f"{spent_ms:.0f} ms for {text!r}"  # 5 ms for real sentences; this is for the worst of all
+    if match is not None:
+        assert match.intent and set(match.missing).isdisjoint(match.slots)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from([row for row in WHOLE if row[1] != "remember"]), st.sampled_from(["", " ", "?", "!", ".", "..."])
+)
+def test_casing_and_punctuation_change_nothing(row: tuple, end: str) -> None:
+    text, intent, slots = row
+    for variant in (text.upper(), text.lower(), text.rstrip(".?!") + end, f"  {text}\n"):
+        assert found(variant) == (intent, slots)
+
+
+def test_real_sentences_take_under_five_milliseconds() -> None:
+    texts = [text for text, _, _ in WHOLE + OPEN + MISSING] + FREE
+    spent = []
+    for text in texts:
+        began = time.process_time()
+        match_intent(text)
+        spent.append((time.process_time() - began) * 1000)
+    assert sorted(spent)[int(0.99 * len(spent))] < 5
