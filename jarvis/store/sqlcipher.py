@@ -56,7 +56,6 @@ _SETTINGS = (
     "temp_store = MEMORY",
     # A burst's log shrinks again at the next checkpoint.
     f"journal_size_limit = {8 * 1024 * 1024}",
-    "busy_timeout = 0",
 )
 
 
@@ -216,7 +215,12 @@ def _connect(path: Path, key: bytes) -> sqlcipher.Connection:
     make_private_directory(path.parent)
     if not path.exists():  # SQLite would create it readable by all; its log takes over the mode
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    db = sqlcipher.connect(str(path), isolation_level=None)
+    elif 0 < path.stat().st_size < _PAGE_BYTES and not path.with_name(path.name + "-wal").exists():
+        # SQLite takes the shortest of these for a new database. With a log beside it, a crash may have left it so.
+        raise _failed(path, _DAMAGED)
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):  # SQLite would call it an I/O error
+        raise _failed(path, _READ_ONLY)
+    db = sqlcipher.connect(str(path), isolation_level=None, timeout=0)
     try:
         db.execute(f"PRAGMA key = \"x'{key.hex()}{_salt(key).hex()}'\"")
         for setting in _SETTINGS:
@@ -243,7 +247,11 @@ def _explain(path: Path, key: bytes, error: sqlcipher.Error) -> JarvisError:
             "The store key does not open this store.",
             fix="Put back the key file that belongs to it, or restore a backup into an empty --data-dir.",
         )
-    message, fix = _SENTENCES.get(code, ("The database refused: {error}.", "Run `jarvis doctor`."))
+    return _failed(path, _SENTENCES.get(code, _REFUSED), str(error))
+
+
+def _failed(path: Path, sentence: tuple[str, str], error: str = "") -> StoreFailed:
+    message, fix = sentence
     return StoreFailed(message.format(path=path, error=error), fix=fix.format(parent=path.parent))
 
 
@@ -263,21 +271,21 @@ def _made_with(path: Path, key: bytes) -> bool:
 
 
 _DAMAGED = ("The store {path} is damaged, or is no store of Jarvis.", "Restore a backup into an empty --data-dir.")
+_READ_ONLY = (
+    "The store {path} cannot be written.",
+    "Let Jarvis write to {parent}: check its owner, its mode and how it is mounted.",
+)
+_FULL = (
+    "The disk is full; nothing was written.",
+    "Make room on the disk of {parent}, then try again: what was acknowledged before is safe.",
+)
+_REFUSED = ("The database refused: {error}.", "Run `jarvis doctor`.")
 _SENTENCES: dict[int, tuple[str, str]] = {
     sqlcipher.SQLITE_NOTADB: _DAMAGED,
     sqlcipher.SQLITE_CORRUPT: _DAMAGED,
-    sqlcipher.SQLITE_FULL: (
-        "The disk is full; nothing was written.",
-        "Make room on the disk of {parent}, then try again: what was acknowledged before is safe.",
-    ),
-    sqlcipher.SQLITE_READONLY: (
-        "The store {path} can only be read.",
-        "Let Jarvis write to {parent}: check its owner, its mode and how it is mounted.",
-    ),
-    sqlcipher.SQLITE_CANTOPEN: (
-        "The store {path} cannot be opened.",
-        "Let Jarvis write to {parent}: check its owner, its mode and how it is mounted.",
-    ),
+    sqlcipher.SQLITE_FULL: _FULL,
+    sqlcipher.SQLITE_READONLY: _READ_ONLY,
+    sqlcipher.SQLITE_CANTOPEN: _READ_ONLY,
     sqlcipher.SQLITE_IOERR: ("The disk failed to read or write the store.", "Check the disk of {parent}."),
     sqlcipher.SQLITE_BUSY: ("Another program uses the store {path}.", "Stop it, or use another --data-dir."),
 }

@@ -78,10 +78,11 @@ class GroupWriter:
         self._thread.start()
         try:
             await asyncio.shield(self._started)
-        except BaseException:  # cancelled, or it did not open: either way nobody will use it
-            with self._wake:
-                self._closing = True
-                self._wake.notify()
+        except asyncio.CancelledError:  # nobody will use it
+            self._stop()
+            raise
+        except BaseException:
+            await self.close()
             raise
 
     async def submit(self, work: Work, *, writes: bool) -> Any:
@@ -96,9 +97,7 @@ class GroupWriter:
         return await job.future
 
     async def close(self) -> None:
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
+        self._stop()
         try:
             await asyncio.wait_for(asyncio.shield(self._ended), CLOSE_DEADLINE_S)
         except TimeoutError:
@@ -107,6 +106,11 @@ class GroupWriter:
                 f"The store did not close in {CLOSE_DEADLINE_S:.0f} s.", fix="Look whether the disk answers."
             ) from None
         self._thread.join(CLOSE_DEADLINE_S)
+
+    def _stop(self) -> None:
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
 
     def _main(self) -> None:
         try:

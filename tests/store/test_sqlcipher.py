@@ -1,0 +1,374 @@
+"""What only the form on disk can show: sharing a commit, bounds, keys, damage, migrations, nothing plain."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import struct
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlite_utils import Database
+
+from jarvis.core.errors import BadConfiguration, DeadlineExceeded, Overloaded, StoreFailed
+from jarvis.store import writer
+from jarvis.store.migrations import MIGRATIONS
+from jarvis.store.protocol import Checkpoint, Store, Transaction
+from jarvis.store.sqlcipher import SqlCipherStore
+from tests.store.support import AUTHOR, KEY, SqlCipherForm, make_record, putting, run
+
+DEADLINE_S = 10.0
+
+
+class Gate:
+    """A work that holds the writer thread until it is opened."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self._open = threading.Event()
+
+    def work(self, transaction: Transaction) -> None:
+        self.entered.set()
+        assert self._open.wait(DEADLINE_S)
+
+    async def closed(self, store: Store) -> asyncio.Task[None]:
+        task = asyncio.create_task(store.write(self.work))
+        await asyncio.to_thread(self.entered.wait, DEADLINE_S)
+        return task
+
+    def open(self) -> None:
+        self._open.set()
+
+
+def commits(database: Path) -> int:
+    """Counted in the write-ahead log, whose frame headers are plain: a frame that ends a commit has a page count."""
+    log = database.with_name(database.name + "-wal").read_bytes()
+    page_bytes = struct.unpack(">I", log[8:12])[0]
+    frames = [log[at : at + 24] for at in range(32, len(log), 24 + page_bytes)]
+    return sum(1 for frame in frames if struct.unpack(">I", frame[4:8])[0])
+
+
+def putter(key: str) -> Callable[[Transaction], None]:
+    return lambda t: t.put(key, b"value")
+
+
+def test_works_that_wait_share_one_commit(disk: SqlCipherForm) -> None:
+    async def body(store: Store) -> None:
+        gate = Gate()
+        first = await gate.closed(store)
+        before = commits(disk.path)
+        waiting = [asyncio.create_task(store.write(putter(str(n)))) for n in range(100)]
+        await asyncio.sleep(0)
+        gate.open()
+        await asyncio.gather(first, *waiting)
+        assert commits(disk.path) - before == 1  # the gate itself wrote nothing
+        await store.write(putter("alone"))
+        assert commits(disk.path) - before == 2
+
+    run(disk, body)
+
+
+def test_a_failed_commit_fails_all_who_shared_it(disk: SqlCipherForm) -> None:
+    async def body(store: Store) -> None:
+        def bad(transaction: Transaction) -> None:
+            raise LookupError
+
+        gate = Gate()
+        first = await gate.closed(store)
+        works = [putter("a"), disk.spoil, bad, putter("b")]
+        waiting = [asyncio.create_task(store.write(work)) for work in works]
+        await asyncio.sleep(0)
+        gate.open()
+        await first
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(one) for one in results] == [StoreFailed, StoreFailed, LookupError, StoreFailed]
+        assert await store.read(lambda t: t.keys("")) == []
+
+    run(disk, body)
+
+
+def test_a_read_never_sees_what_is_not_durable_and_does_not_wait_for_it(disk: SqlCipherForm) -> None:
+    async def body(store: Store) -> None:
+        gate = Gate()
+        first = await gate.closed(store)
+        told: list[str] = []
+
+        async def note(name: str, waiting: Any) -> Any:
+            result = await waiting
+            told.append(name)
+            return result
+
+        write = asyncio.create_task(note("write", store.write(putter("key"))))
+        read = asyncio.create_task(note("read", store.read(lambda t: t.get("key"))))
+        await asyncio.sleep(0)
+        gate.open()
+        await asyncio.gather(first, write, read)
+        assert read.result() is None
+        assert told == ["read", "write"]
+        assert await store.read(lambda t: t.get("key")) == b"value"
+
+    run(disk, body)
+
+
+def test_the_queue_is_bounded(disk: SqlCipherForm) -> None:
+    async def body(store: Store) -> None:
+        gate = Gate()
+        first = await gate.closed(store)
+        waiting = [asyncio.create_task(store.write(putter(str(n)))) for n in range(writer.QUEUE_WORKS)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await store.write(putter("too much"))
+        gate.open()
+        await asyncio.gather(first, *waiting)
+        assert await store.read(lambda t: len(t.keys(""))) == writer.QUEUE_WORKS
+        assert commits(disk.path) >= writer.QUEUE_WORKS // writer.COMMIT_WORKS
+
+    run(disk, body)
+
+
+def test_a_caller_that_gives_up_takes_its_work_back(disk: SqlCipherForm) -> None:
+    async def body(store: Store) -> None:
+        gate = Gate()
+        first = await gate.closed(store)
+        given_up = asyncio.create_task(store.write(putter("given up")))
+        kept = asyncio.create_task(store.write(putter("kept")))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.wait([given_up])
+        gate.open()
+        await asyncio.gather(first, kept)
+        assert await store.read(lambda t: t.keys("")) == ["kept"]
+
+    run(disk, body)
+
+
+def test_close_finishes_what_is_queued(disk: SqlCipherForm) -> None:
+    async def body(store: Store) -> None:
+        gate = Gate()
+        first = await gate.closed(store)
+        waiting = [asyncio.create_task(store.write(putter(str(n)))) for n in range(500)]
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(store.close())
+        await asyncio.sleep(0)
+        gate.open()
+        await asyncio.gather(first, closing, *waiting)
+        again = await disk.open()
+        assert await again.read(lambda t: len(t.keys(""))) == 500
+        await again.close()
+
+    run(disk, body)
+
+
+def test_close_does_not_wait_for_ever(disk: SqlCipherForm, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body(store: Store) -> None:
+        gate = Gate()
+        first = await gate.closed(store)
+        waits = asyncio.create_task(store.write(putter("key")))
+        await asyncio.sleep(0)
+        monkeypatch.setattr(writer, "CLOSE_DEADLINE_S", 0.05)
+        with pytest.raises(DeadlineExceeded):
+            await store.close()
+        with pytest.raises(StoreFailed):
+            await waits
+        monkeypatch.undo()
+        gate.open()
+        await first
+
+    run(disk, body)
+
+
+def test_a_mistake_in_a_cache_above_stops_the_store(disk: SqlCipherForm) -> None:
+    """If what must forget cannot, going on would let the caches lie."""
+
+    async def body(store: Store) -> None:
+        def fails() -> None:
+            raise ZeroDivisionError
+
+        def bad(transaction: Transaction) -> None:
+            raise LookupError
+
+        store.on_undo(fails)
+        with pytest.raises(StoreFailed):
+            await store.write(bad)
+        with pytest.raises(StoreFailed, match="closed"):
+            await store.write(putter("key"))
+
+    run(disk, body)
+
+
+def test_what_was_written_is_there_after_a_restart(disk: SqlCipherForm) -> None:
+    async def first(store: Store) -> None:
+        await store.write(putting(*(make_record(seq) for seq in range(1, 50))))
+
+    async def second(store: Store) -> None:
+        assert [one.seq for one in await store.read(lambda t: t.records(AUTHOR, 1, 99, 10**6))] == list(range(1, 50))
+        assert await store.write(putting(make_record(50))) == [50]
+
+    run(disk, first)
+    run(disk, second)
+
+
+def opening_fails(database: Path, key: bytes, error: type[Exception], match: str) -> Exception:
+    with pytest.raises(error, match=match) as caught:
+        asyncio.run(SqlCipherStore.open(database, key))
+    return caught.value
+
+
+def filled(disk: SqlCipherForm, records: int = 200) -> None:
+    async def body(store: Store) -> None:
+        await store.write(putting(*(make_record(seq, payload=os.urandom(500)) for seq in range(1, records + 1))))
+
+    run(disk, body)
+
+
+def test_the_wrong_key_is_named(disk: SqlCipherForm) -> None:
+    filled(disk)
+    before = disk.path.read_bytes()
+    error = opening_fails(disk.path, bytes(32), BadConfiguration, "^The store key does not open this store.$")
+    assert error.fix  # type: ignore[attr-defined]
+    assert disk.path.read_bytes() == before
+    opening_fails(disk.path, b"short", BadConfiguration, "32 bytes")
+    run(disk, _count(200))
+
+
+def _count(expected: int) -> Callable[[Any], Any]:
+    async def body(store: Store) -> None:
+        assert await store.read(lambda t: t.record_count()) == expected
+
+    return body
+
+
+def test_a_damaged_first_page_is_not_called_a_wrong_key(disk: SqlCipherForm) -> None:
+    filled(disk)
+    _flip(disk.path, 1_000)
+    opening_fails(disk.path, KEY, StoreFailed, "damaged")
+
+
+def test_a_damaged_page_is_said_and_the_rest_stays_readable(disk: SqlCipherForm) -> None:
+    filled(disk)
+    _flip(disk.path, disk.path.stat().st_size // 2)
+
+    async def body(store: Store) -> None:
+        with pytest.raises(StoreFailed, match="damaged"):
+            await store.read(lambda t: t.records(AUTHOR, 1, 200, 10**6))
+        first = await store.read(lambda t: t.record(AUTHOR, 1))
+        assert first is not None and first.seq == 1
+
+    run(disk, body)
+
+
+def _flip(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("content", [b"hello, this is no database\n" * 40, b"\0" * 5_000, b"x"])
+def test_what_is_no_database_is_said(database: Path, content: bytes) -> None:
+    database.parent.mkdir()
+    database.write_bytes(content)
+    opening_fails(database, KEY, StoreFailed, "damaged, or is no store")
+    assert database.read_bytes() == content
+
+
+def test_a_plain_database_is_refused(database: Path) -> None:
+    database.parent.mkdir()
+    with sqlite3.connect(database) as plain:
+        plain.execute("CREATE TABLE t (a)")
+    plain.close()
+    opening_fails(database, KEY, StoreFailed, "no store of Jarvis")
+
+
+def test_a_store_is_opened_once(disk: SqlCipherForm) -> None:
+    async def body(store: Store) -> None:
+        with pytest.raises(StoreFailed, match="Another program"):
+            await disk.open()
+        await store.write(putter("still mine"))
+
+    run(disk, body)
+
+
+def test_a_store_of_a_newer_program_is_refused(disk: SqlCipherForm, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as newer:
+        newer.setitem(MIGRATIONS, "9999_future", lambda db: db.create_table("future", {"id": int}))
+        filled(disk)
+    opening_fails(disk.path, KEY, BadConfiguration, "newer Jarvis")
+
+
+def test_a_migration_is_done_whole_or_not_at_all_and_once(disk: SqlCipherForm, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(disk)
+    done: list[int] = []
+
+    def step(db: Database) -> None:
+        db.create_table("later", {"id": int}, pk="id")
+        db.table("later").insert({"id": 1})
+        done.append(1)
+        if len(done) == 1:
+            raise StoreFailed("The power went.")
+
+    monkeypatch.setitem(MIGRATIONS, "9999_later", step)
+    opening_fails(disk.path, KEY, StoreFailed, "power")
+    run(disk, _count(200))  # would fail on a table that is there already
+    run(disk, _count(200))
+    assert done == [1, 1]
+
+
+WORD = "Pasta with tarragon"
+
+
+def readable(folder: Path, word: str) -> list[str]:
+    """Names of files in which `word` can be read, in any usual encoding or case."""
+    forms = [word.encode(code) for code in ("utf-8", "utf-16-le")] + [
+        word.lower().encode(),
+        word.encode().hex().encode(),
+    ]
+    return [path.name for path in folder.rglob("*") if path.is_file() and any(f in path.read_bytes() for f in forms)]
+
+
+def test_nothing_can_be_read_on_disk(disk: SqlCipherForm, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = disk.path.parent.parent
+    temporary = root / "tmp"
+    temporary.mkdir()
+    for name in ("TMPDIR", "SQLITE_TMPDIR"):
+        monkeypatch.setenv(name, str(temporary))
+
+    async def body(store: Store) -> None:
+        def work(transaction: Transaction) -> None:
+            text = WORD.encode()
+            big = text * 200
+            for seq in range(1, 400):
+                record = make_record(seq, document=f"session/{WORD}{seq}", payload=big)
+                transaction.put_record(record)
+            transaction.put_checkpoint(WORD, Checkpoint(1, big * 50))
+            transaction.put_membership([(text, text)])
+            transaction.put(WORD, big)
+
+        def undone(transaction: Transaction) -> None:
+            transaction.put_membership([(WORD.encode() * 900, b"")] * 900)
+            raise LookupError
+
+        await store.write(work)
+        with pytest.raises(LookupError):
+            await store.write(undone)
+        assert len(await store.read(lambda t: t.documents(f"session/{WORD}"))) == 399
+        assert readable(root, WORD) == []
+
+    run(disk, body)
+    assert readable(root, WORD) == []
+    assert list(temporary.iterdir()) == []
+    (temporary / "control").write_text(f"so that this test can fail: {WORD}")
+    assert readable(root, WORD) == ["control"]
+
+
+def test_only_the_owner_may_read_the_files(disk: SqlCipherForm) -> None:
+    async def body(store: Store) -> None:
+        await store.write(putter("key"))
+        assert {path.name for path in disk.path.parent.iterdir()} == {"store.db", "store.db-wal"}
+        assert {path.stat().st_mode & 0o777 for path in disk.path.parent.iterdir()} == {0o600}
+        assert disk.path.parent.stat().st_mode & 0o777 == 0o700
+
+    run(disk, body)
