@@ -1,0 +1,112 @@
+"""Where sound comes from and goes to: the two protocols, and the forms that need no sound device.
+
+A source is an async iterator of int16 mono 16 kHz blocks of any size. A sink plays until it is told to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from jarvis.core.errors import Overloaded
+from jarvis.voice import wav
+
+if TYPE_CHECKING:
+    from jarvis.voice.wav import Samples
+
+RATE_HZ = wav.RATE_HZ
+BLOCK_SAMPLES = 320
+"""20 ms: two frames of the wake word's front end."""
+MAX_SINK_SECONDS = 600
+"""A reply of ten minutes is a fault, not an answer."""
+
+
+class Source(Protocol):
+    realtime: bool
+    """Whether sound arrives at the pace it was made. Where it does not, the pipeline may take its time."""
+
+    def blocks(self) -> AsyncIterator[Samples]: ...
+
+
+class Sink(Protocol):
+    async def play(self, samples: Samples, rate_hz: int) -> None:
+        """Returns when these were heard, or handed over where nobody listens. Cancelling it stops the sound."""
+
+    def stop(self) -> None:
+        """Silence at once; what was not played yet is dropped."""
+
+
+class WavSource:
+    """A file, or samples, as a microphone would have heard them."""
+
+    def __init__(self, sound: Path | str | Samples, *, realtime: bool = False) -> None:
+        self.realtime = realtime
+        self.samples: Samples = wav.read(sound) if isinstance(sound, (str, Path)) else sound
+
+    async def blocks(self) -> AsyncIterator[Samples]:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for start in range(0, len(self.samples), BLOCK_SAMPLES):
+            block = self.samples[start : start + BLOCK_SAMPLES]
+            due_s = began + (start + len(block)) / RATE_HZ if self.realtime else 0.0
+            # A block is there when its last sample was spoken. Otherwise only let others run.
+            await asyncio.sleep(max(due_s - loop.time(), 0.0))
+            yield block
+
+
+class NoSource:
+    """A node without a microphone: nothing ever comes, until whoever waits is cancelled."""
+
+    realtime = True
+
+    async def blocks(self) -> AsyncIterator[Samples]:
+        await asyncio.get_running_loop().create_future()
+        yield  # type: ignore[misc]  # never reached: it makes this a generator
+
+
+class NullSink:
+    """A node without a loudspeaker."""
+
+    async def play(self, samples: Samples, rate_hz: int) -> None:
+        await asyncio.sleep(0)
+
+    def stop(self) -> None:
+        pass
+
+
+class WavSink:
+    """Keeps what was played, at the rate of the first piece. Raises Overloaded past ten minutes."""
+
+    def __init__(self, sink: Sink | None = None) -> None:
+        self.rate_hz = 0
+        self._pieces: list[Samples] = []
+        self._count = 0
+        self._next = sink
+
+    async def play(self, samples: Samples, rate_hz: int) -> None:
+        if self._next is not None:
+            await self._next.play(samples, rate_hz)
+        self.rate_hz = self.rate_hz or rate_hz
+        if rate_hz != self.rate_hz:
+            samples = wav.to_int16(wav.resample(samples / 32767.0, rate_hz, self.rate_hz))
+        if self._count + len(samples) > MAX_SINK_SECONDS * self.rate_hz:
+            raise Overloaded(f"The reply is longer than {MAX_SINK_SECONDS // 60} minutes.")
+        self._count += len(samples)
+        self._pieces.append(samples)
+
+    def stop(self) -> None:
+        if self._next is not None:
+            self._next.stop()
+
+    @property
+    def samples(self) -> Samples:
+        import numpy as np
+
+        nothing: Any = np.zeros(0, np.int16)
+        return np.concatenate(self._pieces) if self._pieces else nothing
+
+    def save(self, path: Path | str) -> None:
+        """Write the WAV. Raises StoreFailed."""
+        wav.write(path, self.samples, self.rate_hz or RATE_HZ)

@@ -1,0 +1,77 @@
+"""Text to speech with Piper, loaded and called in a worker process: one sentence in, its samples out.
+
+piper-tts is GPL-3.0: it is imported here only, in the child, and installed by an extra.
+
+Source of the model: Kim et al., "Conditional Variational Autoencoder with Adversarial Learning for End-to-End
+Text-to-Speech" (VITS), 2021.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import OrderedDict
+from pathlib import Path
+
+from jarvis.core.codec import Value
+from jarvis.core.errors import InvalidInput, Missing
+from jarvis.models import cache
+
+TARGET = "jarvis.voice.tts:PiperEngine"
+MAX_CHARACTERS = 1_000
+"""About a minute of speech. Sentences come one by one and are cut at 200; more is a mistake of the caller."""
+CACHE_BYTES = 8 * 1024 * 1024
+"""Three minutes of speech: the replies a home hears every day."""
+CACHE_CHARACTERS = 80
+"""Longer sentences are seldom said twice."""
+
+
+class PiperEngine:
+    """`model` is a name of the catalogue or the path of a voice's .onnx with its .json beside it."""
+
+    def __init__(self, model: str = "piper-en_US-joe-medium", threads: int = 2) -> None:
+        try:
+            import onnxruntime
+            from piper.config import PiperConfig
+            from piper.voice import PiperVoice
+        except ImportError:
+            raise Missing(
+                "piper-tts is not installed.",
+                fix="Install Jarvis with its voice extra: pip install 'jarvis-home[voice]'.",
+            ) from None
+        path = Path(model) if model.endswith(".onnx") else next(cache.locate(model).glob("*.onnx"))
+        options = onnxruntime.SessionOptions()
+        options.enable_cpu_mem_arena = False  # with it 510 MB instead of 230, and no faster
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        config = PiperConfig.from_dict(json.loads(Path(f"{path}.json").read_text(encoding="utf-8")))
+        self._voice = PiperVoice(session=session, config=config)
+        self._said: OrderedDict[str, bytes] = OrderedDict()
+        self._said_bytes = 0
+        self.synthesize("Hello.")  # the first sentence allocates; nobody should wait for that
+
+    def synthesize(self, text: str) -> dict[str, Value]:
+        """{audio: int16 mono bytes, rate_hz, synthesis_ms}. Raises InvalidInput for over a thousand characters."""
+        if len(text) > MAX_CHARACTERS:
+            raise InvalidInput(f"A sentence of {len(text)} characters is too long to speak.", fix="Split it.")
+        began = time.perf_counter()
+        audio = self._said.get(text)
+        if audio is None:
+            # A full stop, or the voice swallows the last word.
+            spoken = text if text.rstrip()[-1:] in ".!?" else f"{text.rstrip()}."
+            chunks = self._voice.synthesize(spoken) if any(map(str.isalnum, text)) else ()
+            audio = b"".join(chunk.audio_int16_bytes for chunk in chunks)
+            self._remember(text, audio)
+        else:
+            self._said.move_to_end(text)
+        rate_hz = self._voice.config.sample_rate
+        return {"audio": audio, "rate_hz": rate_hz, "synthesis_ms": (time.perf_counter() - began) * 1000}
+
+    def _remember(self, text: str, audio: bytes) -> None:
+        if len(text) > CACHE_CHARACTERS:
+            return
+        self._said[text] = audio
+        self._said_bytes += len(audio)
+        while self._said_bytes > CACHE_BYTES:
+            _, dropped = self._said.popitem(last=False)
+            self._said_bytes -= len(dropped)
