@@ -76,7 +76,8 @@ _TIMER_SET = _rule(
     # set an 8 minute pasta timer · pasta timer 8 minutes · set a timer for pasta for 8 minutes
     rf"{_MAKE}?{_MINE}(?:(?P<name1>{_NAME}) )?DUR (?:(?P<name2>{_NAME}) )?{_NOUN}(?: {_CALLED} (?P<name3>{_NAME}))?",
     rf"{_MAKE}?{_MINE}(?:(?P<name1>{_NAME}) )?(?:{_NOUN}|time)(?: {_CALLED} (?P<name2>{_NAME}))?"
-    rf"(?: (?:for|of|at|to|with|that is|in|lasting|on|or|from))* DUR(?: {_CALLED} (?P<name3>{_NAME}))?(?: from(?: now)?)?",
+    rf"(?: (?:for|of|at|to|with|that is|in|lasting|on|or|from))* DUR(?: {_CALLED} (?P<name3>{_NAME}))?(?:"
+    rf" from(?: now)?)?",
     r"(?:count ?down|countdown|time)(?: from| for)? DUR",
     rf"{_MAKE}DUR on {_MINE}(?:(?P<name1>{_NAME}) )?{_NOUN}",
     timer=True,
@@ -86,7 +87,8 @@ _REMINDER = _rule(
     "timer_set",
     # A reminder is a timer that carries what to say; it may go on, so it is never whole.
     r"(?:remind me|wake me up|wake me|alert me|notify me|tell me|let me know)(?: again)? (?:in|after|when) DUR"
-    r"(?: (?:are|is|have passed|has passed|are up|is up|are over|is over))?(?: (?:to|about|that|for) (?P<name1>[^A-Z]{1,200}))?",
+    r"(?: (?:are|is|have passed|has passed|are up|is up|are over|is over))?(?: (?:to|about|that|"
+    r"for) (?P<name1>[^A-Z]{1,200}))?",
     r"(?:remind me|alert me|notify me|tell me) (?:to|about|that|of) (?P<name1>[^A-Z]{1,200}?) (?:in|after) DUR",
     timer=True,
     open_ended=True,
@@ -103,9 +105,11 @@ _TIMER_ASKED = _rule(
 )
 _TIMER_CANCEL = _rule(
     "timer_cancel",
-    rf"{_STOP} (?P<all>all|every|all of|both|all of the|all the|all my|both of|the other)(?: (?:the|my|our|of))*(?: active| running)? timers?",
+    rf"{_STOP} (?P<all>all|every|all of|both|all of the|all the|all my|both of|the other)(?: (?:the|my|our|"
+    rf"of))*(?: active| running)? timers?",
     rf"{_STOP} (?:the |my |our )?(?P<all>timers)",
-    rf"{_STOP} {_MINE}(?:(?P<name1>{_NAME}) )?(?:DUR )?(?:(?P<name2>{_NAME}) )?timer(?: (?:for|called|named|of)(?: the)?"
+    rf"{_STOP} {_MINE}(?:(?P<name1>{_NAME}) )?(?:DUR )?(?:(?P<name2>{_NAME}) )?timer(?: (?:for|called|named|"
+    rf"of)(?: the)?"
     rf"(?: (?P<name3>{_NAME}))?(?: ?DUR)?)?",
     rf"(?:turn|switch|shut) {_MINE}(?:(?P<name1>{_NAME}) )?(?:DUR )?timer off",
     rf"(?:turn|switch|shut) (?:all )?{_MINE}(?P<all>timers) off",
@@ -115,20 +119,30 @@ _LEFT = r"(?:left|remaining|remains|remain|to go|still left|left over)"
 _HOW_LONG = r"(?:how much time|how long|how much longer|how many minutes|how many seconds|how many hours|how much|time)"
 _TIMER_LIST = _rule(
     "timer_list",
-    rf"(?:list|show|show me|read|read me|read out|tell me|tell me about|give me|check|check on|what are|where are|name|see|status of) {_MINE}"
-    r"(?:active |running |current |set )*timers?(?: status| left| running| are there| i have| that are running| that are set| i set)?",
-    r"(?:what|which|how many|any)(?: active| running)? timers?(?: (?:do i have|have i got|are there|are running|are set|"
-    r"are active|are on|are going|i have|did i set|have i set|is running|are left))?(?: running| set| active| going| left| on)*",
-    r"(?:do i have|have i got|are there|is there|did i set|have i set|do we have)(?: any| a| an)?(?: active| running)? timers?"
+    rf"(?:list|show|show me|read|read me|read out|tell me|tell me about|give me|check|check on|what are|where are|"
+    rf"name|see|status of) {_MINE}"
+    r"(?:active |running |current |set )*timers?(?: status| left| running| are there| i have| that are running|"
+    r" that are set| i set)?",
+    r"(?:what|which|how many|any)(?: active| running)? timers?(?: (?:do i have|have i got|are there|are running|"
+    r"are set|"
+    r"are active|are on|are going|i have|did i set|have i set|is running|are left))?(?: running| set| active| going|"
+    r" left| on)*",
+    r"(?:do i have|have i got|are there|is there|did i set|have i set|do we have)(?: any| a| an)?(?: active|"
+    r" running)? timers?"
     r"(?: running| set| on| active| going| left)*",
-    rf"(?:is|are) {_MINE}(?:(?P<name1>{_NAME}) )?timers?(?: still)? (?:running|on|going|active|set|done|over|up|finished)(?: yet)?",
+    rf"(?:is|are) {_MINE}(?:(?P<name1>{_NAME}) )?timers?(?: still)? (?:running|on|going|active|set|done|over|up|"
+    rf"finished)(?: yet)?",
     rf"{_HOW_LONG}(?: do i have| have i got| do we have| is there| is it| is| are)?(?: still)? {_LEFT}"
     rf"(?: (?:on|for|in|of|until|with) {_MINE}(?:(?P<name1>{_NAME}) )?timers?)?",
-    rf"(?:how long|how much longer|how many minutes) (?:on|for|until|till|before|does|has|will) {_MINE}(?:(?P<name1>{_NAME}) )?timers?"
+    rf"(?:how long|how much longer|how many minutes) (?:on|for|until|till|before|does|has|"
+    rf"will) {_MINE}(?:(?P<name1>{_NAME}) )?timers?"
     r"(?: (?:have|has|got|have left|has left|left|goes off|go off|rings|ring|is done|is up|is over|ends|run|take))*",
-    rf"how much time (?:does|has|is on|is left on) {_MINE}(?:(?P<name1>{_NAME}) )?timers?(?: (?:have|got|left|have left|got left))?",
-    rf"when (?:does|will|is|do) {_MINE}(?:(?P<name1>{_NAME}) )?timers?(?: going)?(?: to)?(?: be)? (?:go off|ring|end|finish|done|over|up|finished|expire)",
-    rf"(?:how is|what about|how about|what is(?: left)? on|what is the status of|what is the time (?:left )?on) {_MINE}(?:(?P<name1>{_NAME}) )?timers?(?: doing)?(?: at)?",
+    rf"how much time (?:does|has|is on|is left on) {_MINE}(?:(?P<name1>{_NAME}) )?timers?(?: (?:have|got|left|"
+    rf"have left|got left))?",
+    rf"when (?:does|will|is|do) {_MINE}(?:(?P<name1>{_NAME}) )?timers?(?: going)?(?: to)?(?: be)? (?:go off|ring|end|"
+    rf"finish|done|over|up|finished|expire)",
+    rf"(?:how is|what about|how about|what is(?: left)? on|what is the status of|what is the time (?:left )?on)"
+    rf" {_MINE}(?:(?P<name1>{_NAME}) )?timers?(?: doing)?(?: at)?",
     timer=True,
 )
 
@@ -138,17 +152,22 @@ _TELL = (
 )
 _TIME = _rule(
     "time",
-    rf"{_TELL}(?:what|which|what is) times? (?:is it|it is|is this|do you have|have you got|is it here|is that)(?: (?:right )?now| here| currently| exactly| in here)*",
-    rf"{_TELL}(?:(?:what is|what are) )?(?:the |a )?(?:current |exact |correct |local )?time(?: (?:right )?now| is it| it is| here| of day)*",
+    rf"{_TELL}(?:what|which|what is) times? (?:is it|it is|is this|do you have|have you got|is it here|"
+    rf"is that)(?: (?:right )?now| here| currently| exactly| in here)*",
+    rf"{_TELL}(?:(?:what is|what are) )?(?:the |a )?(?:current |exact |correct |local )?time(?: (?:right )?now| is it|"
+    rf" it is| here| of day)*",
     r"(?:do you have|have you got|got|you got) the time",
     r"how late is it|what is the clock|what does the clock say",
 )
 _DATE = _rule(
     "date",
-    rf"{_TELL}(?:what|which) (?:day|date|day of the week|weekday|day of the month) (?:is it|it is|is|was it|was|will it be|do we have|are we)"
+    rf"{_TELL}(?:what|which) (?:day|date|day of the week|weekday|day of the month) (?:is it|it is|is|was it|was|"
+    rf"will it be|do we have|are we)"
     r"(?: (?P<day>today|tomorrow|yesterday))?(?: now| here)*",
-    rf"{_TELL}(?:(?:what is|what was|what will be) )?(?P<day>today|tomorrow|yesterday)(?:'s)? ?(?:day|date|day of the week|day and date)?(?: date| day)?(?: be)?",
-    rf"{_TELL}(?:(?:what is|what was|what will) )?the (?:day|date|day of the week|current date|current day)(?: (?:is it|it is|now))*"
+    rf"{_TELL}(?:(?:what is|what was|what will be) )?(?P<day>today|tomorrow|yesterday)(?:'s)? ?(?:day|date|"
+    rf"day of the week|day and date)?(?: date| day)?(?: be)?",
+    rf"{_TELL}(?:(?:what is|what was|what will) )?the (?:day|date|day of the week|current date|"
+    rf"current day)(?: (?:is it|it is|now))*"
     r"(?: be)?(?: (?P<day>today|tomorrow|yesterday))?",
     rf"{_TELL}(?:what|which) (?:month|year) (?:is it|it is|is this|are we in|do we have)(?: now)?",
     r"what is the (?:current )?(?:month|year)",
@@ -156,11 +175,14 @@ _DATE = _rule(
 )
 _ABLE = _rule(
     "what_can_you_do",
-    r"(?:what|tell me what) (?:else )?(?:can|could|do) you (?:even |actually )?(?:do|help with|help me with|offer|know how to do|understand)(?: for me| here)?",
+    r"(?:what|tell me what) (?:else )?(?:can|could|do) you (?:even |actually )?(?:do|help with|help me with|offer|"
+    r"know how to do|understand)(?: for me| here)?",
     r"what (?:else )?(?:are you|is jarvis) (?:able to do|capable of|good for|good at)",
-    r"what (?:else )?(?:can|could|should|may) i (?:say|ask|ask you|do|do with you|say to you|ask you to do|ask for|ask you for)(?: here)?",
+    r"what (?:else )?(?:can|could|should|may) i (?:say|ask|ask you|do|do with you|say to you|ask you to do|ask for|"
+    r"ask you for)(?: here)?",
     r"what (?:are|is) your (?:skills|capabilities|abilities|features|commands|functions|skill)",
-    r"(?:list|show|show me|tell me|tell me about) (?:your|all your|the|all) (?:skills|capabilities|abilities|features|commands|functions)",
+    r"(?:list|show|show me|tell me|tell me about) (?:your|all your|the|all) (?:skills|capabilities|abilities|features|"
+    r"commands|functions)",
     r"how (?:can|could|do|will) you help(?: me| us)?",
     r"how (?:do|can) i use you|what commands do you (?:know|understand)|what do you know how to do",
     r"help|help me|i need help|i need some help",
@@ -168,65 +190,90 @@ _ABLE = _rule(
 _WHO = _rule(
     "who_are_you",
     r"who are you|what are you called|what is your name|tell me your name|who am i (?:talking|speaking) (?:to|with)|"
-    r"do you have a name|which room (?:are you|is this|am i) in|what room (?:are you|is this|am i) in|which room is this|what room is this",
+    r"do you have a name|which room (?:are you|is this|am i) in|what room (?:are you|is this|am i) in|"
+    r"which room is this|what room is this",
 )
 _NEVER_MIND = _rule(
     "never_mind",
-    r"never ?mind(?: (?:that|it|about (?:it|that)|then))?|(?:just )?forget (?:it|about it|that|about that|i asked|i said anything)",
-    r"cancel(?: (?:that|it|this))?|cancelled|dismiss|dismissed|ignore (?:that|it|me)|scratch that|nothing|no nothing|no never ?mind|"
-    r"not you|i was not talking to you|i did not mean you|do not bother|leave it|no forget it|it is nothing|false alarm",
-    r"(?:no )?(?:that is|that will be) (?:all|it|enough)(?: for (?:now|today))?|i am (?:done|good)|no more|no that is (?:all|it)|nothing else",
+    r"never ?mind(?: (?:that|it|about (?:it|that)|then))?|(?:just )?forget (?:it|about it|that|about that|i asked|"
+    r"i said anything)",
+    r"cancel(?: (?:that|it|this))?|cancelled|dismiss|dismissed|ignore (?:that|it|me)|scratch that|nothing|no nothing|"
+    r"no never ?mind|"
+    r"not you|i was not talking to you|i did not mean you|do not bother|leave it|no forget it|it is nothing|"
+    r"false alarm",
+    r"(?:no )?(?:that is|that will be) (?:all|it|enough)(?: for (?:now|today))?|i am (?:done|good)|no more|"
+    r"no that is (?:all|it)|nothing else",
 )
 _STOPPED = _rule(
     "stop",
-    r"(?:stop|stop stop|stop stop stop|no stop)(?: (?:it|that|this|talking|speaking|there|playing|everything|reading|already))*",
-    r"(?:stop|turn off|switch off|silence|end|shut off) (?:the |that |this )?(?:alarm|ringing|noise|beeping|sound|ring|playback)",
-    r"shut up|shut it|be quiet|be silent|quiet|silence|hush|shush|shh|enough|stop listening|go away|go to sleep|pause|mute|"
+    r"(?:stop|stop stop|stop stop stop|no stop)(?: (?:it|that|this|talking|speaking|there|playing|everything|reading|"
+    r"already))*",
+    r"(?:stop|turn off|switch off|silence|end|shut off) (?:the |that |this )?(?:alarm|ringing|noise|beeping|sound|"
+    r"ring|playback)",
+    r"shut up|shut it|be quiet|be silent|quiet|silence|hush|shush|shh|enough|stop listening|go away|go to sleep|pause|"
+    r"mute|"
     r"that is enough|that is quite enough|quit|zip it|stop making noise|do not say anything(?: more)?|no more talking",
 )
 _REPEAT = _rule(
     "repeat",
-    r"(?:please )?repeat(?: (?:that|it|this|yourself|your answer|what you said|what you just said|the answer|the last answer|"
+    r"(?:please )?repeat(?: (?:that|it|this|yourself|your answer|what you said|what you just said|the answer|"
+    r"the last answer|"
     r"your last answer|the last thing you said|the last one))?(?: (?:again|once more|one more time))?",
-    r"(?:say|tell me) (?:that|it|this)(?: (?:again|once more|one more time|once again))+|say again|come again|once more|one more time|once again",
-    r"what did you (?:just )?(?:say|said|tell me|answer|reply|respond)(?: (?:just now|again|to me|before|last|earlier|a moment ago))?"
+    r"(?:say|tell me) (?:that|it|this)(?: (?:again|once more|one more time|once again))+|say again|come again|"
+    r"once more|one more time|once again",
+    r"what did you (?:just )?(?:say|said|tell me|answer|reply|respond)(?: (?:just now|again|to me|before|last|earlier|"
+    r"a moment ago))?"
     r"(?: in (?:the |my |our )?(?P<room>[\w' ]{1,40}))?",
-    r"what (?:have you|you|did you) (?:just )?(?:said|say|told me)(?: to me)?|what were you (?:just )?saying|what was that|"
-    r"what was your (?:last |previous )?(?:answer|reply|response)|what was the (?:last )?(?:answer|reply)|what was it you said|"
-    r"what is it you said|what was the last thing you said|(?:i beg your )?pardon|pardon me|excuse me what|what did jarvis (?:just )?say",
-    r"i (?:did not|could not|can not) (?:quite )?(?:hear|catch|get|understand) (?:that|you|it|what you said)|i (?:missed|did not get) (?:that|it)",
+    r"what (?:have you|you|did you) (?:just )?(?:said|say|told me)(?: to me)?|what were you (?:just )?saying|"
+    r"what was that|"
+    r"what was your (?:last |previous )?(?:answer|reply|response)|what was the (?:last )?(?:answer|reply)|"
+    r"what was it you said|"
+    r"what is it you said|what was the last thing you said|(?:i beg your )?pardon|pardon me|excuse me what|"
+    r"what did jarvis (?:just )?say",
+    r"i (?:did not|could not|can not) (?:quite )?(?:hear|catch|get|understand) (?:that|you|it|what you said)|"
+    r"i (?:missed|did not get) (?:that|it)",
     r"can i hear (?:that|it) again|read (?:that|it) (?:to me )?again|(?:let me )?hear (?:that|it) again",
 )
 _IN_ROOM = r"(?: in (?:the |my |our )?(?P<room>[\w' ]{1,40}))?"
 _LATELY = (
-    r"(?: (?:you|you about|you for|about|jarvis|now|just|just now|before|earlier|last|a moment ago|a minute ago|right now|previously|there|"
+    r"(?: (?:you|you about|you for|about|jarvis|now|just|just now|before|earlier|last|a moment ago|a minute ago|"
+    r"right now|previously|there|"
     r"to you|last time|again|first))*"
 )
 _ASKED = _rule(
     "what_did_i_ask",
-    rf"what (?:did|have|had|do|was) (?:i|they|he) (?:just |last |even |first )?(?:ask|asked|say|said|tell|told|asking|saying)(?: it)?{_LATELY}{_IN_ROOM}",
+    rf"what (?:did|have|had|do|was) (?:i|they|he) (?:just |last |even |first )?(?:ask|asked|say|said|tell|told|asking|"
+    rf"saying)(?: it)?{_LATELY}{_IN_ROOM}",
     rf"what (?:i|they) (?:just )?(?:ask|asked|say|said){_LATELY}{_IN_ROOM}",
-    rf"what (?:was|is|were) (?:my|the) (?:last|previous|latest|most recent)? ?(?:question|request|command|sentence|thing i (?:just )?(?:asked|said)"
+    rf"what (?:was|is|were) (?:my|the) (?:last|previous|latest|most recent)? ?(?:question|request|command|sentence|"
+    rf"thing i (?:just )?(?:asked|said)"
     rf"|thing i (?:just )?asked you|words){_LATELY}{_IN_ROOM}",
-    rf"(?:repeat|tell me|say|remind me|do you know|do you remember|remind me of) (?:what i (?:just )?(?:asked|said|told)|my (?:last |previous )?question)"
+    rf"(?:repeat|tell me|say|remind me|do you know|do you remember|remind me of) (?:what i (?:just )?(?:asked|said|"
+    rf"told)|my (?:last |previous )?question)"
     rf"{_LATELY}{_IN_ROOM}",
     r"what did you (?:just )?(?:hear|hear me say|understand)",
 )
 _RECALL = _rule(
     "recall",
-    r"what (?:did|have|had) i (?:just )?(?:ask|asked|tell|told|want|wanted|said|say) (?:you|jarvis) (?:to )?(?:remember|note|keep in mind|not forget|memorize|note down)"
+    r"what (?:did|have|had) i (?:just )?(?:ask|asked|tell|told|want|wanted|said|say) (?:you|"
+    r"jarvis) (?:to )?(?:remember|note|keep in mind|not forget|memorize|note down)"
     r"(?: for me| earlier| before)?",
-    r"what (?:do|did|should|are|can|have|must) you (?:supposed to |meant to )?(?:remember|remembering|remembered|memorized|noted)(?: for me| about me| from me)?",
-    r"what (?:is|are) (?:there )?(?:to remember|you remembering|my notes|my memories|in my notes|on my notes|my reminders|in your memory)",
-    r"(?:list|show|show me|read|read me|tell me|read out|give me) (?:everything you remember|all you remember|what you remember|what i (?:asked|told) you to remember|"
+    r"what (?:do|did|should|are|can|have|must) you (?:supposed to |meant to )?(?:remember|remembering|remembered|"
+    r"memorized|noted)(?: for me| about me| from me)?",
+    r"what (?:is|are) (?:there )?(?:to remember|you remembering|my notes|my memories|in my notes|on my notes|"
+    r"my reminders|in your memory)",
+    r"(?:list|show|show me|read|read me|tell me|read out|give me) (?:everything you remember|all you remember|"
+    r"what you remember|what i (?:asked|told) you to remember|"
     r"my notes|my memories|the things you remember|what you should remember|all my notes)",
     r"(?:do|did) you remember (?:what i (?:told|asked) you(?: to remember)?|anything|everything|something)(?: for me)?",
-    r"what was i (?:supposed|meant) to remember|what am i (?:supposed|meant) to remember|what should i remember|what did i need to remember|what do i need to remember",
+    r"what was i (?:supposed|meant) to remember|what am i (?:supposed|meant) to remember|what should i remember|"
+    r"what did i need to remember|what do i need to remember",
     r"what did you remember|have you remembered anything|do you have (?:any )?notes(?: for me)?",
 )
 _REMEMBER = _rule(
     "remember",
-    r"(?:remember|memorize|note(?= that| down)|note down|write down|make a note|take a note|make a note of|take note|make note|keep in mind|bear in mind|"
+    r"(?:remember|memorize|note(?= that| down)|note down|write down|make a note|take a note|make a note of|take note|"
+    r"make note|keep in mind|bear in mind|"
     r"do not forget|never forget|remember for me)(?: this| for me)?(?: of)?(?: that| to)?\b(?! it$| that$)",
     r"(?:take|make|add|write)(?: me)? (?:a |another )note(?: that| to| saying)?\b",
     dictates=True,

@@ -1,0 +1,152 @@
+"""Decides what to answer: intents first, by code; then what no model may be believed about, by code; then the first
+language model that can. Never lets a model speak for a skill, and never ends in silence: when all else fails it says
+so in one honest sentence."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import structlog
+
+from jarvis.assistant.guard import Doubt, doubt
+from jarvis.assistant.intents import Match, fill_missing, match_intent
+from jarvis.assistant.language import LanguageModel, ModelStatus, closing
+from jarvis.assistant.prompt import messages_for
+from jarvis.assistant.sentences import Sentences
+from jarvis.assistant.skills import SKILLS
+from jarvis.assistant.types import Home, Reply, Request
+from jarvis.core.errors import InvalidInput, JarvisError
+
+log = structlog.get_logger()
+
+ANSWER_DEADLINE_S = 60.0
+"""For a whole answer; half a minute of speech is written in far less even on a slow machine."""
+NO_MODEL = "I can only help with simple things right now, because no language model is available."
+BROKE_OFF = "Sorry, my language model stopped in the middle of that."
+FAILED = "Sorry, my language model failed, so I can't answer that."
+TOO_LONG = "Sorry, that is too long for me."
+NOT_HEARD = "Sorry, I didn't hear anything."
+
+
+class Assistant:
+    """`models` in the order of preference."""
+
+    def __init__(self, models: Sequence[LanguageModel] = (), *, answer_deadline_s: float = ANSWER_DEADLINE_S) -> None:
+        self._models = tuple(models)
+        self._answer_deadline_s = answer_deadline_s
+
+    def whole_intent(self, text: str) -> bool:
+        """Whether `text` is an intent to which nothing needs to be added: the person is done. Takes under 5 ms."""
+        match = match_intent(text)
+        return match is not None and match.whole
+
+    async def answer(self, request: Request, home: Home) -> Reply:
+        """The reply to one utterance. It never raises for a reason of its own: failures are spoken."""
+        if not request.text.strip():
+            return _said("intents", None, {}, NOT_HEARD, ok=False)
+        match = _match(request)
+        if match is not None:
+            return await _do(match, request, home)
+        return await self._ask(request)
+
+    async def statuses(self) -> list[ModelStatus]:
+        """Each model in order, and why it cannot be asked, for `status` and `doctor`."""
+        return [ModelStatus(model.name, model.trusted, await model.available()) for model in self._models]
+
+    async def _ask(self, request: Request) -> Reply:
+        usable: list[tuple[LanguageModel, str]] = []
+        for model in self._models:
+            available = await model.available()
+            if available.ok:
+                usable.append((model, available.model))
+            else:
+                log.debug("language model unavailable", model=model.name, reason=available.reason)
+        doubted = doubt(request.text)
+        if doubted is not None and (doubted.for_any_model or not any(model.trusted for model, _ in usable)):
+            return _said("guard", "cant_tell", {"about": doubted.kind}, doubted.sentence)
+        if not usable:
+            reply = _said("none", None, {}, NO_MODEL, ok=False)
+            reply.source = "llm"
+            return reply
+        provider, name = usable[0][0].name, usable[0][1]
+        reply = Reply("llm", provider, None, {}, pieces=_nothing(), model=name)
+        reply.pieces = _recorded(reply, self._converse(reply, request, usable, doubted))
+        return reply
+
+    async def _converse(
+        self, reply: Reply, request: Request, usable: list[tuple[LanguageModel, str]], doubted: Doubt | None
+    ) -> AsyncIterator[str]:
+        """Sentences of the first model that gets as far as one; a failure after that is said, not hidden."""
+        apology = FAILED
+        for model, name in usable:
+            if doubted is not None and not model.trusted:
+                reply.source, reply.provider, reply.model = "intent", "guard", ""
+                reply.intent, reply.slots = "cant_tell", {"about": doubted.kind}
+                yield doubted.sentence
+                return
+            reply.provider, reply.model = model.name, name
+            sentences = Sentences()
+            try:
+                messages = messages_for(request, model.context_tokens, model.max_tokens)
+                stream = model.complete(messages, max_tokens=model.max_tokens, deadline_s=self._answer_deadline_s)
+                async with closing(stream):
+                    async for piece in stream:
+                        if whole := sentences.feed(piece):
+                            yield whole
+                if rest := sentences.finish():
+                    yield rest
+                if sentences.given or rest.strip():
+                    return
+            except JarvisError as error:
+                log.warning("language model failed", model=model.name, error=type(error).__name__)
+                if sentences.given:
+                    reply.ok = False
+                    yield BROKE_OFF
+                    return
+                apology = TOO_LONG if isinstance(error, InvalidInput) else FAILED
+        reply.ok = False
+        yield apology
+
+
+def _match(request: Request) -> Match | None:
+    """The intent of what was said, or of what was asked for before ("For how long?") with this as the answer."""
+    match = match_intent(request.text, request.assistant_name)
+    if match is None and request.turns and request.turns[-1].reply.endswith("?"):
+        asked = match_intent(request.turns[-1].heard, request.assistant_name)
+        if asked is not None:
+            return fill_missing(asked, request.text)
+    return match
+
+
+async def _do(match: Match, request: Request, home: Home) -> Reply:
+    try:
+        said = await SKILLS[match.intent](match, request, home)
+    except JarvisError as error:
+        return _said("intents", match.intent, match.slots, f"Sorry, that did not work. {error}", ok=False)
+    reply = _said("intents", match.intent, match.slots, said.text)
+    reply.closes, reply.asks = said.closes, said.asks
+    return reply
+
+
+def _said(provider: str, intent: str | None, slots: dict[str, Any], text: str, *, ok: bool = True) -> Reply:
+    reply = Reply("intent", provider, intent, dict(slots), pieces=_nothing(), ok=ok)
+    reply.pieces = _recorded(reply, _one(text))
+    return reply
+
+
+async def _recorded(reply: Reply, pieces: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Passes pieces on and keeps them in `reply.said`; closing it closes what is below, down to the model."""
+    async with closing(pieces):
+        async for piece in pieces:
+            reply.said.append(piece)
+            yield piece
+
+
+async def _one(text: str) -> AsyncIterator[str]:
+    yield text
+
+
+async def _nothing() -> AsyncIterator[str]:
+    return
+    yield ""  # makes it a generator

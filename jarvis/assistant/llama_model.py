@@ -1,0 +1,65 @@
+"""The embedded language model as the assistant sees it: llama.cpp behind an engine worker. It chats and rephrases; it
+is small and must not be trusted with sums, facts or the state of anything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from jarvis.assistant.language import Availability, Message, closing
+from jarvis.core.codec import Value
+from jarvis.engines.worker import Worker
+
+MODEL = "smollm2-135m"
+"""Its name in the models' catalogue."""
+CONTEXT_TOKENS = 1536
+"""A prompt costs about 2 ms a token before the first word, so a full window is about 3 s; the model was trained on
+8192, and 1536 take 35 MB."""
+MAX_TOKENS = 128
+"""About 90 words, half a minute of speech."""
+IDLE_S = 20.0
+"""The longest wait for a token: a full prompt on a machine ten times slower than the one measured."""
+
+
+class Streams(Protocol):
+    """What is used of `engines.Worker`."""
+
+    state: str
+
+    def stream(self, method: str, *args: Value, deadline_s: float, idle_s: float) -> AsyncIterator[Value]: ...
+
+
+def llama_worker(folder: Path, *, threads: int = 0, start_deadline_s: float = 60) -> Worker:
+    """The worker for the GGUF file in `folder` (or at that path), not started. `threads` 0 takes what the machine
+    has, up to 4: more gain nothing for so small a model."""
+    files = sorted(folder.glob("*.gguf")) if folder.is_dir() else [folder]
+    settings: dict[str, Value] = {
+        "path": str(files[0] if files else folder / f"{MODEL}.gguf"),
+        "context_tokens": CONTEXT_TOKENS,
+        "threads": threads or min(4, os.cpu_count() or 1),
+    }
+    target = "jarvis.assistant.llama_engine:LlamaEngine"
+    return Worker("llm", target, settings, start_deadline_s=start_deadline_s)
+
+
+class LlamaModel:
+    name = "llama.cpp"
+    trusted = False
+    context_tokens = CONTEXT_TOKENS
+    max_tokens = MAX_TOKENS
+
+    def __init__(self, worker: Streams, model: str = MODEL, *, idle_s: float = IDLE_S) -> None:
+        self._worker, self._model, self._idle_s = worker, model, idle_s
+
+    async def available(self) -> Availability:
+        """Always worth a try: a worker that failed is started again by the next request."""
+        return Availability(True, model=self._model)
+
+    async def complete(self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float) -> AsyncIterator[str]:
+        plain = [dict(message) for message in messages]
+        stream = self._worker.stream("complete", plain, max_tokens, deadline_s=deadline_s, idle_s=self._idle_s)
+        async with closing(stream):
+            async for piece in stream:
+                yield str(piece)

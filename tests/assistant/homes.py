@@ -1,0 +1,80 @@
+"""A home in memory and a language model that says what it is told, for the assistant's tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+from jarvis.assistant.language import Availability, Message
+from jarvis.assistant.types import PastTurn, Request, TimerInfo
+from jarvis.core.errors import JarvisError
+
+
+@dataclass
+class MemoryHome:
+    clock_is_set: bool = True
+    at: datetime = datetime(2026, 11, 21, 15, 7, tzinfo=timezone(timedelta(hours=1)))
+    timers: list[TimerInfo] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    broken: JarvisError | None = None
+
+    def now(self) -> datetime:
+        return self.at
+
+    async def set_timer(self, seconds: int, name: str) -> TimerInfo:
+        if self.broken is not None:
+            raise self.broken
+        timer = TimerInfo(f"t{len(self.timers) + 1}", name, seconds, float(seconds))
+        self.timers.append(timer)
+        return timer
+
+    async def list_timers(self) -> list[TimerInfo]:
+        return list(self.timers)
+
+    async def cancel_timer(self, timer_id: str) -> bool:
+        before = len(self.timers)
+        self.timers = [timer for timer in self.timers if timer.timer_id != timer_id]
+        return len(self.timers) < before
+
+    async def remember(self, text: str) -> None:
+        self.notes.append(text)
+
+    async def remembered(self) -> list[str]:
+        return list(self.notes)
+
+
+@dataclass
+class ScriptedModel:
+    """Yields `pieces`, then raises `fails` if there is one."""
+
+    pieces: Sequence[str] = ("It is a scripted answer.",)
+    fails: JarvisError | None = None
+    name: str = "scripted"
+    trusted: bool = False
+    there: bool = True
+    context_tokens: int = 1024
+    max_tokens: int = 64
+    asked: list[list[Message]] = field(default_factory=list)
+    closed: int = 0
+
+    async def available(self) -> Availability:
+        return Availability(self.there, "" if self.there else "It is not there.", "script-1")
+
+    async def complete(self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float) -> AsyncIterator[str]:
+        self.asked.append(list(messages))
+        try:
+            for piece in self.pieces:
+                yield piece
+            if self.fails is not None:
+                raise self.fails
+        finally:
+            self.closed += 1
+
+
+def request(text: str, *turns: PastTurn, room: str = "kitchen", name: str = "Jarvis") -> Request:
+    return Request(text, room, name, turns)
+
+
+def turn(heard: str, reply: str = "Yes.", room: str = "kitchen") -> PastTurn:
+    return PastTurn(heard, reply, room, 1_790_000_000_000)

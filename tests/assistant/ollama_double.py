@@ -1,0 +1,110 @@
+"""A local double of Ollama's HTTP API, as its documentation describes it: /api/tags and /api/chat as lines of JSON.
+It can be up without a model, slow, cut off in mid-answer, or talk nonsense."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+
+@dataclass
+class OllamaDouble:
+    models: list[dict[str, Any]] = field(default_factory=list)
+    words: list[str] = field(default_factory=lambda: ["Because ", "of ", "scattering. ", "Blue ", "scatters ", "most."])
+    mode: str = "answers"
+    """answers, slow, slow_tags, cut, ends, stuck, endless, garbage, garbage_tags, not_an_object, error_line, ..."""
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    """The chat requests received."""
+    looked: int = 0
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a client went away before the answer was over."""
+    url: str = ""
+
+    async def tags(self, request: web.Request) -> web.StreamResponse:
+        self.looked += 1
+        if self.mode == "slow_tags":
+            await asyncio.sleep(3600)
+        if self.mode == "garbage_tags":
+            return web.Response(text="<html>a router's login page</html>", content_type="text/html")
+        return web.json_response({"models": self.models})
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        asked = await request.json()
+        self.asked.append(asked)
+        if asked["model"] not in [model["model"] for model in self.models]:
+            return web.json_response({"error": f"model '{asked['model']}' not found"}, status=404)
+        if self.mode == "error_500":
+            return web.json_response({"error": "llama runner process has terminated"}, status=500)
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await response.prepare(request)
+        try:
+            await self._speak(request, response, asked["model"])
+        except (ConnectionResetError, asyncio.CancelledError):
+            self.gone.set()
+            raise
+        return response
+
+    async def _speak(self, request: web.Request, response: web.StreamResponse, model: str) -> None:
+        async def line(content: str, **more: Any) -> None:
+            message = {"role": "assistant", "content": content}
+            part = {"model": model, "created_at": "2026-01-01T00:00:00Z", "message": message, "done": False, **more}
+            await response.write(json.dumps(part).encode() + b"\n")
+
+        if self.mode == "slow":
+            await asyncio.sleep(3600)
+        if self.mode == "garbage":
+            await response.write(b"}{ \xff\xfe nonsense\n")
+            return
+        if self.mode == "not_an_object":
+            await response.write(b"[1, 2, 3]\n")
+            return
+        for number, word in enumerate(self.words):
+            if number == 4:
+                if self.mode == "cut":
+                    assert request.transport is not None
+                    request.transport.abort()
+                    return
+                if self.mode == "ends":
+                    return
+                if self.mode == "error_line":
+                    await response.write(b'{"error": "an error was encountered while running the model"}\n')
+                    return
+                if self.mode == "stuck":
+                    await asyncio.sleep(3600)
+            await line(word)
+        while self.mode == "endless":
+            await line("and on. " * 100)
+            await asyncio.sleep(0)
+        await line("", done=True, done_reason="stop")
+
+
+@contextlib.asynccontextmanager
+async def ollama(*models: str, **more: Any) -> AsyncIterator[OllamaDouble]:
+    """A double with these models, listening on a free port of loopback."""
+    entries = [
+        {"name": name, "model": name, "size": 1, "digest": "0" * 64, "details": {"family": _family(name)}}
+        for name in models
+    ]
+    double = OllamaDouble(entries, **more)
+    app = web.Application()
+    app.add_routes([web.get("/api/tags", double.tags), web.post("/api/chat", double.chat)])
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    double.url = f"http://{host}:{port}"
+    try:
+        yield double
+    finally:
+        await runner.cleanup()
+
+
+def _family(name: str) -> str:
+    return "nomic-bert" if "embed" in name else "llama"
