@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -18,13 +17,9 @@ from pydantic_settings import (
 )
 
 from jarvis.core.errors import BadConfiguration
+from jarvis.core.paths import default_data_dir
 
 SETTINGS_FILE = "jarvis.toml"
-
-
-def default_data_dir() -> Path:
-    """Where a node lives when nobody says otherwise, by the platform's custom."""
-    return Path(platformdirs.user_data_dir("jarvis"))
 
 
 class Settings(BaseSettings):
@@ -50,6 +45,8 @@ class Settings(BaseSettings):
     """Where an Ollama server may answer; empty turns it off."""
     ollama_model: str = ""
     """The model to ask Ollama for; empty takes the first it has."""
+    config: dict[str, str] = Field(default_factory=dict)
+    """Values for config keys that this device insists on, such as `"assistant.name" = "Friday"`."""
     log_level: str = "info"
     """debug, info, warning or error."""
 

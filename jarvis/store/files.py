@@ -32,6 +32,27 @@ def make_private_directory(path: Path) -> None:
         raise cannot_use(path, error) from None
 
 
+def create_private_file(path: Path, content: bytes) -> None:
+    """Make a new file of mode 0600, durable when this returns, whole or not at all.
+
+    Raises FileExistsError when one is there already, StoreFailed when the disk refuses."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)  # unlike a rename, this cannot replace a file that somebody else made meanwhile
+        sync_directory(path.parent)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise cannot_use(path, error) from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def cannot_use(path: Path, error: OSError) -> StoreFailed:
     """What the operating system said about `path`, with what to look at."""
     return StoreFailed(

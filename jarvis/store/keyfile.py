@@ -4,13 +4,12 @@ A key that exists is never overwritten."""
 
 from __future__ import annotations
 
-import os
 import secrets
 import stat
 from pathlib import Path
 
 from jarvis.core.errors import BadConfiguration
-from jarvis.store.files import cannot_use, make_private_directory, sync_directory
+from jarvis.store.files import cannot_use, create_private_file, make_private_directory
 
 KEY_BYTES = 32
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -50,21 +49,10 @@ def create_key(path: Path) -> bytes:
     key = secrets.token_bytes(KEY_BYTES)
     make_private_directory(path.parent)
     _refuse_others(path.parent, "700")
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(key)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)  # unlike a rename, this cannot replace a key that somebody else made meanwhile
-        sync_directory(path.parent)
+        create_private_file(path, key)
     except FileExistsError:
         raise BadConfiguration(f"{path} exists already.", fix="Keep it: it opens your store.") from None
-    except OSError as error:
-        raise cannot_use(path, error) from None
-    finally:
-        draft.unlink(missing_ok=True)
     return key
 
 

@@ -1,0 +1,185 @@
+"""The home's configuration as people use it: dotted keys, a scope for the home and one for each node, pins that never
+leave this node. Behind it lies the replicated `config` document; a value here is always text."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jarvis.core.codec import pack, unpack
+from jarvis.core.errors import InvalidInput, NotFound
+from jarvis.core.hlc import ms_of
+from jarvis.core.ids import to_text
+from jarvis.crdt.mvmap import MVMap, Write
+from jarvis.crdt.registry import CONFIG
+from jarvis.node.journal import Journal
+from jarvis.node.texts import iso_time
+from jarvis.replica.replica import node_of
+
+MAX_VALUE_BYTES = 4_096
+_KEY = re.compile(r"[a-z0-9_-]{1,32}(\.[a-z0-9_-]{1,32}){0,3}")
+_LOCAL = "pin/"
+Rows = list[dict[str, Any]]
+StoredWrites = list[tuple[str, Write]]
+Conflicting = list[tuple[str, list[Write]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    default: str
+    help: str
+    choices: tuple[str, ...] = ()
+    own: bool = False
+    """Belongs to one node: `set` without --node writes this node's value."""
+
+
+DECLARED: Mapping[str, Declared] = {
+    "assistant.name": Declared("Jarvis", "What the assistant calls itself."),
+    "home.name": Declared("Home", "What this home is called."),
+    "node.name": Declared("", "What a node is called.", own=True),
+    "node.room": Declared("", "The room a node stands in.", own=True),
+}
+
+
+class Config:
+    """`file` holds what `jarvis.toml` says in its `[config]` table; `resolve` turns a node's name or prefix into its
+    id."""
+
+    def __init__(self, journal: Journal, node_id: bytes, *, file: Mapping[str, str], resolve: Callable[[str], bytes]):
+        self._journal = journal
+        self._node_id = node_id
+        self._file = file
+        self._resolve = resolve
+        self.name_of: Callable[[bytes], str] = to_text
+
+    async def get(self, key: str, node: str | None = None) -> dict[str, Any]:
+        """Raises NotFound for a key that is neither declared nor set."""
+        _check_key(key)
+        found = (await self._effective(node)).get(key)
+        if found is None:
+            raise NotFound(
+                f"{key!r} is not set and not declared.", fix="`jarvis config list` shows the keys there are."
+            )
+        return found
+
+    async def list(self, node: str | None = None) -> Rows:
+        found = await self._effective(node)
+        return [found[key] for key in sorted(found)]
+
+    async def value(self, key: str, node_id: bytes | None = None) -> str:
+        """A declared key's value, for the node's own use."""
+        return str((await self.get(key, to_text(node_id) if node_id else None))["value"])
+
+    async def set(self, key: str, value: str, *, node: str | None = None, local: bool = False) -> dict[str, Any]:
+        _check_key(key)
+        declared = DECLARED.get(key)
+        if len(value.encode()) > MAX_VALUE_BYTES:
+            raise InvalidInput(f"A value may have {MAX_VALUE_BYTES} bytes.")
+        if declared and declared.choices and value not in declared.choices:
+            raise InvalidInput(f"{key} is one of {', '.join(declared.choices)}.")
+        if local:
+            await self._journal.change_local(lambda tx: tx.put(_LOCAL + key, pack(value)))
+        else:
+            stored = self._stored_key(key, node)
+            await self._journal.write((CONFIG, lambda state: [state.put(stored, value)]))
+        return await self.get(key, node)
+
+    async def unset(self, key: str, *, node: str | None = None, local: bool = False) -> dict[str, Any]:
+        """Back to what lies below: the home's value, or the default. Raises NotFound when nothing was set there."""
+        _check_key(key)
+        if local:
+            held = await self._journal.read(lambda tx, _: tx.get(_LOCAL + key) is not None)
+            await self._journal.change_local(lambda tx: tx.delete(_LOCAL + key))
+        else:
+            stored = self._stored_key(key, node)
+            held = bool(
+                await self._journal.write(
+                    (CONFIG, lambda state: [state.delete(stored)] if state.get(stored) is not None else [])
+                )
+            )
+        if not held:
+            raise NotFound(f"{key!r} was not set there.", fix="`jarvis config list` shows where each value comes from.")
+        return {"key": key, "unset": True}
+
+    async def conflicts(self) -> Rows:
+        """Keys that several nodes set without having seen each other's value; the first one shown is in force."""
+
+        def view(state: MVMap) -> Conflicting:
+            return [(str(key), writes) for key, writes in state.conflicts().items()]
+
+        result = []
+        for stored, writes in await self._journal.state(CONFIG, view):
+            key, node_id = _split(stored)
+            values = [{"value": _text(write.value), **self._who(write)} for write in writes]
+            result.append({"key": key, "node": node_id, "values": values})
+        return result
+
+    def _stored_key(self, key: str, node: str | None) -> str:
+        declared = DECLARED.get(key)
+        if node is not None:
+            return f"node/{to_text(self._resolve(node))}/{key}"
+        return f"node/{to_text(self._node_id)}/{key}" if declared and declared.own else key
+
+    async def _effective(self, node: str | None) -> dict[str, dict[str, Any]]:
+        """Later sources win: default, home, node, file, environment, local. Another node's file, environment and pins
+        are not known here."""
+        node_id = self._node_id if node is None else self._resolve(node)
+        prefix = f"node/{to_text(node_id)}/"
+
+        def view(state: MVMap) -> StoredWrites:
+            keys = [key for key in state.keys() if isinstance(key, str)]  # noqa: SIM118
+            return [(key, state.writes(key)[0]) for key in keys]
+
+        result = {key: _entry(key, declared.default, "default") for key, declared in DECLARED.items()}
+        stored = await self._journal.state(CONFIG, view)
+        for source in ("home", "node"):
+            for stored_key, write in stored:
+                key, scope = _split(stored_key)
+                if (source == "home" and scope is None) or (source == "node" and stored_key.startswith(prefix)):
+                    result[key] = _entry(key, _text(write.value), source) | self._who(write)
+        if node_id == self._node_id:
+            for key, value in self._file.items():
+                result[key] = _entry(key, value, "file")
+            for key in DECLARED:
+                from_env = os.environ.get("JARVIS_" + key.upper().replace(".", "_"))
+                if from_env is not None:
+                    result[key] = _entry(key, from_env, "env")
+            for key, value in (await self._journal.read(lambda tx, _: _pins(tx))).items():
+                result[key] = _entry(key, value, "local")
+        return result
+
+    def _who(self, write: Write) -> dict[str, Any]:
+        return {"set_by": self.name_of(node_of(write.at.author)), "at": iso_time(ms_of(write.at.hlc))}
+
+
+def _pins(tx: Any) -> dict[str, str]:
+    return {name.removeprefix(_LOCAL): unpack(tx.get(name)) for name in tx.keys(_LOCAL)}
+
+
+def _entry(key: str, value: str, source: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {"key": key, "value": value, "source": source, "set_by": None, "at": None}
+    if key not in DECLARED:
+        entry["undeclared"] = True
+    return entry
+
+
+def _text(value: Any) -> str:
+    """Ours are always text; a member may write anything as itself."""
+    return value if isinstance(value, str) else repr(value)
+
+
+def _split(stored: str) -> tuple[str, str | None]:
+    """A key of the document as (key, node id or None)."""
+    scope, _, rest = stored.partition("/")
+    node_id, _, key = rest.partition("/")
+    return (key, node_id) if scope == "node" and key else (stored, None)
+
+
+def _check_key(key: str) -> None:
+    if not _KEY.fullmatch(key):
+        raise InvalidInput(
+            f"{key!r} is not a config key.", fix="Keys are dotted lower-case words, such as assistant.name."
+        )

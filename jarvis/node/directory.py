@@ -1,0 +1,87 @@
+"""The data directory: one directory is one node. It knows where each thing lies and nothing of what it means.
+
+lock            held while a node runs or is being founded
+keys/           node.key, node.crt (PEM, for TLS), store.key; 0700, files 0600
+store/          jarvis.db, encrypted
+run/api.json    address and token of the running node's API
+jarvis.toml     settings, if a person wrote any
+"""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+
+from jarvis.core.errors import BadConfiguration
+from jarvis.identity.certificate import key_pem, make_certificate
+from jarvis.identity.keys import SigningKey
+from jarvis.store.files import cannot_use, create_private_file, make_private_directory
+from jarvis.store.keyfile import open_key
+from jarvis.store.lock import DirectoryLock
+from jarvis.store.sqlcipher import SqlCipherStore
+
+
+class DataDirectory:
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().absolute()
+        self.node_key = self.path / "keys" / "node.key"
+        self.certificate = self.path / "keys" / "node.crt"
+        self.store_key = self.path / "keys" / "store.key"
+        self.database = self.path / "store" / "jarvis.db"
+        self.api_file = self.path / "run" / "api.json"
+
+    def lock(self) -> DirectoryLock:
+        return DirectoryLock(self.path)
+
+    def holds_a_node(self) -> bool:
+        return self.node_key.exists() or self.database.exists()
+
+    def must_hold_a_node(self) -> None:
+        if not self.holds_a_node():
+            raise BadConfiguration(
+                f"There is no node in {self.path}.",
+                fix="Found a home with `jarvis init`, or join one with `jarvis node join CODE`.",
+            )
+
+    def must_be_empty(self) -> None:
+        if self.holds_a_node():
+            raise BadConfiguration(
+                f"{self.path} already holds a node.", fix="Choose another directory with --data-dir, or use this one."
+            )
+
+    def create_identity(self, seed: bytes) -> SigningKey:
+        """A new node key from 32 random bytes, with its certificate, durable when this returns."""
+        key = SigningKey(seed)
+        make_private_directory(self.node_key.parent)
+        try:
+            create_private_file(self.certificate, ssl.DER_cert_to_PEM_cert(make_certificate(key)).encode())
+            create_private_file(self.node_key, key_pem(key))
+        except FileExistsError:
+            raise BadConfiguration(f"{self.node_key.parent} already holds a node's key.") from None
+        return key
+
+    def remove_identity(self) -> None:
+        """Undo `create_identity` after founding failed, so that it can be tried again."""
+        for path in (self.node_key, self.certificate):
+            path.unlink(missing_ok=True)
+
+    def load_identity(self) -> SigningKey:
+        try:
+            private = load_pem_private_key(self.node_key.read_bytes(), password=None)
+        except OSError as error:
+            raise cannot_use(self.node_key, error) from None
+        except (ValueError, TypeError):
+            private = None
+        if not isinstance(private, Ed25519PrivateKey):
+            raise BadConfiguration(
+                f"{self.node_key} is not a node's key.", fix="Put back the file that belongs to this directory."
+            )
+        return SigningKey(private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
+
+    async def open_store(self) -> SqlCipherStore:
+        """Open the encrypted store, creating key and file in an empty directory."""
+        make_private_directory(self.database.parent)
+        return await SqlCipherStore.open(self.database, open_key(self.store_key, self.database))

@@ -1,0 +1,142 @@
+"""The one way into and out of the replica for the rest of the node: every write goes through here, is durable when it
+returns, and is then told to whoever listens. Nothing else may hold the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from jarvis.core.codec import Value
+from jarvis.identity.membership import Chain, RawEntry
+from jarvis.identity.record import SignedRecord, decode_record
+from jarvis.replica.replica import Accepted, Refusal, Replica
+from jarvis.store.protocol import Head, Store, Transaction
+
+T = TypeVar("T")
+MAX_LISTENERS = 16
+"""Parts of the node, not people: the peering and the views that follow documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What became durable."""
+
+    heads: Mapping[bytes, Head]
+    own: tuple[SignedRecord, ...]
+    documents: frozenset[str]
+    source: bytes | None = None
+    """The peer whose records these were."""
+
+
+Listener = Callable[[Commit], None]
+Write = tuple[str, Callable[[Any], list[Value]]]
+"""A document, and what makes operations from its state, in the writer thread."""
+
+
+class Journal:
+    def __init__(self, store: Store, replica: Replica) -> None:
+        self._store = store
+        self._replica = replica
+        self._listeners: list[Listener] = []
+        self._under_way: set[asyncio.Task[Any]] = set()
+        store.on_undo(replica.forget)
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` on the event loop after each commit; it must not wait."""
+        assert len(self._listeners) < MAX_LISTENERS
+        self._listeners.append(listener)
+
+    async def write(self, *writes: Write) -> list[SignedRecord]:
+        """Sign and keep one record a write, all in one transaction. Durable when this returns."""
+
+        def work(tx: Transaction) -> tuple[list[SignedRecord], Accepted]:
+            records, all_accepted = [], Accepted()
+            for document, make in writes:
+                operations = make(self._replica.state(tx, document))
+                if operations:
+                    record, accepted = self._replica.append(tx, document, operations)
+                    records.append(record)
+                    all_accepted.heads.update(accepted.heads)
+                    all_accepted.records += accepted.records
+            return records, all_accepted
+
+        def tell(done: tuple[list[SignedRecord], Accepted]) -> None:
+            self._tell(done[1].heads, done[0], done[1], None)
+
+        return (await self._commit(work, tell))[0]
+
+    async def accept(self, records: Sequence[SignedRecord], source: bytes) -> list[Refusal]:
+        """A peer's records; returns those that were refused."""
+        authors = {record.header.author for record in records}
+
+        def work(tx: Transaction) -> tuple[Accepted, dict[bytes, Head]]:
+            accepted = self._replica.accept(tx, records)
+            heads = {author: head for author, head in self._replica.heads(tx).items() if author in authors}
+            return accepted, {**heads, **accepted.heads}
+
+        def tell(done: tuple[Accepted, dict[bytes, Head]]) -> None:
+            self._tell(done[1], [], done[0], source)
+
+        return (await self._commit(work, tell))[0].refused
+
+    async def accept_membership(self, entries: Sequence[RawEntry]) -> tuple[bool, Chain]:
+        """Whether the chain changed, and the one that stands. Raises InvalidBytes."""
+
+        def work(tx: Transaction) -> tuple[bool, Accepted, Chain]:
+            changed, accepted = self._replica.accept_membership(tx, entries)
+            return changed, accepted, self._replica.chain(tx)
+
+        def tell(done: tuple[bool, Accepted, Chain]) -> None:
+            self._tell(done[1].heads, [], done[1], None)
+
+        changed, _, chain = await self._commit(work, tell)
+        return changed, chain
+
+    async def echo(self, heads: Iterable[tuple[bytes, Head]]) -> None:
+        known = dict(heads)
+        await self._store.read(lambda tx: self._replica.echo(tx, known))
+
+    async def state(self, document: str, view: Callable[[Any], T]) -> T:
+        """`view` of a document's state, taken in the writer thread; it must copy what it keeps."""
+        return await self._store.read(lambda tx: view(self._replica.state(tx, document)))
+
+    async def read(self, view: Callable[[Transaction, Replica], T]) -> T:
+        return await self._store.read(lambda tx: view(tx, self._replica))
+
+    async def change_local(self, work: Callable[[Transaction], T]) -> T:
+        """Change this node's own values, which never leave it."""
+        return await self._store.write(work)
+
+    async def records(self, author: bytes, first: int, through: int, max_bytes: int) -> list[SignedRecord]:
+        """Held records in order, as they travel."""
+        stored = await self._store.read(lambda tx: tx.records(author, first, through, max_bytes))
+        return [decode_record(one.header, one.signature, one.payload) for one in stored if one.payload is not None]
+
+    async def _commit(self, work: Callable[[Transaction], T], tell: Callable[[T], None]) -> T:
+        """Commit and tell, even when the caller is cancelled meanwhile: what is durable must reach the listeners, or
+        peers would never hear of it. The store's own queue bounds how many are under way."""
+
+        async def commit() -> T:
+            result = await self._store.write(work)
+            tell(result)
+            return result
+
+        task = asyncio.get_running_loop().create_task(commit())
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
+
+    async def drain(self) -> None:
+        """Wait until everything under way is durable or has failed."""
+        while self._under_way:
+            await asyncio.wait(set(self._under_way))
+
+    def _tell(
+        self, heads: Mapping[bytes, Head], own: Sequence[SignedRecord], accepted: Accepted, source: bytes | None
+    ) -> None:
+        if heads or accepted.records:
+            commit = Commit(dict(heads), tuple(own), frozenset(accepted.documents), source)
+            for listener in self._listeners:
+                listener(commit)

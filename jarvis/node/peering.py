@@ -1,0 +1,283 @@
+"""Carries out what the protocol machine decides: frames to and from links, records to and from the journal. A slow or
+lying peer costs its own link, never another's: each link has its own tasks and its own bounded queues."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import structlog
+
+from jarvis.core.errors import InvalidBytes, JarvisError, Unreachable
+from jarvis.core.ids import to_text
+from jarvis.core.time import Clock
+from jarvis.identity.membership import Chain
+from jarvis.identity.record import SignedRecord
+from jarvis.net.link import Link
+from jarvis.node.journal import Commit, Journal
+from jarvis.replica.replica import Refusal, frontier_digest
+from jarvis.sync.machine import (
+    FETCH_BYTES,
+    Accept,
+    AcceptMembership,
+    Deliver,
+    Drop,
+    Echoed,
+    Effect,
+    Fetch,
+    Send,
+    Sync,
+)
+from jarvis.sync.messages import Digest, Ephemeral, Hello, Message, decode, encode
+
+TICK_S = 0.25
+MAX_OUTBOX_FRAMES = 1_024
+"""Frames that wait for one link. Pushes stop at an unacknowledged window of 512 records, so only ephemeral traffic to
+a peer that reads nothing can fill it; then the link is closed and begins again from the frontiers."""
+MAX_JOBS = 32
+"""Store work that waits for one link, at most 8 MiB of records; a full queue stops reading from the peer."""
+MAX_BATCH_RECORDS = 2_048
+MAX_SAID = 256
+"""Refusals remembered so that each is logged once."""
+VERIFY_WITHIN_S = 2.0
+
+log = structlog.get_logger()
+
+
+class _LinkRun:
+    """One link's queues."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.outbox: asyncio.Queue[bytes] = asyncio.Queue(MAX_OUTBOX_FRAMES)
+        self.jobs: asyncio.Queue[Effect] = asyncio.Queue(MAX_JOBS)
+        self.ending = asyncio.Event()
+        self.reason = ""
+        self.bytes_sent = self.bytes_received = 0
+
+    def post(self, message: Message) -> None:
+        frame = encode(message)
+        self.bytes_sent += len(frame)
+        try:
+            self.outbox.put_nowait(frame)
+        except asyncio.QueueFull:
+            self.end("the peer reads too slowly")
+
+    def end(self, reason: str) -> None:
+        self.reason = self.reason or reason
+        self.ending.set()
+
+
+class Peering:
+    """`deliver` takes ephemeral messages, `linked` hears of links that came (True) and went, `members_changed` of a
+    new chain, `met` of the addresses a peer says it has."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        sync: Sync,
+        clock: Clock,
+        *,
+        deliver: Callable[[bytes, Ephemeral], None],
+        linked: Callable[[bytes, bool], None],
+        members_changed: Callable[[Chain], None],
+        met: Callable[[bytes, tuple[str, ...]], None],
+    ) -> None:
+        self._journal = journal
+        self._sync = sync
+        self._clock = clock
+        self._deliver = deliver
+        self._linked = linked
+        self._members_changed = members_changed
+        self._met = met
+        self._runs: dict[bytes, _LinkRun] = {}
+        self._said: dict[tuple[bytes, str], None] = {}
+        self._digests: dict[bytes, asyncio.Future[Digest]] = {}
+        journal.listen(self._committed)
+
+    # --- a link's life ------------------------------------------------------------------------------------------
+
+    async def on_link(self, link: Link) -> None:
+        """Run one link until it closes."""
+        run = self._runs[link.peer] = _LinkRun(link)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._read(run)),
+                    group.create_task(self._write(run)),
+                    group.create_task(self._work(run)),
+                ]
+                self._send(self._sync.connected(link.peer, self._clock.mono_ms(), self._clock.wall_ms()))
+                self._linked(link.peer, True)
+                await run.ending.wait()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            if self._runs.get(link.peer) is run:
+                del self._runs[link.peer]
+            self._send(self._sync.disconnected(link.peer, self._clock.mono_ms()))
+            self._linked(link.peer, False)
+            with contextlib.suppress(Unreachable):
+                await link.close(run.reason or "closed")
+
+    async def _read(self, run: _LinkRun) -> None:
+        peer = run.link.peer
+        first = True
+        while (frame := await run.link.receive()) is not None:
+            run.bytes_received += len(frame)
+            try:
+                message = decode(frame, first=first)
+            except InvalidBytes as error:
+                self._say_once(peer, str(error))
+                return run.end("a frame was not valid")
+            first = False
+            for effect in self._sync.received(peer, message, self._clock.mono_ms(), self._clock.wall_ms()):
+                if _needs_the_store(effect):
+                    await run.jobs.put(effect)
+                else:
+                    self._send([effect])
+        return run.end(run.link.closed_reason or "closed by the peer")
+
+    async def _write(self, run: _LinkRun) -> None:
+        try:
+            while True:
+                await run.link.send(await run.outbox.get())
+        except Unreachable as error:
+            run.end(str(error))
+
+    async def _work(self, run: _LinkRun) -> None:
+        """What needs the store, in order; records that came meanwhile share one transaction."""
+        try:
+            while True:
+                jobs = [await run.jobs.get()]
+                while not run.jobs.empty():
+                    jobs.append(run.jobs.get_nowait())
+                batch: list[SignedRecord] = []
+                for job in jobs:
+                    if isinstance(job, Accept):
+                        batch += job.records
+                        if len(batch) < MAX_BATCH_RECORDS:
+                            continue
+                    await self._accept(run, batch)
+                    if not isinstance(job, Accept):
+                        await self._do(run, job)
+                await self._accept(run, batch)
+        except JarvisError as error:
+            self._say_once(run.link.peer, str(error))
+            run.end("the store failed" if not isinstance(error, InvalidBytes) else str(error))
+
+    async def _accept(self, run: _LinkRun, batch: list[SignedRecord]) -> None:
+        if batch:
+            records, batch[:] = list(batch), []
+            for refusal in await self._journal.accept(records, run.link.peer):
+                self._refused(run.link.peer, refusal)
+
+    async def _do(self, run: _LinkRun, job: Effect) -> None:
+        match job:
+            case Fetch(peer, author, first, through):
+                found = await self._journal.records(author, first, through, FETCH_BYTES)
+                self._send(self._sync.fetched(peer, found))
+            case AcceptMembership(_, entries):
+                changed, chain = await self._journal.accept_membership(entries)
+                if changed:
+                    self._members_changed(chain)
+                self._send(self._sync.membership_changed(chain.entries, self._clock.mono_ms()))
+            case Echoed(_, heads):
+                await self._journal.echo(heads)
+            case Deliver():
+                run.post(await self._digest(ask=False))
+
+    # --- carrying out -------------------------------------------------------------------------------------------
+
+    def _send(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            run = self._runs.get(effect.peer)
+            match effect:
+                case Send(_, message) if run:
+                    run.post(message)
+                case Drop(peer, reason) if run:
+                    self._say_once(peer, reason)
+                    run.end(reason)
+                case Deliver(peer, message):
+                    self._delivered(peer, message)
+
+    def _delivered(self, peer: bytes, message: Ephemeral | Digest | Hello) -> None:
+        match message:
+            case Ephemeral():
+                self._deliver(peer, message)
+            case Hello():
+                self._met(peer, message.addresses)
+            case Digest():
+                waiting = self._digests.pop(peer, None)
+                if waiting and not waiting.done():
+                    waiting.set_result(message)
+
+    def _committed(self, commit: Commit) -> None:
+        self._send(self._sync.committed(commit.heads, commit.own, self._clock.mono_ms(), source=commit.source))
+
+    async def run(self) -> None:
+        """The protocol's sense of time, until cancelled."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._send(self._sync.tick(self._clock.mono_ms()))
+
+    def membership_changed(self, chain: Chain) -> None:
+        """The owner admitted somebody here."""
+        self._members_changed(chain)
+        self._send(self._sync.membership_changed(chain.entries, self._clock.mono_ms()))
+
+    def broadcast(self, topic: str, body: bytes) -> None:
+        self._send(self._sync.broadcast(topic, body))
+
+    # --- what people see ----------------------------------------------------------------------------------------
+
+    def connected(self) -> frozenset[bytes]:
+        """Peers with a link that said hello."""
+        return frozenset(peer for peer, state in self._sync.peers.items() if state.said_hello)
+
+    def rtt_ms(self, peer: bytes) -> float | None:
+        state = self._sync.peers.get(peer)
+        return None if state is None or state.rtt_ms is None else round(state.rtt_ms, 2)
+
+    def progress(self, peer: bytes) -> tuple[int, int] | None:
+        """(records it holds and we lack, records we hold and it did not say it has); None without a link."""
+        return (self._sync.behind(peer), self._sync.ahead(peer)) if peer in self._sync.peers else None
+
+    async def compare(self) -> dict[bytes, tuple[Digest, Digest]]:
+        """Our digest and each connected peer's, as near to each other in time as can be. A peer that does not answer
+        in time is left out."""
+        result = {}
+        asked = {peer: self._ask_digest(peer) for peer in self.connected()}
+        mine = await self._digest(ask=True)
+        for peer, answer in asked.items():
+            if peer in self._runs:
+                self._runs[peer].post(mine)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(VERIFY_WITHIN_S):
+                    result[peer] = (mine, await answer)
+        return result
+
+    def _ask_digest(self, peer: bytes) -> asyncio.Future[Digest]:
+        return self._digests.setdefault(peer, asyncio.get_running_loop().create_future())
+
+    async def _digest(self, *, ask: bool) -> Digest:
+        return await self._journal.read(
+            lambda tx, replica: Digest(ask, frontier_digest(replica.heads(tx)), replica.digest(tx))
+        )
+
+    def _refused(self, peer: bytes, refusal: Refusal) -> None:
+        self._say_once(peer, refusal.reason, author=to_text(refusal.author[:16]), seq=refusal.seq, blame=refusal.blame)
+
+    def _say_once(self, peer: bytes, reason: str, **more: Any) -> None:
+        if (peer, reason) not in self._said:
+            if len(self._said) >= MAX_SAID:
+                self._said.pop(next(iter(self._said)))
+            self._said[peer, reason] = None
+            log.warning("peer refused", peer=to_text(peer), reason=reason, **more)
+
+
+def _needs_the_store(effect: Effect) -> bool:
+    asks_digest = isinstance(effect, Deliver) and isinstance(effect.message, Digest) and effect.message.ask
+    return asks_digest or isinstance(effect, (Fetch, Accept, AcceptMembership, Echoed))

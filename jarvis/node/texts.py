@@ -1,0 +1,23 @@
+"""Small things said the same way everywhere."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MS = 253_402_300_799_000
+
+
+def iso_time(ms: int) -> str:
+    """Milliseconds since 1970 as ISO 8601 in UTC; a stamp beyond the year 9999 is shown as its last moment."""
+    return (_EPOCH + timedelta(milliseconds=min(max(ms, 0), _LAST_MS))).isoformat(timespec="milliseconds")
+
+
+def parse_time(text: str) -> int:
+    """ISO 8601 (UTC unless it says otherwise), or `30m`, `12h`, `7d` ago relative to now is the caller's business.
+
+    Milliseconds since 1970. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp() * 1000)
