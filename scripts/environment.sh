@@ -51,7 +51,7 @@ install_environment() {
     say "Bringing .venv up to date with pyproject.toml."
   fi
   rm -f "$VENV"/.ready-*
-  (cd "$ROOT" && watched "$VENV/install.log" "$VENV/bin/python" -m pip install --editable ".[$extras]") ||
+  watched "$VENV/install.log" "$VENV/bin/python" -m pip install --editable "$ROOT[$extras]" ||
     die "$(why_pip_failed "$VENV/install.log") (all of it: .venv/install.log)"
   [ "$purpose" = test ] && printf '%s' "$stamp" >"$VENV/.ready-test"
   printf '%s' "$stamp" >"$VENV/.ready-run"
@@ -75,7 +75,7 @@ watched() {
   "$@" >"$log" 2>&1 </dev/null 9<&- &
   child=$!
   # Bash starts background commands deaf to Ctrl-C, so it is passed on.
-  trap 'kill "$child" 2>/dev/null; wait "$child"; exit 130' INT TERM
+  trap 'kill "$child" 2>/dev/null; wait "$child" || true; exit 130' INT TERM
   if [ -t 2 ]; then
     while kill -0 "$child" 2>/dev/null; do
       printf '\r\033[K  %3ds  %.60s' "$SECONDS" "$(tail -n 1 "$log" | tr -d '\r')" >&2
@@ -83,18 +83,19 @@ watched() {
     done
     printf '\r\033[K' >&2
   fi
-  wait "$child"
+  wait "$child" || return 1
+  trap - INT TERM
 }
 
 why_pip_failed() {
-  local last reason
-  last="$(grep -E '^ *(ERROR|error):' "$1" | tail -n 1 | sed 's/^ *//')"
-  if grep -qE 'NewConnectionError|NameResolutionError|name resolution|Network is unreachable|ConnectTimeout' "$1"; then
+  local reason="pip could not install the packages" last
+  if grep -qE 'NewConnectionError|NameResolutionError|ConnectTimeout|Network is unreachable' "$1"; then
     reason="No network: pip reached no package index"
   elif grep -q 'No space left on device' "$1"; then
-    reason="No disk space for the packages (in $ROOT or ${TMPDIR:-/tmp})"
-  else
-    reason="pip could not install the packages"
+    reason="No disk space for the packages in $ROOT or ${TMPDIR:-/tmp}"
+  elif grep -q '(from versions: none)' "$1"; then
+    reason="No network, or a package index without everything"
   fi
+  last="$(grep -E '^ *ERROR: ' "$1" | tail -n 1 | sed 's/^ *//')"
   printf '%s. %s' "$reason" "${last:-$(tail -n 1 "$1")}"
 }
