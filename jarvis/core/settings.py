@@ -6,11 +6,12 @@ Imported only where a node is built, since pydantic takes 150 ms to load.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -39,8 +40,8 @@ class Settings(BaseSettings):
     """`none`, `device`, `device:NAME` or `wav:FILE`."""
     mdns: bool = True
     """Announce this node and look for others with mDNS."""
-    peer: tuple[str, ...] = ()
-    """Addresses (HOST:PORT) to try besides those that mDNS finds."""
+    peer: Annotated[tuple[str, ...], NoDecode] = ()
+    """Addresses (HOST:PORT) to try besides those that mDNS finds; in the environment with commas between them."""
     ollama_url: str = "http://127.0.0.1:11434"
     """Where an Ollama server may answer; empty turns it off."""
     ollama_model: str = ""
@@ -49,6 +50,11 @@ class Settings(BaseSettings):
     """Values for config keys that this device insists on, such as `"assistant.name" = "Friday"`."""
     log_level: str = "info"
     """debug, info, warning or error."""
+
+    @field_validator("peer", mode="before")
+    @classmethod
+    def _peer(cls, value: Any) -> Any:
+        return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
 
     @field_validator("audio")
     @classmethod
