@@ -112,7 +112,7 @@ class Config:
 
         result = []
         for stored, writes in await self._journal.state(CONFIG, view):
-            key, node_id = _split(stored)
+            key, node_id = split_stored(stored)
             values = [{"value": _text(write.value), **self._who(write)} for write in writes]
             result.append({"key": key, "node": node_id, "values": values})
         return result
@@ -137,7 +137,7 @@ class Config:
         stored = await self._journal.state(CONFIG, view)
         for source in ("home", "node"):
             for stored_key, write in stored:
-                key, scope = _split(stored_key)
+                key, scope = split_stored(stored_key)
                 if (source == "home" and scope is None) or (source == "node" and stored_key.startswith(prefix)):
                     result[key] = _entry(key, _text(write.value), source) | self._who(write)
         if node_id == self._node_id:
@@ -171,7 +171,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-def _split(stored: str) -> tuple[str, str | None]:
+def split_stored(stored: str) -> tuple[str, str | None]:
     """A key of the document as (key, node id or None)."""
     scope, _, rest = stored.partition("/")
     node_id, _, key = rest.partition("/")

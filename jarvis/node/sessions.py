@@ -166,11 +166,6 @@ class Sessions:
         header = records[0].header
         return chosen, Dot(header.author, header.seq, 0)
 
-    async def add_reply(self, session_id: str, turn: Dot, reply: dict[str, Any]) -> None:
-        """Keep a turn's reply: text, room, status, source, provider."""
-        reply = reply | {"text": reply["text"][:MAX_TEXT_CHARS]}
-        await self._journal.write((SESSION_PREFIX + session_id, lambda state: [state.add_reply(turn, reply)]))
-
     # --- summaries ----------------------------------------------------------------------------------------------
 
     def _changed(self, commit: Commit) -> None:

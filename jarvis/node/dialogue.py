@@ -1,0 +1,169 @@
+"""One turn of a conversation, spoken or typed: keep what was heard, let the assistant decide, keep what was replied.
+Save, then send: the utterance is durable before anything is decided, an intent's reply before it is given out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from jarvis.assistant.assistant import Assistant
+from jarvis.assistant.types import Home, PastTurn, Reply, Request
+from jarvis.core.errors import JarvisError
+from jarvis.core.events import EventBus
+from jarvis.core.time import Clock
+from jarvis.crdt.dots import Dot
+from jarvis.crdt.registry import SESSION_PREFIX
+from jarvis.node.audit import Audit
+from jarvis.node.events import Decided, TurnCommitted
+from jarvis.node.journal import Journal
+from jarvis.node.sessions import MAX_TEXT_CHARS, Sessions, turn_id
+
+MAX_PAST_TURNS = 50
+"""Given to the assistant; the prompt takes what fits the model's context."""
+NEW = "new"
+
+log = structlog.get_logger()
+
+
+@dataclass
+class OngoingTurn:
+    """A turn whose utterance is kept and whose reply is being made. Iterate `pieces()` once; closing it early keeps
+    what was given out until then, as interrupted."""
+
+    session_id: str
+    turn: Dot
+    text: str
+    room: str
+    reply: Reply
+    began_ms: float
+    keep: Callable[[OngoingTurn, str], Awaitable[None]]
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    status: str = "pending"
+
+    @property
+    def turn_id(self) -> str:
+        return turn_id(self.turn)
+
+    async def pieces(self) -> AsyncIterator[str]:
+        streamed = self.reply.source == "llm"
+        held: list[str] = []
+        try:
+            async for piece in self.reply.pieces:
+                if streamed:
+                    yield piece
+                else:
+                    held.append(piece)
+        except (GeneratorExit, asyncio.CancelledError):
+            await self._finish("interrupted")
+            raise
+        except JarvisError as error:
+            log.warning("reply failed", error=type(error).__name__)
+            self.reply.ok = False
+            held = ["Sorry, something went wrong with my answer."]
+            self.reply.said += held
+        await self._finish("answered" if self.reply.ok else "failed")
+        for piece in held:
+            yield piece
+
+    async def _finish(self, status: str) -> None:
+        if self.status == "pending":
+            self.status = status
+            await self.keep(self, status)
+
+
+class Dialogue:
+    """`assistant_name` is asked for at each turn, so that a new name holds at once."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        sessions: Sessions,
+        audit: Audit,
+        assistant: Assistant,
+        home: Home,
+        events: EventBus,
+        clock: Clock,
+        *,
+        room: Callable[[], Awaitable[str]],
+        assistant_name: Callable[[], Awaitable[str]],
+        closes: Callable[[], None],
+    ) -> None:
+        self._journal = journal
+        self._sessions = sessions
+        self._audit = audit
+        self._assistant = assistant
+        self._home = home
+        self._events = events
+        self._clock = clock
+        self._room = room
+        self._assistant_name = assistant_name
+        self._closes = closes
+
+    async def begin(self, text: str, *, session: str | None = None, event_turn: str = "") -> OngoingTurn:
+        """Keep what was heard and decide. `session` is an id or its beginning, `new`, or None for the one that an
+        utterance in this room continues. Raises InvalidInput, NotFound, StoreFailed: then nothing was kept."""
+        began_ms = self._clock.mono_ms()
+        room = await self._room()
+        if session == NEW:
+            session_id = None
+        elif session is not None:
+            session_id = await self._sessions.resolve(session)
+        else:
+            session_id = await self._sessions.continued_by(room)
+        past = await self._past(session_id)
+        session_id, turn = await self._sessions.add_turn(session_id, text, room)
+        kept_ms = self._clock.mono_ms()
+        request = Request(text, room, await self._assistant_name(), past)
+        reply = await self._assistant.answer(request, self._home)
+        decided_ms = self._clock.mono_ms()
+        if reply.closes:
+            self._closes()
+        ongoing = OngoingTurn(session_id, turn, text, room, reply, began_ms, self._keep_reply)
+        ongoing.timings_ms |= {"keep": round(kept_ms - began_ms, 2), "decide": round(decided_ms - kept_ms, 2)}
+        self._events.publish(
+            Decided(
+                at_ms=decided_ms,
+                turn=event_turn or ongoing.turn_id,
+                source=reply.source,
+                provider=reply.provider,
+                intent=reply.intent,
+            )
+        )
+        return ongoing
+
+    async def _past(self, session_id: str | None) -> tuple[PastTurn, ...]:
+        if session_id is None:
+            return ()
+        turns = await self._sessions.turns(session_id)
+        return tuple(PastTurn(one.text, one.reply or "", one.room, one.at_ms) for one in turns[-MAX_PAST_TURNS:])
+
+    async def _keep_reply(self, ongoing: OngoingTurn, status: str) -> None:
+        reply = ongoing.reply
+        took_ms = round(self._clock.mono_ms() - ongoing.began_ms, 1)
+        value: dict[str, Any] = {
+            "text": "".join(reply.said).strip()[:MAX_TEXT_CHARS],
+            "room": ongoing.room,
+            "status": status,
+            "source": reply.source,
+            "provider": reply.provider,
+        }
+        detail: dict[str, Any] = {
+            "source": reply.source,
+            "provider": reply.provider,
+            "intent": reply.intent or "",
+            "ms": took_ms,
+        }
+        await self._journal.write(
+            (SESSION_PREFIX + ongoing.session_id, lambda state: [state.add_reply(ongoing.turn, value)]),
+            self._audit.entry("turn", ongoing.session_id, outcome=status, ms=took_ms, **how),
+        )
+        ongoing.timings_ms["total"] = took_ms
+        self._events.publish(
+            TurnCommitted(
+                at_ms=self._clock.mono_ms(), turn=ongoing.turn_id, session_id=ongoing.session_id, status=status
+            )
+        )
