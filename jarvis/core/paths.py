@@ -1,4 +1,4 @@
-"""Where a node lives when nobody says otherwise. Apart from settings, since the CLI asks before it may load pydantic."""
+"""Where a node lives when nobody says otherwise. Apart from settings: the CLI asks before it may load pydantic."""
 
 from __future__ import annotations
 

@@ -1,0 +1,54 @@
+"""A route as data: the router, the checks of what comes in, and openapi.json are all made from the same table, so that
+none of them can tell a different story. Handlers get checked values and give JSON; they never see HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from jarvis.api.face import NodeFace
+
+
+class Fields(BaseModel):
+    """What a caller may send. Strangers among the fields are refused: a misspelt one must not be ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Nothing(Fields):
+    """No fields at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, checked."""
+
+    path: dict[str, str]
+    query: Any
+    """An instance of the route's `query`."""
+    body: Any
+    """An instance of the route's `body`; bytes when the route takes audio; None without one."""
+
+
+Handler = Callable[[NodeFace, Call], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    method: str
+    path: str
+    """With `{name}` for each part that varies."""
+    summary: str
+    handler: Handler
+    gives: tuple[str, ...] = ()
+    """The fields that every answer has, or every member of it when `many`. More may come with them."""
+    many: bool = False
+    query: type[Fields] = Nothing
+    body: type[Fields] | None = None
+    audio: bool = False
+    """The body is a sound file."""
+    open: bool = field(default=False)
+    """Needs no token. Such a route tells nothing but that something is alive."""

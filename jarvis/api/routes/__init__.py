@@ -1,0 +1,17 @@
+"""The table of routes, a file per subject."""
+
+from __future__ import annotations
+
+from jarvis.api.route import Route
+from jarvis.api.routes import audit, config, health, nodes, sessions, sync, talk, timers
+
+ROUTES: tuple[Route, ...] = (
+    *health.ROUTES,
+    *talk.ROUTES,
+    *sessions.ROUTES,
+    *nodes.ROUTES,
+    *config.ROUTES,
+    *audit.ROUTES,
+    *timers.ROUTES,
+    *sync.ROUTES,
+)

@@ -1,0 +1,41 @@
+"""This node, the home's nodes, and the invitation of one more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from jarvis.api.face import NodeFace
+from jarvis.api.route import Call, Fields, Route
+
+
+class Invitation(Fields):
+    name: str | None = Field(None, max_length=200)
+    room: str | None = Field(None, max_length=200)
+
+
+async def info(node: NodeFace, call: Call) -> dict[str, Any]:
+    return node.info()
+
+
+async def nodes(node: NodeFace, call: Call) -> list[dict[str, Any]]:
+    return await node.nodes()
+
+
+async def invite(node: NodeFace, call: Call) -> dict[str, Any]:
+    return await node.invite(call.body.name, call.body.room)
+
+
+_SELF = (
+    "node_id", "name", "room", "home_id", "home_name", "roles", "version", "api_url", "peer_port", "data_dir",
+    "incarnation",
+)  # fmt: skip
+_ROW = ("node_id", "name", "room", "roles", "online", "last_seen", "rtt_ms")
+_BASE = "/api/v2/nodes"
+
+ROUTES = (
+    Route("GET", _BASE, "List the home's nodes.", nodes, _ROW, many=True),
+    Route("GET", _BASE + "/self", "This node.", info, _SELF),
+    Route("POST", _BASE + "/invitations", "Make a code.", invite, ("code", "expires_at"), body=Invitation),
+)

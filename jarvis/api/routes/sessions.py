@@ -1,0 +1,46 @@
+"""Conversations, from every room of the home."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from jarvis.api.face import NodeFace
+from jarvis.api.route import Call, Fields, Route
+
+
+class NewSession(Fields):
+    title: str | None = Field(None, max_length=200)
+
+
+class Export(Fields):
+    format: Literal["json", "md"] = "json"
+
+
+async def sessions(node: NodeFace, call: Call) -> list[dict[str, Any]]:
+    return await node.sessions.list()
+
+
+async def new(node: NodeFace, call: Call) -> dict[str, Any]:
+    return await node.sessions.new(call.body.title)
+
+
+async def show(node: NodeFace, call: Call) -> dict[str, Any]:
+    return await node.sessions.show(call.path["session"])
+
+
+async def export(node: NodeFace, call: Call) -> dict[str, Any]:
+    text = await node.sessions.export(call.path["session"], call.query.format)
+    return {"format": call.query.format, "text": text}
+
+
+_ROW = ("session_id", "title", "room", "turns", "updated_at")
+_BASE = "/api/v2/sessions"
+
+ROUTES = (
+    Route("GET", _BASE, "List the sessions.", sessions, _ROW, many=True),
+    Route("POST", _BASE, "Begin a session.", new, ("session_id",), body=NewSession),
+    Route("GET", _BASE + "/{session}", "One session with its turns.", show, ("session_id", "title", "turns")),
+    Route("GET", _BASE + "/{session}/export", "A session as text.", export, ("format", "text"), query=Export),
+)

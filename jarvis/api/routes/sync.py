@@ -1,0 +1,24 @@
+"""Links to the other rooms, and whether all hold the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jarvis.api.face import NodeFace
+from jarvis.api.route import Call, Route
+
+
+async def status(node: NodeFace, call: Call) -> dict[str, Any]:
+    return await node.peering.status()
+
+
+async def verify(node: NodeFace, call: Call) -> dict[str, Any]:
+    return await node.peering.verify()
+
+
+_VERDICT = ("agree", "digest", "documents", "peers")
+
+ROUTES = (
+    Route("GET", "/api/v2/sync", "Links and what is still to be sent.", status, ("peers", "records", "documents")),
+    Route("GET", "/api/v2/sync/verification", "Compare digests with every peer.", verify, _VERDICT),
+)

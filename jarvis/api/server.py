@@ -1,0 +1,114 @@
+"""The node's HTTP API, on loopback only. It joins the table of routes to aiohttp and owns the runtime file by which
+commands find it. It holds no knowledge of its own: every answer is the node's."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from jarvis.api import guard, openapi, runtime
+from jarvis.api.events import EventSockets
+from jarvis.api.face import NodeFace
+from jarvis.api.incoming import AUDIO_BYTES, call_of
+from jarvis.api.route import Route
+from jarvis.api.routes import ROUTES
+from jarvis.core.errors import BadConfiguration, JarvisError
+from jarvis.core.time import Clock, SystemClock
+
+LOOPBACK = "127.0.0.1"
+SHUTDOWN_S = 2.0
+"""For answers under way when the node stops; all of it must end in 5 s."""
+_READY_PATH, _OPENAPI_PATH, _EVENTS_PATH = "/readyz", "/openapi.json", "/api/v2/events"
+
+
+class ApiServer:
+    """One per node. `start` listens and writes the runtime file, `close` undoes both."""
+
+    def __init__(self, node: NodeFace, *, token: str, port: int = 0, clock: Clock | None = None) -> None:
+        self._node = node
+        self._token = token
+        self._port = port
+        self._sockets = EventSockets(node, clock or SystemClock())
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> str:
+        """The API's address. Raises BadConfiguration when the port is taken."""
+        # A caller who hangs up is not answered any more: its handler is cancelled, and with it a file half heard.
+        runner = web.AppRunner(
+            self._application(), access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, LOOPBACK, self._port).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise _cannot_listen(self._port, error) from None
+        self._runner = runner
+        url = f"http://{LOOPBACK}:{runner.addresses[0][1]}"
+        try:
+            runtime.write(self._data_dir(), runtime.Runtime(url, self._token, os.getpid()))
+        except OSError as error:
+            await self.close()
+            raise BadConfiguration(
+                f"{self._data_dir() / runtime.RUNTIME_FILE} cannot be written: {error.strerror}.",
+                fix="Give the node a data directory it may write.",
+            ) from None
+        return url
+
+    async def close(self) -> None:
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            runtime.remove(self._data_dir(), os.getpid())
+            await self._sockets.close()
+            await runner.cleanup()
+
+    def _data_dir(self) -> Path:
+        return Path(self._node.info()["data_dir"])
+
+    def _application(self) -> web.Application:
+        open_paths = {route.path for route in ROUTES if route.open} | {_READY_PATH, _OPENAPI_PATH}
+        application = web.Application(
+            client_max_size=AUDIO_BYTES,
+            middlewares=[
+                guard.errors_become_problems,
+                guard.only_this_machine,
+                guard.only_with_token(self._token, open_paths),
+            ],
+        )
+        for route in ROUTES:
+            application.router.add_route(route.method, route.path, self._handler(route))
+        application.router.add_get(_READY_PATH, self._ready)
+        application.router.add_get(_OPENAPI_PATH, self._openapi)
+        application.router.add_get(_EVENTS_PATH, self._sockets.handle)
+        return application
+
+    def _handler(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return web.json_response(await route.handler(self._node, await call_of(route, request)))
+
+        return handle
+
+    async def _ready(self, request: web.Request) -> web.Response:
+        """Whether every part works; parts are named, their details kept for who has the token."""
+        try:
+            parts = (await self._node.status())["components"]
+        except JarvisError:
+            parts = {"node": {"state": "failed"}}
+        states = {name: part["state"] for name, part in parts.items()}
+        ready = "failed" not in states.values()
+        return web.json_response({"ready": ready, "components": states}, status=200 if ready else 503)
+
+    async def _openapi(self, request: web.Request) -> web.Response:
+        return web.json_response(openapi.document(ROUTES))
+
+
+def _cannot_listen(port: int, error: OSError) -> BadConfiguration:
+    taken = error.errno == errno.EADDRINUSE
+    reason = "another program has it" if taken else error.strerror or type(error).__name__
+    return BadConfiguration(
+        f"The API cannot listen on port {port}: {reason}.", fix="Give another --api-port, or 0 for any free one."
+    )

@@ -1,0 +1,202 @@
+"""A node that answers by script, with the real node's face, and a way to serve it from a test that is not async."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from jarvis.api.server import ApiServer
+from jarvis.core.errors import NotFound
+from jarvis.core.events import Event, EventBus
+
+TOKEN = "a-token-for-tests"
+SESSION = "abcdefghijklmnop"
+
+
+def wav_bytes(samples: int = 1600) -> bytes:
+    """A tenth of a second of silence."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(bytes(2 * samples))
+    return out.getvalue()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked(Event):
+    name: ClassVar[str] = "asked"
+    text: str
+
+
+class ScriptedSessions:
+    def __init__(self) -> None:
+        self.rows = [{"session_id": SESSION, "title": "Tea", "room": "kitchen", "turns": 1, "updated_at": "2026-01-01"}]
+
+    async def list(self) -> list[dict[str, Any]]:
+        return self.rows
+
+    async def show(self, session: str) -> dict[str, Any]:
+        if not SESSION.startswith(session):
+            raise NotFound(f"There is no session {session!r}.", fix="List them with `jarvis session list`.")
+        turn = {
+            "turn_id": "t1", "role": "user", "text": "[bold]two\x1b[31m cups", "room": "kitchen", "node_id": "nnn",
+            "at": "2026-01-01T10:00:00Z", "status": "answered",
+        }  # fmt: skip
+        return {"session_id": SESSION, "title": "Tea", "turns": [turn]}
+
+    async def new(self, title: str | None) -> dict[str, Any]:
+        return {"session_id": "zzzz", "title": title}
+
+    async def export(self, session: str, format: str) -> str:
+        await self.show(session)
+        return "# Tea\n\n- two cups\n" if format == "md" else '{"session_id": "abcdefghijklmnop", "turns": []}'
+
+
+class ScriptedConfig:
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    def _entry(self, key: str) -> dict[str, Any]:
+        source = "home" if key in self.values else "default"
+        return {"key": key, "value": self.values.get(key, "Jarvis"), "source": source, "set_by": None, "at": None}
+
+    async def list(self, node: str | None) -> list[dict[str, Any]]:
+        return [self._entry(key) for key in ("assistant.name", *self.values)]
+
+    async def get(self, key: str, node: str | None = None) -> dict[str, Any]:
+        return {**self._entry(key), "node": node}
+
+    async def set(self, key: str, value: str, *, node: str | None, local: bool) -> dict[str, Any]:
+        self.values[key] = value
+        return {**self._entry(key), "node": node, "local": local}
+
+    async def unset(self, key: str, *, node: str | None = None, local: bool = False) -> dict[str, Any]:
+        self.values.pop(key, None)
+        return self._entry(key)
+
+    async def conflicts(self) -> list[dict[str, Any]]:
+        values = [{"value": "1", "set_by": "kitchen", "at": "then"}, {"value": "2", "set_by": "bedroom", "at": "then"}]
+        return [{"key": "volume", "node": None, "values": values}]
+
+
+class ScriptedAudit:
+    async def list(self, since: str | None, action: str | None) -> list[dict[str, Any]]:
+        row = {"at": since, "node_id": "nnn", "actor": "node", "action": action, "target": "", "outcome": "ok"}
+        return [{**row, "detail": {}}]
+
+    async def verify(self) -> dict[str, Any]:
+        return {"ok": True, "records": 3, "problems": []}
+
+
+class ScriptedTimers:
+    async def list(self) -> list[dict[str, Any]]:
+        return [{"timer_id": "tt", "name": "pasta", "remaining_s": 59, "rings_at": "soon", "node_id": "nnn"}]
+
+    async def cancel(self, timer: str) -> dict[str, Any]:
+        if timer != "tt":
+            raise NotFound(f"There is no timer {timer!r}.")
+        return {"timer_id": timer, "cancelled": True}
+
+
+class ScriptedPeering:
+    async def status(self) -> dict[str, Any]:
+        peer = {"node_id": "ppp", "name": "bedroom", "connected": True, "rtt_ms": 1.5, "behind": 0, "ahead": 2}
+        return {"peers": [peer], "records": 7, "documents": 3}
+
+    async def verify(self) -> dict[str, Any]:
+        return {"agree": True, "digest": "d1", "documents": {}, "peers": {"ppp": {"agree": True, "digest": "d1"}}}
+
+
+@dataclass
+class ScriptedNode:
+    data_dir: Path
+    fails: BaseException | None = None
+    """Raised by `ask`."""
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+    held: asyncio.Event | None = None
+    """`ask` waits for it, so that a test may hang up meanwhile."""
+    cancelled: int = 0
+    states: dict[str, str] = field(default_factory=lambda: {"store": "ok", "engines": "ok", "discovery": "off"})
+
+    def __post_init__(self) -> None:
+        self.events = EventBus()
+        self.sessions, self.config, self.audit = ScriptedSessions(), ScriptedConfig(), ScriptedAudit()
+        self.timers, self.peering = ScriptedTimers(), ScriptedPeering()
+
+    def info(self) -> dict[str, Any]:
+        return {
+            "node_id": "nnn", "name": "kitchen", "room": "kitchen", "home_id": "hhh", "home_name": "Home",
+            "roles": ["owner"], "version": "0", "api_url": "", "peer_port": 1, "data_dir": str(self.data_dir),
+            "incarnation": 1,
+        }  # fmt: skip
+
+    async def nodes(self) -> list[dict[str, Any]]:
+        row = {"node_id": "nnn", "name": "kitchen", "room": "kitchen", "roles": ["owner"], "online": True}
+        return [{**row, "last_seen": None, "rtt_ms": None}]
+
+    async def invite(self, name: str | None, room: str | None) -> dict[str, Any]:
+        self.calls.append(("invite", name, room))
+        return {"code": "1234-5678", "expires_at": "soon", "peer": "127.0.0.1:1"}
+
+    async def ask(self, text: str, *, session: str | None, speak: bool) -> dict[str, Any]:
+        self.calls.append(("ask", text, session, speak))
+        self.events.publish(Asked(at_ms=1.0, turn="t1", text=text))
+        if self.held is not None:
+            try:
+                await self.held.wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        if self.fails is not None:
+            raise self.fails
+        return {
+            "session_id": SESSION, "turn_id": "t1", "text": text, "reply": "Ten past ten.", "source": "intent",
+            "provider": "intents", "citations": [], "timings_ms": {"decide": 1.0},
+        }  # fmt: skip
+
+    async def hear(self, audio: bytes, *, wake: bool, realtime: bool) -> tuple[dict[str, Any], bytes]:
+        self.calls.append(("hear", len(audio), wake, realtime))
+        turn = {"wake": wake, "claimed": wake, "heard": "What time is it?", "session_id": SESSION, "turn_id": "t1"}
+        return {**turn, "reply": "Ten past ten.", "timings_ms": {"stt": 90.0}}, wav_bytes()
+
+    async def say(self, text: str, *, room: str | None, everywhere: bool) -> tuple[dict[str, Any], bytes]:
+        self.calls.append(("say", text, room, everywhere))
+        return {"rooms": [room or "kitchen"]}, wav_bytes()
+
+    async def status(self) -> dict[str, Any]:
+        parts = {name: {"state": state, "detail": "fine"} for name, state in self.states.items()}
+        return {"health": 100, "components": parts, "uptime_s": 12.5}
+
+
+@contextmanager
+def served(node: ScriptedNode) -> Iterator[str]:
+    """Serve the node from a thread of its own; the API's address."""
+    address: list[str] = []
+    up, stop_here = threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        server = ApiServer(node, token=TOKEN)
+        address.append(await server.start())
+        up.set()
+        await stop_here.wait()
+        await server.close()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    try:
+        assert up.wait(10), "the API did not start"
+        yield address[0]
+    finally:
+        loop.call_soon_threadsafe(stop_here.set)
+        thread.join(10)
+        loop.close()
