@@ -25,7 +25,7 @@ DEADLINE_S = 10.0
 async def until(condition: Callable[[], bool], within_s: float = DEADLINE_S) -> None:
     """Wait for a condition with a deadline; polls, since what is awaited happens in sockets."""
     async with asyncio.timeout(within_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 

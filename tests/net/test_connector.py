@@ -268,5 +268,3 @@ def test_cancelling_run_releases_the_port(identities: list[Identity]) -> None:
                 await until(lambda: linked(first, again))
 
     play(main)
-
-
