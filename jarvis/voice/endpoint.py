@@ -107,6 +107,10 @@ class Endpointer:
         """Speech has begun and the utterance has not ended."""
         return self._speaking and not self._done
 
+    def awaits(self, number: int) -> bool:
+        """Whether Ask `number` is still about the present silence."""
+        return number == self._asked and self._silence_ms >= self._settings.ask_ms
+
     def frame(self, probability: float) -> list[Decision]:
         """The next 32 ms. At most one Ended or NoSpeech ever comes; after it, nothing."""
         if self._done:
@@ -119,7 +123,7 @@ class Endpointer:
 
     def verdict(self, number: int, verdict: Verdict) -> list[Decision]:
         """The answer to Ask `number`; ignored when the user has gone on speaking meanwhile."""
-        if self._done or number != self._asked or self._silence_ms < self._settings.ask_ms:
+        if self._done or not self.awaits(number):
             return []
         if not verdict.heard:
             self._wait_again()
@@ -186,12 +190,16 @@ class Endpointer:
         self._speaking, self._loud_frames, self._silence_ms, self._verdict = False, 0, 0.0, None
 
 
-_OPEN_WORDS = frozenset(
-    "a an the my your our his her their this these some any every each and or but for to of with about from at by in "
-    "into than because if as between um uh er hmm".split()
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_OPEN_WORDS = _words(
+    "a an the my your our his her their every each and or but for to of with about from at by in into than because if "
+    "as between um uh er hmm"
 )
-_LINKS = frozenset("is are was were".split())
-_CLOSES_A_LINK = frozenset("it this that he she they there what who where these those I i".split())
+_LINKS = _words("is are was were")
+_CLOSES_A_LINK = _words("it this that he she they there what who where these those i")
 _WORD = re.compile(r"[\w']+")
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jarvis.core.errors import Overloaded
+from jarvis.core.errors import JarvisError, Overloaded
 from jarvis.voice import wav
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 RATE_HZ = wav.RATE_HZ
 BLOCK_SAMPLES = 320
 """20 ms: two frames of the wake word's front end."""
+MAX_BLOCK_SAMPLES = 512
+"""One frame of the voice detector: larger blocks would make decisions late."""
 MAX_SINK_SECONDS = 600
 """A reply of ten minutes is a fault, not an answer."""
 
@@ -54,6 +56,46 @@ class WavSource:
             # A block is there when its last sample was spoken. Otherwise only let others run.
             await asyncio.sleep(max(due_s - loop.time(), 0.0))
             yield block
+
+
+class Blocks:
+    """A source being read, in blocks of at most 32 ms, with their place in the stream."""
+
+    def __init__(self, source: Source) -> None:
+        self.realtime = source.realtime
+        self.ended = False
+        self.failed = False
+        """The source raised: nothing more will come."""
+        self._read_samples = 0
+        self._source = source.blocks()
+        self._rest: Samples | None = None
+
+    async def next(self) -> Samples | None:
+        """The next block, None at the end. Waiting here is waiting for sound: only the source bounds it."""
+        block = self._rest
+        if block is None or not len(block):
+            try:
+                block = await anext(self._source)
+            except StopAsyncIteration:
+                self.ended = True
+                return None
+            except JarvisError:
+                self.failed = True
+                raise
+        block, self._rest = block[:MAX_BLOCK_SAMPLES], block[MAX_BLOCK_SAMPLES:]
+        self._read_samples += len(block)
+        return block
+
+    @property
+    def now_ms(self) -> float:
+        """The end of the last block, from the stream's beginning."""
+        return self._read_samples * 1000 / RATE_HZ
+
+    async def aclose(self) -> None:
+        """Let the source go: a device stops recording."""
+        close = getattr(self._source, "aclose", None)
+        if close is not None:
+            await close()
 
 
 class NoSource:

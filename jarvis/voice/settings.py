@@ -1,0 +1,29 @@
+"""How one node listens and speaks: frozen, each figure with its reason. Read once, where the pipeline is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from jarvis.voice.endpoint import EndpointSettings
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceSettings:
+    endpoint: EndpointSettings = field(default_factory=EndpointSettings)
+    before_wake_ms: float = 150.0
+    """Speech to text starts so long before the detection: without a pause the command has begun by then, and with
+    more the wake phrase is heard as "Nature"."""
+    pre_roll_ms: float = 1_500.0
+    """Sound kept while nobody has said the wake word."""
+    follow_up_ms: float = 8_000.0
+    """After a reply that asks, one may answer without the wake word for so long."""
+    slow_decode_ms: float = 300.0
+    """On a machine that decodes slower than this, text is not asked for at each silence, only at the end."""
+    stt_deadline_s: float = 20.0
+    """For one utterance; a file handed over whole gets its own length more."""
+    tts_deadline_s: float = 20.0
+    """For one sentence."""
+
+    def __post_init__(self) -> None:
+        if self.before_wake_ms > self.pre_roll_ms:
+            raise ValueError("before_wake_ms cannot reach further back than pre_roll_ms")

@@ -1,0 +1,197 @@
+"""From text that is still being written to sound: each sentence is made while the one before it plays.
+
+It loses no text: when the voice or the loudspeaker fails, the reply is still read to its end, for the session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jarvis.core.errors import EngineFailed, JarvisError
+from jarvis.core.events import Event
+from jarvis.core.time import Clock
+from jarvis.voice import events
+from jarvis.voice.listener import Engine
+from jarvis.voice.settings import VoiceSettings
+from jarvis.voice.speakable import Sentences
+from jarvis.voice.streams import Sink
+
+if TYPE_CHECKING:
+    from jarvis.voice.wav import Samples
+
+SENTENCES_AHEAD = 16
+"""Text that waits for the voice; about 1,200 characters. When it is full, whoever writes waits."""
+SOUNDS_AHEAD = 2
+"""Sound that waits for the loudspeaker. Each is made faster than it plays: more would only be thrown away when
+somebody interrupts."""
+APOLOGY = "Sorry, something went wrong. Please try again."
+
+
+@dataclass(slots=True)
+class Speech:
+    """One reply on its way out."""
+
+    turn: str
+    began_ms: float
+    heard_ms: float | None
+    """When the user stopped speaking; None when nobody did."""
+    written: list[str] = field(default_factory=list)
+    spoken: list[str] = field(default_factory=list)
+    audio_ms: float = 0.0
+    first_text_ms: float | None = None
+    first_synthesis_ms: float = 0.0
+    first_audio_ms: float | None = None
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def reply(self) -> str:
+        return "".join(self.written).strip()
+
+
+class Speaker:
+    def __init__(self, tts: Engine, *, emit: Callable[[Event], None], clock: Clock, settings: VoiceSettings) -> None:
+        self._tts, self._emit, self._clock, self._settings = tts, emit, clock, settings
+        self.saying = ""
+        """The sentence being played."""
+
+    async def speak(
+        self, pieces: AsyncIterator[str], sink: Sink, *, turn: str = "", heard_ms: float | None = None
+    ) -> Speech:
+        """Say the text as it comes. Errors become events and `problems`, never an exception; cancelling it stops
+        the sound at once."""
+        speech = Speech(turn, self._clock.mono_ms(), heard_ms)
+        sentences: asyncio.Queue[str | None] = asyncio.Queue(SENTENCES_AHEAD)
+        sounds: asyncio.Queue[tuple[str, Samples, int] | None] = asyncio.Queue(SOUNDS_AHEAD)
+        finished = False
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._write(pieces, sentences, speech), name="write")
+                group.create_task(self._synthesise(sentences, sounds, speech), name="synthesise")
+                group.create_task(self._play(sounds, sink, speech), name="play")
+            finished = True
+        except BaseExceptionGroup as failed:
+            raise first_of(failed) from None
+        finally:
+            self.saying = ""
+            if not finished:
+                sink.stop()
+            self._tell_spoken(speech, interrupted=not finished)
+        return speech
+
+    async def _write(self, pieces: AsyncIterator[str], out: asyncio.Queue[str | None], speech: Speech) -> None:
+        """The answer, cut into sentences."""
+        splitter = Sentences()
+        try:
+            async for piece in pieces:
+                if speech.first_text_ms is None:
+                    speech.first_text_ms = self._clock.mono_ms()
+                    waited_ms = speech.first_text_ms - speech.began_ms
+                    self._emit(events.ReplyStarted(at_ms=speech.first_text_ms, turn=speech.turn, waited_ms=waited_ms))
+                speech.written.append(piece)
+                for sentence in splitter.feed(piece):
+                    await out.put(sentence)
+        except JarvisError as error:
+            self._problem(speech, "answer", error)
+            speech.written.append(f" {APOLOGY}")
+            list(splitter.feed(f" {APOLOGY}"))
+        finally:
+            close = getattr(pieces, "aclose", None)
+            if close is not None:
+                await close()
+        for sentence in splitter.flush():
+            await out.put(sentence)
+        await out.put(None)
+
+    async def _synthesise(
+        self,
+        sentences: asyncio.Queue[str | None],
+        out: asyncio.Queue[tuple[str, Samples, int] | None],
+        speech: Speech,
+    ) -> None:
+        silent = False
+        while (sentence := await sentences.get()) is not None:
+            if silent:
+                continue  # read on: the text still counts
+            try:
+                sound = await self._sound_of(sentence, speech)
+            except JarvisError as error:
+                self._problem(speech, "tts", error)
+                silent = True
+                continue
+            await out.put((sentence, *sound))
+        await out.put(None)
+
+    async def _sound_of(self, sentence: str, speech: Speech) -> tuple[Samples, int]:
+        import numpy as np
+
+        answer = await self._tts.call("synthesize", sentence, deadline_s=self._settings.tts_deadline_s)
+        try:
+            samples, rate_hz = np.frombuffer(answer["audio"], "<i2").astype(np.int16), int(answer["rate_hz"])
+            synthesis_ms = float(answer["synthesis_ms"])
+        except (KeyError, TypeError, ValueError):
+            raise EngineFailed("The voice's answer makes no sense.") from None
+        if not speech.first_synthesis_ms:
+            speech.first_synthesis_ms = synthesis_ms
+        return samples, rate_hz
+
+    async def _play(self, sounds: asyncio.Queue[tuple[str, Samples, int] | None], sink: Sink, speech: Speech) -> None:
+        silent = False
+        while (sound := await sounds.get()) is not None:
+            sentence, samples, rate_hz = sound
+            if silent:
+                continue
+            self._tell_first(speech)
+            self.saying = sentence
+            speech.spoken.append(sentence)
+            speech.audio_ms += len(samples) * 1000 / rate_hz
+            try:
+                await sink.play(samples, rate_hz)
+            except JarvisError as error:
+                self._problem(speech, "sink", error)
+                silent = True
+
+    def _tell_first(self, speech: Speech) -> None:
+        if speech.first_audio_ms is not None:
+            return
+        speech.first_audio_ms = self._clock.mono_ms()
+        self._emit(
+            events.FirstAudio(
+                at_ms=speech.first_audio_ms,
+                turn=speech.turn,
+                synthesis_ms=speech.first_synthesis_ms,
+                after_speech_ms=None if speech.heard_ms is None else speech.first_audio_ms - speech.heard_ms,
+            )
+        )
+
+    def _tell_spoken(self, speech: Speech, *, interrupted: bool) -> None:
+        first_ms = 0.0 if speech.first_audio_ms is None else speech.first_audio_ms - speech.began_ms
+        self._emit(
+            events.Spoken(
+                at_ms=self._clock.mono_ms(),
+                turn=speech.turn,
+                text=" ".join(speech.spoken),
+                audio_ms=speech.audio_ms,
+                first_audio_ms=first_ms,
+                interrupted=interrupted,
+            )
+        )
+
+    def _problem(self, speech: Speech, stage: str, error: JarvisError) -> None:
+        speech.problems.append(str(error))
+        self._emit(events.AudioProblem(at_ms=self._clock.mono_ms(), turn=speech.turn, stage=stage, message=str(error)))
+
+
+async def once(text: str) -> AsyncIterator[str]:
+    """A text that is already whole."""
+    yield text
+
+
+def first_of(failed: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error a group of tasks failed by, without the wrapping."""
+    first: BaseException = failed
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first

@@ -1,0 +1,56 @@
+"""What a decoder's answer is worth: was anything understood, and what of it was the wake phrase. Pure.
+
+Whisper never says "nothing": for silence and noise it makes up "you" or "I'm going to go." The limits below lie between
+what it gave for rooms, noise and doors (log probability under -1.5, or its own no-speech doubt over 0.9) and for
+speech (over -0.5, doubt under 0.3, both worse with noise).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from jarvis.core.codec import Value
+from jarvis.core.errors import EngineFailed
+
+_WAKE_PHRASE = re.compile(r"^\W*(?:hey|hay|hi|a|the)?\W*\b(?:jarvis|jarvis'|travis)\b[\s,.!?…-]*", re.IGNORECASE)
+_NOISE_MARK = re.compile(r"^\W*[\[(♪][^\])]*[\])♪]?\W*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    text: str
+    logprob: float
+    no_speech: float
+    decode_ms: float
+    finished: float = 0.0
+    """Smart Turn's probability, where it was asked."""
+
+    @classmethod
+    def of(cls, answer: Value) -> Transcript:
+        """From what the hearing engine answered. Raises EngineFailed when that makes no sense."""
+        try:
+            return cls(
+                without_wake_phrase(str(answer["text"])),
+                float(answer["logprob"]),
+                float(answer["no_speech"]),
+                float(answer["decode_ms"]),
+                float(answer.get("finished", 0.0)),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise EngineFailed("The hearing engine's answer makes no sense.") from None
+
+    @property
+    def understood(self) -> bool:
+        """Whether somebody said this, as opposed to the decoder making it up."""
+        if not any(map(str.isalnum, self.text)) or _NOISE_MARK.match(self.text):
+            return False
+        if self.no_speech > 0.85:
+            return self.logprob > -0.45 and len(self.text.split()) > 1
+        return self.logprob > (-0.9 if self.no_speech > 0.6 else -1.3)
+
+
+def without_wake_phrase(text: str) -> str:
+    """The text without a leading "Hey Jarvis", which is sometimes heard once more."""
+    rest = _WAKE_PHRASE.sub("", text, count=1).strip()
+    return rest[:1].upper() + rest[1:] if rest and rest != text else rest
