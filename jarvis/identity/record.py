@@ -108,8 +108,7 @@ def decode_header(data: bytes) -> Header:
     good = (
         (version != VERSION or len(fields) == 11)
         and _is_bytes(home_id, NODE_ID_BYTES)
-        and isinstance(document, str)
-        and 0 < len(document.encode()) <= MAX_DOCUMENT_BYTES
+        and _is_name(document)
         and _is_bytes(author, AUTHOR_BYTES)
         and _is_int(seq, 1, MAX_SEQ)
         and (prev == b"" if seq == 1 else _is_bytes(prev, HASH_BYTES))
@@ -177,6 +176,11 @@ def operations_of(payload: bytes) -> list[Value]:
     if not isinstance(operations, list) or not operations or pack(operations) != payload[NONCE_BYTES:]:
         raise InvalidBytes("A payload is not a canonical list of operations.")
     return operations
+
+
+def _is_name(value: Value) -> bool:
+    """Printable ASCII without spaces: names of documents stand in SQL ranges, logs and file names."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_DOCUMENT_BYTES and all("!" <= one <= "~" for one in value)
 
 
 def _is_bytes(value: Value, length: int) -> bool:
