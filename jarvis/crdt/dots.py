@@ -30,7 +30,7 @@ class Stamped(NamedTuple):
 
     @property
     def dot(self) -> Dot:
-        return Dot(self.author, self.seq, self.index)
+        return Dot(self.author, self.seq, self.op)
 
 
 def stamped(hlc: int, dot: Dot) -> Stamped:
@@ -62,7 +62,7 @@ def read_dots(value: Value) -> list[Dot]:
 
 
 class DotSet:
-    """A growing set of dots, one small set of (seq, index) an author."""
+    """A growing set of dots, one small set of (seq, op) an author."""
 
     def __init__(self, dots: Iterable[Dot] = ()) -> None:
         self._by_author: dict[bytes, set[tuple[int, int]]] = {}
@@ -77,7 +77,7 @@ class DotSet:
 
     def __iter__(self) -> Iterator[Dot]:
         for author in sorted(self._by_author):
-            for seq, index in sorted(self._by_author[author]):
+            for seq, op in sorted(self._by_author[author]):
                 yield Dot(author, seq, op)
 
     def __len__(self) -> int:
@@ -89,12 +89,12 @@ class DotSet:
     __hash__ = None  # type: ignore[assignment]  # it grows
 
     def encode(self) -> Value:
-        """{author: [seq, index, seq, index, ...]} with each seq as its distance from the one before."""
+        """{author: [seq, op, seq, op, ...]} with each seq as its distance from the one before."""
         result: dict[bytes, list[int]] = {}
         for author, pairs in self._by_author.items():
             flat, last = result.setdefault(author, []), 0
-            for seq, index in sorted(pairs):
-                flat += [seq - last, index]
+            for seq, op in sorted(pairs):
+                flat += [seq - last, op]
                 last = seq
         return result
 
@@ -103,7 +103,7 @@ class DotSet:
         result = DotSet()
         for author, flat in value.items():
             seq = 0
-            for step, index in zip(flat[0::2], flat[1::2], strict=True):
+            for step, op in zip(flat[0::2], flat[1::2], strict=True):
                 seq += step
                 result.add(Dot(author, seq, op))
         return result
