@@ -72,7 +72,7 @@ find_python() {
 watched() {
   local log="$1" child
   shift
-  "$@" >"$log" 2>&1 </dev/null 9<&- &
+  "$@" >"$log" 2>&1 </dev/null & # keeps the lock: killed or not, nobody else installs while pip still writes
   child=$!
   # Bash starts background commands deaf to Ctrl-C, so it is passed on.
   trap 'kill "$child" 2>/dev/null; wait "$child" || true; exit 130' INT TERM

@@ -19,7 +19,7 @@ import sqlcipher3
 import structlog
 from sqlcipher3 import dbapi2 as sqlcipher
 
-from jarvis.core.errors import BadConfiguration, JarvisError, StoreFailed
+from jarvis.core.errors import BadConfiguration, JarvisError, Missing, StoreFailed
 from jarvis.store.files import cannot_use, make_private_directory, sync_directory
 from jarvis.store.keyfile import KEY_BYTES
 from jarvis.store.protocol import Transaction
@@ -124,22 +124,27 @@ class _Engine:
     def run(self, jobs: Sequence[Job], done: Callable[[Sequence[Job]], None]) -> None:
         """Reads first: they see only what is durable, and need not wait for this commit."""
         jobs = [job for job in jobs if not job.future.cancelled()]
+        for job in jobs:
+            if not job.writes:
+                if self._ready([job]):
+                    self._read(job)
+                done([job])
+        writes = [job for job in jobs if job.writes]
+        if writes:
+            if self._ready(writes):
+                self._write(writes)
+            done(writes)
+
+    def _ready(self, jobs: Sequence[Job]) -> bool:
+        """Whether there is a connection, opened anew after a failure; if not, that is the jobs' error."""
         try:
             if self._db is None:
                 self.open()
         except JarvisError as error:
             for job in jobs:
                 job.error = type(error)(str(error), fix=error.fix)
-            done(jobs)
-            return
-        for job in jobs:
-            if not job.writes:
-                self._read(job)
-                done([job])
-        writes = [job for job in jobs if job.writes]
-        if writes:
-            self._write(writes)
-            done(writes)
+            return False
+        return True
 
     def _read(self, job: Job) -> None:
         db, transaction = self._connection()
@@ -222,6 +227,8 @@ def _connect(path: Path, key: bytes) -> sqlcipher.Connection:
         raise _failed(path, _READ_ONLY)
     db = sqlcipher.connect(str(path), isolation_level=None, timeout=0)
     try:
+        if not db.execute("PRAGMA cipher_version").fetchone():  # it would take the key and encrypt nothing
+            raise Missing("The SQLite library here is not SQLCipher.", fix="Reinstall the package sqlcipher3.")
         db.execute(f"PRAGMA key = \"x'{key.hex()}{_salt(key).hex()}'\"")
         for setting in _SETTINGS:
             db.execute(f"PRAGMA {setting}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -126,7 +127,10 @@ class GroupWriter:
                 self._engine.run(jobs, self._done)
         except BaseException as error:
             # A mistake of ours, not of the disk. What is on disk is whole, so stop here rather than go on in doubt.
-            log.error("store.writer_died", error=type(error).__name__, exc_info=True)
+            self._stop()
+            # The trace without values: a log may hold no word that was spoken.
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            log.error("store.writer_died", error=type(error).__name__, trace=trace)
             self._done([_failed(job) for job in jobs])
         finally:
             self._fail_waiting()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jarvis.core.errors import BadConfiguration
-from jarvis.store import keyfile
+from jarvis.store import files
 from jarvis.store.keyfile import create_key, open_key, read_key
 
 
@@ -81,7 +81,7 @@ def test_an_interrupted_creation_leaves_no_half_key(path: Path, monkeypatch: pyt
         raise PowerCut
 
     with monkeypatch.context() as now:
-        now.setattr(keyfile.os, "fsync", cut)
+        now.setattr(files.os, "fsync", cut)
         with pytest.raises(PowerCut):
             create_key(path)
     assert not path.exists()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlite_utils import Database
 
-from jarvis.core.errors import BadConfiguration, DeadlineExceeded, Overloaded, StoreFailed
+from jarvis.core.errors import BadConfiguration, DeadlineExceeded, Missing, Overloaded, StoreFailed
 from jarvis.store import writer
 from jarvis.store.migrations import MIGRATIONS
 from jarvis.store.protocol import Checkpoint, Store, Transaction
@@ -200,6 +200,43 @@ def test_a_mistake_in_a_cache_above_stops_the_store(disk: SqlCipherForm) -> None
     run(disk, body)
 
 
+def test_a_connection_that_broke_is_opened_anew(disk: SqlCipherForm) -> None:
+    async def body(store: Store) -> None:
+        def breaks(transaction: Any) -> None:
+            transaction._db.execute("ROLLBACK")
+
+        gate = Gate()
+        first = await gate.closed(store)
+        jobs = [store.read(breaks), store.read(lambda t: t.keys("")), store.write(putter("key")), store.write(breaks)]
+        waiting = [asyncio.create_task(job) for job in jobs]
+        await asyncio.sleep(0)
+        gate.open()
+        await first
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(one) for one in results] == [StoreFailed, list, StoreFailed, StoreFailed]
+        await store.write(putter("key"))
+        assert await store.read(lambda t: t.keys("")) == ["key"]
+
+    run(disk, body)
+
+
+def test_a_commit_waits_for_the_disk(disk: SqlCipherForm) -> None:
+    async def body(store: Store) -> None:
+        def settings(transaction: Any) -> list[object]:
+            names = ("journal_mode", "synchronous", "foreign_keys", "temp_store", "locking_mode")
+            return [transaction._db.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+
+        assert await store.read(settings) == ["wal", 2, 1, 2, "exclusive"]
+
+    run(disk, body)
+
+
+def test_a_library_that_cannot_encrypt_is_refused(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jarvis.store.sqlcipher.sqlcipher.connect", sqlite3.connect)
+    opening_fails(database, KEY, Missing, "not SQLCipher")
+    assert database.read_bytes() == b""
+
+
 def test_what_was_written_is_there_after_a_restart(disk: SqlCipherForm) -> None:
     async def first(store: Store) -> None:
         await store.write(putting(*(make_record(seq) for seq in range(1, 50))))
@@ -210,6 +247,55 @@ def test_what_was_written_is_there_after_a_restart(disk: SqlCipherForm) -> None:
 
     run(disk, first)
     run(disk, second)
+
+
+def test_a_write_whose_store_cannot_be_opened_again_says_why(disk: SqlCipherForm) -> None:
+    """After a failed commit the file is opened anew; here somebody has damaged it meanwhile, then mends it."""
+
+    async def body(store: Store) -> None:
+        await store.write(putter("before"))
+        with pytest.raises(StoreFailed):
+            await store.write(disk.spoil)  # closes the file, which moves the log into it
+        _flip(disk.path, 1_000)
+        for call in (store.write, store.read):
+            with pytest.raises(StoreFailed, match="damaged"):
+                await call(lambda t: t.keys(""))
+        _flip(disk.path, 1_000)
+        assert await store.read(lambda t: t.keys("")) == ["before"]
+
+    run(disk, body)
+
+
+def test_a_loop_that_is_gone_harms_nobody(disk: SqlCipherForm) -> None:
+    """A program that ends without closing: the work is done or not, and nothing is raised in the thread."""
+
+    async def body() -> Store:
+        store = await disk.open()
+        await store.write(putter("key"))
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await store.write(lambda t: next(iter([])))
+        return store
+
+    store: Any = asyncio.run(body())
+    store._writer._stop()
+    store._writer._thread.join(DEADLINE_S)
+    assert not store._writer._thread.is_alive()
+    run(disk, _count(0))
+
+
+def test_opening_may_be_given_up(disk: SqlCipherForm) -> None:
+    async def body() -> None:
+        opening = asyncio.create_task(disk.open())
+        await asyncio.sleep(0)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+
+    asyncio.run(body())
+    for thread in threading.enumerate():
+        if thread.name == "jarvis-store":
+            thread.join(DEADLINE_S)
+    run(disk, _count(0))
 
 
 def opening_fails(database: Path, key: bytes, error: type[Exception], match: str) -> Exception:
