@@ -1,5 +1,6 @@
-"""What a language model without tools must not be believed about: sums, the state of devices, live facts, and things
-only hands can do. A small model says the front door is locked, and that 17 times 23 is 349. So the answer to these is
+"""What a language model without tools must not be believed about: sums, the state of devices, live facts, things only
+hands can do, and what could hurt somebody. A small model says the front door is locked, that 17 times 23 is 349, and
+that raw eggs are perfectly safe. So the answer to these is
 an honest "I can't tell", decided here and not by a prompt. Pure; errs on the side of honesty, not of silence: talk
 *about* weather or locks is nobody's live fact and passes."""
 
@@ -11,7 +12,7 @@ from typing import Literal
 
 from jarvis.assistant.words import joined, split, without_politeness
 
-Kind = Literal["arithmetic", "device_state", "live_fact", "action"]
+Kind = Literal["arithmetic", "device_state", "live_fact", "action", "safety"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ _SENTENCES: dict[Kind, str] = {
     "arithmetic": "I can't tell: I don't trust myself with calculations.",
     "device_state": "I can't tell: I am not connected to anything that could show me.",
     "live_fact": "I can't tell: I have no live information.",
+    "safety": "I can't tell, and a wrong answer could do harm. Please ask somebody who knows.",
     "action": "I can't do that: nothing of the kind is connected to me.",
 }
 
@@ -173,6 +175,23 @@ _ACTION = [
     r"^(?:feed|water|vacuum|clean|mow|wash|iron) (?:the|my|our)\b",
     r"^(?:google|search(?: the (?:web|internet))?(?: for)?|look up)\b",
 ]
+_SAFETY = [
+    r"\b(?:is|are|was|would|will|how) (?:it |this |that |they |there )?(?:\w+ ){0,4}?(?:dangerous|poisonous|toxic|"
+    r"harmful|deadly|lethal|contagious|fatal)\b",
+    r"\b(?:safe|okay|ok|dangerous|allowed) (?:to|for) (?:\w+ ){0,3}?(?:eat|drink|take|swallow|mix|touch|breathe|"
+    r"inhale|swim|drive|give|use|combine|pregnant|babies|"
+    r"baby|children|kids|dogs?|cats?)\b",
+    r"\b(?:can|could|may|should) (?:i|we|you|my \w+|a \w+|dogs?|cats?|babies|children|kids) (?:\w+ ){0,2}?(?:eat|"
+    r"drink|swallow|take|mix|combine)\b",
+    r"\b(?:dose|dosage|overdose|milligrams?|painkillers?|ibuprofen|aspirin|paracetamol|antibiotics?|insulin|"
+    r"medication|medicine|pills?)\b",
+    r"\b(?:chest pain|heart attack|stroke|choking|bleeding|unconscious|allergic reaction|can not breathe|poisoned|"
+    r"suicide|suicidal|kill myself|hurt myself|"
+    r"gas leak|smell gas|on fire|burned myself)\b",
+    r"^(?:call|get|we need|i need)(?: me)? (?:an |the |a )?(?:ambulance|police|doctor|fire brigade|fire department|"
+    r"emergency)\b",
+    r"\bsymptoms?\b|\b(?:do i have|have i got) (?:\w+ )?(?:covid|flu|cancer|fever|an infection|diabetes)\b",
+]
 
 
 def _compiled(patterns: list[str]) -> tuple[re.Pattern[str], ...]:
@@ -180,6 +199,7 @@ def _compiled(patterns: list[str]) -> tuple[re.Pattern[str], ...]:
 
 
 _PATTERNS: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
+    ("safety", _compiled(_SAFETY)),
     ("arithmetic", _compiled(_ARITHMETIC)),
     ("device_state", _compiled(_DEVICE_STATE)),
     ("action", _compiled(_ACTION)),

@@ -1,5 +1,5 @@
-"""The conversation as a language model sees it: a head that never changes within a room, so that the model's cached
-work on it holds, then as many of the last turns as fit. Pure; counts tokens only roughly, and too many rather than
+"""The conversation as a language model sees it: a head that never changes, so that the model's cached work on it
+holds, then as many of the last turns as fit. Pure; counts tokens only roughly, and too many rather than
 too few, since each model counts in its own way."""
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ MAX_TEXT_CHARS = 2_000
 
 
 def head(request: Request) -> str:
-    where = f" in the room called {request.room}" if request.room else ""
+    """The same for every turn and room. Short and plain on purpose: told of its room, the small model says that it is
+    a kitchen."""
     return (
-        f"You are {request.assistant_name}, a friendly voice assistant{where}. "
+        f"You are {request.assistant_name}, a friendly voice assistant. "
         "Answer in one or two short spoken sentences, without lists or markup. "
         "You have no sensors, no internet and no control over devices: when asked for such things, say that you can't."
     )

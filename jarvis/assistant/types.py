@@ -45,8 +45,9 @@ class TimerInfo:
 class Home(Protocol):
     """The part of the home that skills may touch. Every method may raise a JarvisError, which is spoken."""
 
-    clock_is_set: bool
-    """False when the device does not know the time, such as a board without a battery that booted in 1970."""
+    @property
+    def clock_is_set(self) -> bool:
+        """False when the device does not know the time, such as a board without a battery that booted in 1970."""
 
     def now(self) -> datetime:
         """Local time, with its zone."""

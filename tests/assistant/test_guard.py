@@ -48,6 +48,11 @@ DOUBTED = {
         "Turn it up", "Please turn off all the lights", "Remind me tomorrow to call Anna",
         "Can you turn on the heating?",
     ],
+    "safety": [
+        "Is it dangerous to eat raw eggs?", "Can I mix bleach and vinegar?", "Is this mushroom poisonous?",
+        "How much ibuprofen can I take?", "Can my dog eat chocolate?", "Is it safe to drink tap water in Egypt?",
+        "I have chest pain", "Call an ambulance", "What are the symptoms of a stroke?", "I smell gas",
+    ],
 }  # fmt: skip
 
 PASSED = [
