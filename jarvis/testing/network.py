@@ -9,6 +9,7 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from jarvis.core.errors import BadConfiguration, NotAllowed, Unreachable
@@ -121,14 +122,14 @@ class Network:
                 link.other.freed(len(item))
             return
         for copy in range(copies):
-            due = self.schedule.now_ms() + self.rng.uniform(*conditions.delay_ms)
-            if not conditions.reorder or not isinstance(item, bytes):
-                due = max(due, link.last_due_ms)
-            link.last_due_ms = max(due, link.last_due_ms)
-            counted = copy == 0
-            self.schedule.call_after(
-                due - self.schedule.now_ms(), lambda counted=counted: link.other.arrived(item, counted)
-            )
+            delay_ms = self.rng.uniform(*conditions.delay_ms)
+            if conditions.reorder and isinstance(item, bytes):
+                self.schedule.call_after(delay_ms, partial(link.other.arrived, item, copy == 0))
+                continue
+            # In order: each firing brings the oldest, since times that are equal may fire either way round.
+            link.last_due_ms = max(self.schedule.now_ms() + delay_ms, link.last_due_ms)
+            link.wire.append((item, copy == 0))
+            self.schedule.call_after(link.last_due_ms - self.schedule.now_ms(), link.bring_oldest)
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,7 @@ class MemoryLink:
         self.me, self.peer, self.dialled, self.address = me, peer, dialled, address
         self.mine, self.theirs = mine, theirs
         self.last_due_ms = 0.0
+        self.wire: deque[tuple[bytes | _Goodbye, bool]] = deque()
         self._network = network
         self._inbox: deque[tuple[bytes | _Goodbye, bool]] = deque()
         self._arrival = asyncio.Event()
@@ -227,6 +229,10 @@ class MemoryLink:
         self._inbox.append((item, counted))
         self._arrival.set()
 
+    def bring_oldest(self) -> None:
+        """The oldest thing on our wire reaches the other end."""
+        self.other.arrived(*self.wire.popleft())
+
     def freed(self, size: int) -> None:
         """The other end may send this much more."""
         self.other._outstanding -= size
@@ -303,7 +309,11 @@ class MemoryTransport:
         far = MemoryLink(self._network, dialler.me, self.me, dialled=True, address=address, mine=theirs, theirs=mine)
         near.other, far.other = far, near
         self._group.create_task(_run(self._accept, near))
-        await self._after(self._network.rng.uniform(*self._network.conditions(self.me, dialler.me).delay_ms))
+        try:
+            await self._after(self._network.rng.uniform(*self._network.conditions(self.me, dialler.me).delay_ms))
+        except asyncio.CancelledError:  # the dialler has gone before it had its end
+            near.lost("connection lost")
+            raise
         return far
 
     async def _after(self, delay_ms: float) -> None:
