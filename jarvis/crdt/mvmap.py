@@ -127,5 +127,6 @@ class MVMapKind(Kind[MVMap]):
 
 def is_key(value: Value) -> bool:
     if isinstance(value, str):
-        return 0 < len(value.encode()) <= MAX_KEY_BYTES
+        # A lone surrogate, which JSON can bring in, has no bytes of its own and fails when the operation is packed.
+        return 0 < len(value.encode(errors="surrogatepass")) <= MAX_KEY_BYTES
     return isinstance(value, bytes) and 0 < len(value) <= MAX_KEY_BYTES

@@ -158,7 +158,7 @@ def write_record(
 ) -> SignedRecord:
     """Sign a new record. `nonce` is 16 random bytes: a short sentence must not be guessable from its hash.
 
-    Raises InvalidBytes when the operations are too large for one record.
+    Raises InvalidBytes when the operations are too large for one record, or a field is out of range.
     """
     payload = nonce + pack(operations)
     if len(nonce) != NONCE_BYTES or len(payload) > MAX_PAYLOAD_BYTES:
@@ -167,7 +167,8 @@ def write_record(
         home_id, document, author, seq, prev, entry, hlc, kind, len(payload), hashlib.sha256(payload).digest()
     )
     data = header.encode()
-    return SignedRecord(data, key.sign(TAG + data), payload, header)
+    # Read back as others will: a record that only its author can read would end its chain everywhere.
+    return SignedRecord(data, key.sign(TAG + data), payload, decode_header(data))
 
 
 def operations_of(payload: bytes) -> list[Value]:

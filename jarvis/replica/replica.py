@@ -160,6 +160,8 @@ class Replica:
                 kind.check(operation)
             author, chain = self._writing_author(tx), self.chain(tx)
             head = self.head(tx, author)
+            # Our own last stamp counts however far ahead of our clock it is: the next must rise above it.
+            self._clock.last = max(self._clock.last, self._stamp(tx, author, head))
             record = write_record(
                 self._key,
                 home_id=chain.home_id,
@@ -176,8 +178,11 @@ class Replica:
         except InvalidBytes as error:
             raise InvalidInput(str(error)) from None
         accepted = self.accept(tx, [record])
-        if not any(one.status == APPLIED for one in accepted.records):
+        status = next((one.status for one in accepted.records if one.hash == record.hash), None)
+        if status is None:
             raise InvalidInput("That entry names something that is not held here.")
+        if status != APPLIED:
+            raise InvalidInput("That entry is nested too deeply, or holds too much.")
         return record, accepted
 
     def _writing_author(self, tx: Transaction) -> bytes:
