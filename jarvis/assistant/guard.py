@@ -182,7 +182,7 @@ _SAFETY = [
     r"inhale|swim|drive|give|use|combine|pregnant|babies|"
     r"baby|children|kids|dogs?|cats?)\b",
     r"\b(?:can|could|may|should) (?:i|we|you|my \w+|a \w+|dogs?|cats?|babies|children|kids) (?:\w+ ){0,2}?(?:eat|"
-    r"drink|swallow|take|mix|combine)\b",
+    r"drink|swallow|mix|combine)\b",
     r"\b(?:dose|dosage|overdose|milligrams?|painkillers?|ibuprofen|aspirin|paracetamol|antibiotics?|insulin|"
     r"medication|medicine|pills?)\b",
     r"\b(?:chest pain|heart attack|stroke|choking|bleeding|unconscious|allergic reaction|can not breathe|poisoned|"

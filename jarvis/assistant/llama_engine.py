@@ -21,8 +21,8 @@ _END = object()
 
 
 class LlamaEngine:
-    def __init__(self, path: str, context_tokens: int, threads: int) -> None:
-        """`path` is a GGUF file. Raises Missing or EngineFailed."""
+    def __init__(self, path: str, context_tokens: int, threads: int, prompt_threads: int) -> None:
+        """`path` is a GGUF file; `threads` write, `prompt_threads` read. Raises Missing or EngineFailed."""
         try:
             import xllamacpp
         except ImportError:
@@ -33,7 +33,8 @@ class LlamaEngine:
         params.model.path = path
         params.n_ctx = context_tokens
         params.n_parallel = 1  # one answer at a time; a second slot would halve the window
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+        params.cpuparams.n_threads = threads
+        params.cpuparams_batch.n_threads = prompt_threads
         params.n_gpu_layers = 0
         params.cache_ram_mib = 0  # the slot's own cache is enough; the default keeps up to 8 GiB of old prompts
         params.api_keys = [secrets.token_urlsafe(32)]

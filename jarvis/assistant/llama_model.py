@@ -31,19 +31,27 @@ LABEL_CHARS = 14
 class Streams(Protocol):
     """What is used of `engines.Worker`."""
 
-    state: str
+    @property
+    def state(self) -> str: ...
 
     def stream(self, method: str, *args: Value, deadline_s: float, idle_s: float) -> AsyncIterator[Value]: ...
 
 
-def llama_worker(folder: Path, *, threads: int = 0, start_deadline_s: float = 60) -> Worker:
-    """The worker for the GGUF file in `folder` (or at that path), not started. `threads` 0 takes what the machine
-    has, up to 4: more gain nothing for so small a model."""
+MAX_THREADS = 4
+"""More gain nothing for so small a model."""
+
+
+def llama_worker(folder: Path, *, start_deadline_s: float = 60) -> Worker:
+    """The worker for the GGUF file in `folder` (or at that path), not started. It reads a prompt with every core and
+    writes with all but one: the voice speaks meanwhile, and threads that wait for each other at every token lose more
+    than half their speed as soon as one of them has to share its core."""
+    cores = os.cpu_count() or 1
     files = sorted(folder.glob("*.gguf")) if folder.is_dir() else [folder]
     settings: dict[str, Value] = {
         "path": str(files[0] if files else folder / f"{MODEL}.gguf"),
         "context_tokens": CONTEXT_TOKENS,
-        "threads": threads or min(4, os.cpu_count() or 1),
+        "threads": max(1, min(MAX_THREADS, cores - 1)),
+        "prompt_threads": min(MAX_THREADS, cores),
     }
     target = "jarvis.assistant.llama_engine:LlamaEngine"
     return Worker("llm", target, settings, start_deadline_s=start_deadline_s)

@@ -13,9 +13,11 @@ from jarvis.core.codec import pack, unpack
 from jarvis.core.errors import InvalidInput, NotFound
 from jarvis.core.hlc import ms_of
 from jarvis.core.ids import to_text
-from jarvis.crdt.mvmap import MVMap, Write
+from jarvis.crdt.mvmap import MVMap
+from jarvis.crdt.mvmap import Write as RegisterWrite
 from jarvis.crdt.registry import CONFIG
-from jarvis.node.journal import Journal
+from jarvis.node.audit import Audit
+from jarvis.node.journal import Journal, Write
 from jarvis.node.texts import iso_time
 from jarvis.replica.replica import node_of
 
@@ -23,8 +25,8 @@ MAX_VALUE_BYTES = 4_096
 _KEY = re.compile(r"[a-z0-9_-]{1,32}(\.[a-z0-9_-]{1,32}){0,3}")
 _LOCAL = "pin/"
 Rows = list[dict[str, Any]]
-StoredWrites = list[tuple[str, Write]]
-Conflicting = list[tuple[str, list[Write]]]
+StoredWrites = list[tuple[str, RegisterWrite]]
+Conflicting = list[tuple[str, list[RegisterWrite]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,22 @@ class Config:
     """`file` holds what `jarvis.toml` says in its `[config]` table; `resolve` turns a node's name or prefix into its
     id."""
 
-    def __init__(self, journal: Journal, node_id: bytes, *, file: Mapping[str, str], resolve: Callable[[str], bytes]):
+    def __init__(
+        self,
+        journal: Journal,
+        audit: Audit,
+        node_id: bytes,
+        *,
+        file: Mapping[str, str],
+        resolve: Callable[[str], bytes],
+        name_of: Callable[[bytes], str],
+    ) -> None:
         self._journal = journal
+        self._audit = audit
         self._node_id = node_id
         self._file = file
         self._resolve = resolve
-        self.name_of: Callable[[bytes], str] = to_text
+        self._name_of = name_of
 
     async def get(self, key: str, node: str | None = None) -> dict[str, Any]:
         """Raises NotFound for a key that is neither declared nor set."""
@@ -84,7 +96,7 @@ class Config:
             await self._journal.change_local(lambda tx: tx.put(_LOCAL + key, pack(value)))
         else:
             stored = self._stored_key(key, node)
-            await self._journal.write((CONFIG, lambda state: [state.put(stored, value)]))
+            await self._journal.write((CONFIG, lambda state: [state.put(stored, value)]), self._said("set", stored))
         return await self.get(key, node)
 
     async def unset(self, key: str, *, node: str | None = None, local: bool = False) -> dict[str, Any]:
@@ -95,11 +107,9 @@ class Config:
             await self._journal.change_local(lambda tx: tx.delete(_LOCAL + key))
         else:
             stored = self._stored_key(key, node)
-            held = bool(
-                await self._journal.write(
-                    (CONFIG, lambda state: [state.delete(stored)] if state.get(stored) is not None else [])
-                )
-            )
+            held = await self._journal.state(CONFIG, lambda state: state.get(stored) is not None)
+            if held:
+                await self._journal.write((CONFIG, lambda state: [state.delete(stored)]), self._said("unset", stored))
         if not held:
             raise NotFound(f"{key!r} was not set there.", fix="`jarvis config list` shows where each value comes from.")
         return {"key": key, "unset": True}
@@ -116,6 +126,9 @@ class Config:
             values = [{"value": _text(write.value), **self._who(write)} for write in writes]
             result.append({"key": key, "node": node_id, "values": values})
         return result
+
+    def _said(self, what: str, stored: str) -> Write:
+        return self._audit.entry(f"config.{what}", stored, actor="user")
 
     def _stored_key(self, key: str, node: str | None) -> str:
         declared = DECLARED.get(key)
@@ -151,8 +164,8 @@ class Config:
                 result[key] = _entry(key, value, "local")
         return result
 
-    def _who(self, write: Write) -> dict[str, Any]:
-        return {"set_by": self.name_of(node_of(write.at.author)), "at": iso_time(ms_of(write.at.hlc))}
+    def _who(self, write: RegisterWrite) -> dict[str, Any]:
+        return {"set_by": self._name_of(node_of(write.at.author)), "at": iso_time(ms_of(write.at.hlc))}
 
 
 def _pins(tx: Any) -> dict[str, str]:

@@ -4,7 +4,7 @@ Save, then send: the utterance is durable before anything is decided, an intent'
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +48,7 @@ class OngoingTurn:
     def turn_id(self) -> str:
         return turn_id(self.turn)
 
-    async def pieces(self) -> AsyncIterator[str]:
+    async def pieces(self) -> AsyncGenerator[str, None]:
         streamed = self.reply.source == "llm"
         held: list[str] = []
         try:
@@ -151,12 +151,7 @@ class Dialogue:
             "source": reply.source,
             "provider": reply.provider,
         }
-        detail: dict[str, Any] = {
-            "source": reply.source,
-            "provider": reply.provider,
-            "intent": reply.intent or "",
-            "ms": took_ms,
-        }
+        how = {"source": reply.source, "provider": reply.provider, "intent": reply.intent or ""}
         await self._journal.write(
             (SESSION_PREFIX + ongoing.session_id, lambda state: [state.add_reply(ongoing.turn, value)]),
             self._audit.entry("turn", ongoing.session_id, outcome=status, ms=took_ms, **how),

@@ -10,6 +10,8 @@ jarvis.toml     settings, if a person wrote any
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,13 +33,14 @@ class DataDirectory:
         self.certificate = self.path / "keys" / "node.crt"
         self.store_key = self.path / "keys" / "store.key"
         self.database = self.path / "store" / "jarvis.db"
-        self.api_file = self.path / "run" / "api.json"
+        self._founding = self.path / "founding"
 
     def lock(self) -> DirectoryLock:
         return DirectoryLock(self.path)
 
     def holds_a_node(self) -> bool:
-        return self.node_key.exists() or self.database.exists()
+        """Its key is the last thing that founding writes."""
+        return self.node_key.exists()
 
     def must_hold_a_node(self) -> None:
         if not self.holds_a_node():
@@ -46,27 +49,48 @@ class DataDirectory:
                 fix="Found a home with `jarvis init`, or join one with `jarvis node join CODE`.",
             )
 
-    def must_be_empty(self) -> None:
+    @contextmanager
+    def founding(self) -> Iterator[None]:
+        """Claim an empty directory, or one where an earlier founding was cut short; when it fails, leave it as empty
+        as before. Raises BadConfiguration when a node lives here, or a store whose key is missing: that is never
+        thrown away."""
+        with self.lock():
+            self._claim()
+            try:
+                yield
+            except BaseException:
+                if not self.holds_a_node():
+                    self._abandon()
+                raise
+
+    def _claim(self) -> None:
         if self.holds_a_node():
             raise BadConfiguration(
                 f"{self.path} already holds a node.", fix="Choose another directory with --data-dir, or use this one."
             )
+        if self._founding.exists():
+            self._abandon()
+        if self.database.exists() and self.database.stat().st_size:
+            raise BadConfiguration(
+                f"{self.path} holds a store, but its node's key is missing.",
+                fix="Put back keys/node.key, or choose another directory with --data-dir.",
+            )
+        create_private_file(self._founding, b"")
 
-    def create_identity(self, seed: bytes) -> SigningKey:
-        """A new node key from 32 random bytes, with its certificate, durable when this returns."""
-        key = SigningKey(seed)
+    def _abandon(self) -> None:
+        for path in (self.certificate, self.store_key, *self.database.parent.glob(f"{self.database.name}*")):
+            path.unlink(missing_ok=True)
+        self._founding.unlink(missing_ok=True)
+
+    def create_identity(self, key: SigningKey) -> None:
+        """Write the node's key and certificate, durable when this returns; the key last."""
         make_private_directory(self.node_key.parent)
         try:
             create_private_file(self.certificate, ssl.DER_cert_to_PEM_cert(make_certificate(key)).encode())
             create_private_file(self.node_key, key_pem(key))
+            self._founding.unlink(missing_ok=True)
         except FileExistsError:
             raise BadConfiguration(f"{self.node_key.parent} already holds a node's key.") from None
-        return key
-
-    def remove_identity(self) -> None:
-        """Undo `create_identity` after founding failed, so that it can be tried again."""
-        for path in (self.node_key, self.certificate):
-            path.unlink(missing_ok=True)
 
     def load_identity(self) -> SigningKey:
         try:

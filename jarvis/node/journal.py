@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from jarvis.core.codec import Value
+from jarvis.core.errors import StoreFailed
 from jarvis.identity.membership import Chain, RawEntry
 from jarvis.identity.record import SignedRecord, decode_record
 from jarvis.replica.replica import Accepted, Refusal, Replica
@@ -41,6 +42,10 @@ class Journal:
         self._replica = replica
         self._listeners: list[Listener] = []
         self._under_way: set[asyncio.Task[Any]] = set()
+        self.author = b""
+        """Of the newest record of our own in this life; empty before it."""
+        self.problem = ""
+        """Why the last commit failed; empty while commits work."""
         store.on_undo(replica.forget)
 
     def listen(self, listener: Listener) -> None:
@@ -119,7 +124,12 @@ class Journal:
         peers would never hear of it. The store's own queue bounds how many are under way."""
 
         async def commit() -> T:
-            result = await self._store.write(work)
+            try:
+                result = await self._store.write(work)
+            except StoreFailed as error:
+                self.problem = str(error)
+                raise
+            self.problem = ""
             tell(result)
             return result
 
@@ -136,6 +146,8 @@ class Journal:
     def _tell(
         self, heads: Mapping[bytes, Head], own: Sequence[SignedRecord], accepted: Accepted, source: bytes | None
     ) -> None:
+        if own:
+            self.author = own[-1].header.author
         if heads or accepted.records:
             commit = Commit(dict(heads), tuple(own), frozenset(accepted.documents), source)
             for listener in self._listeners:

@@ -20,10 +20,10 @@ from jarvis.identity.certificate import public_key_of
 from jarvis.identity.keys import SigningKey, node_id_of
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import decode_header
-from jarvis.net.invitation import Invitation
+from jarvis.net.invitation import Announcer, Invitation
 from jarvis.net.pairing import Welcome
 from jarvis.node.audit import Audit
-from jarvis.node.config import split_stored
+from jarvis.node.config import DECLARED, split_stored
 from jarvis.node.directory import DataDirectory
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.peering import Peering
@@ -54,6 +54,7 @@ class Members:
         self._node_id = node_id
         self._clock = clock
         self.chain = chain
+        self.home_name = ""
         self._names: dict[str, dict[str, str]] = {}
         """Node id -> key -> value, of every node that set any."""
         self._seen_ms: dict[bytes, int] = {}
@@ -68,7 +69,9 @@ class Members:
         """Read names and rooms anew if the config changed."""
         if not self._fresh:
             self._fresh = True
-            self._names = await self._journal.state(CONFIG, _node_values)
+            self._names, self.home_name = await self._journal.state(
+                CONFIG, lambda state: (_node_values(state), _home_name(state))
+            )
 
     def name_of(self, node_id: bytes) -> str:
         """What people call a node; its id's beginning until it has a name."""
@@ -141,9 +144,8 @@ class Invitations:
         clock: Clock,
         *,
         bind: str,
-        announcer: Any,
+        announcer: Callable[[], Announcer | None],
         admitted: Callable[[Chain], None],
-        home_name: Callable[[], Any],
     ) -> None:
         self._journal = journal
         self._members = members
@@ -154,10 +156,8 @@ class Invitations:
         self._bind = bind
         self._announcer = announcer
         self._admitted = admitted
-        self._home_name = home_name
-        self.peer_port = 0
-        self.reached_at: tuple[str, ...] = ()
-        """HOST:PORT under which this node believes to be reached."""
+        self._peer_port = 0
+        self._addresses: tuple[str, ...] = ()
         self._opened: asyncio.Queue[Invitation] = asyncio.Queue(1)
         self._current: Invitation | None = None
 
@@ -189,19 +189,23 @@ class Invitations:
             chain_head=lambda: self._members.chain.head,
             admit=admit,
             bind=self._bind,
-            prefer_port=self.peer_port + 1,
-            announcer=self._announcer,
+            prefer_port=min(self._peer_port + 1, 65_535),
+            announcer=self._announcer(),
             clock=self._clock,
         )
         code = invitation.open()
         self._current = invitation
         await self._opened.put(invitation)
-        hosts = [address.rpartition(":")[0] for address in self.reached_at] or ["127.0.0.1"]
+        hosts = [address.rpartition(":")[0] for address in self._addresses] or ["127.0.0.1"]
         return {
             "code": code,
             "expires_at": iso_time(invitation.expires_at_ms),
             "peer": f"{hosts[0]}:{invitation.port}",
         }
+
+    def reachable(self, peer_port: int, addresses: tuple[str, ...]) -> None:
+        """Where this node listens: the port, and HOST:PORT as others see it, best first."""
+        self._peer_port, self._addresses = peer_port, addresses
 
     async def run(self) -> None:
         """Serve invitations as they are opened, until cancelled."""
@@ -227,14 +231,14 @@ class Invitations:
         if changed:
             await self._journal.write(self._audit.entry("node.admitted", to_text(joiner), actor="owner"))
             self._admitted(chain)
-        home_name = str(await self._home_name())
+        await self._members.refresh()
         log.info("node admitted", node=to_text(joiner))
         return Welcome(
             chain=list(chain.entries),
-            home_name=home_name,
+            home_name=self._members.home_name,
             name=suggested["name"],
             room=suggested["room"],
-            addresses=list(self.reached_at),
+            addresses=list(self._addresses),
             inviter=self._key.node_id,
         )
 
@@ -259,6 +263,11 @@ def _node_values(state: MVMap) -> dict[str, dict[str, str]]:
         if node_id and write and isinstance(write.value, str):
             result.setdefault(node_id, {})[key] = write.value
     return result
+
+
+def _home_name(state: MVMap) -> str:
+    write = state.get("home.name")
+    return str(write.value) if write else DECLARED["home.name"].default
 
 
 def _last_written(tx: Transaction, replica: Replica) -> dict[bytes, int]:

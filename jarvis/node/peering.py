@@ -228,6 +228,10 @@ class Peering:
         self._members_changed(chain)
         self._send(self._sync.membership_changed(chain.entries, self._clock.mono_ms()))
 
+    def reached_at(self, addresses: tuple[str, ...]) -> None:
+        """What to tell peers in our hello."""
+        self._sync.addresses = addresses
+
     def broadcast(self, topic: str, body: bytes) -> None:
         self._send(self._sync.broadcast(topic, body))
 
@@ -244,6 +248,11 @@ class Peering:
     def progress(self, peer: bytes) -> tuple[int, int] | None:
         """(records it holds and we lack, records we hold and it did not say it has); None without a link."""
         return (self._sync.behind(peer), self._sync.ahead(peer)) if peer in self._sync.peers else None
+
+    def clock_offset_ms(self, peer: bytes) -> int | None:
+        """How far the peer's wall clock was ahead of ours when it said hello."""
+        state = self._sync.peers.get(peer)
+        return state.clock_offset_ms if state is not None and state.said_hello else None
 
     async def compare(self) -> dict[bytes, tuple[Digest, Digest]]:
         """Our digest and each connected peer's, as near to each other in time as can be. A peer that does not answer

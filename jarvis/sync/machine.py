@@ -434,7 +434,8 @@ class Sync:
     def ahead(self, peer: bytes) -> int:
         """Records we hold and the peer did not acknowledge."""
         theirs = self.peers[peer].heads
-        return sum(max(0, head.seq - (theirs[a].seq if a in theirs else 0)) for a, head in self._heads.items())
+        others = {author: head for author, head in self._heads.items() if author[:NODE_ID_BYTES] != peer}
+        return sum(max(0, head.seq - (theirs[a].seq if a in theirs else 0)) for a, head in others.items())
 
 
 def _parts(heads: tuple[tuple[bytes, Head], ...]) -> list[tuple[tuple[bytes, Head], ...]]:

@@ -1,0 +1,225 @@
+"""The composition root: the one place that knows concrete classes. It builds a node from its settings, with the API in
+front, and runs both until it is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jarvis.api.server import ApiServer
+from jarvis.assistant.assistant import Assistant
+from jarvis.assistant.language import LanguageModel
+from jarvis.assistant.ollama_model import OllamaModel
+from jarvis.core.events import EventBus
+from jarvis.core.settings import Settings
+from jarvis.core.time import SystemClock
+from jarvis.identity.keys import SigningKey
+from jarvis.net.connector import Connector
+from jarvis.net.discovery import Discovery
+from jarvis.net.transport import TlsTransport
+from jarvis.node import founding
+from jarvis.node.audit import Audit
+from jarvis.node.comparison import Comparison
+from jarvis.node.config import Config
+from jarvis.node.dialogue import Dialogue
+from jarvis.node.directory import DataDirectory
+from jarvis.node.journal import Journal
+from jarvis.node.language import EmbeddedModel
+from jarvis.node.members import Invitations, Members, load_addresses
+from jarvis.node.memory import Memory
+from jarvis.node.node import Node, Parts
+from jarvis.node.peering import Peering
+from jarvis.node.sessions import Sessions
+from jarvis.node.skills import HomeSkills
+from jarvis.node.speech import Speech
+from jarvis.node.timers import Timers
+from jarvis.replica.replica import Replica
+from jarvis.store.protocol import Store
+from jarvis.sync.machine import Sync
+
+JOIN_DEADLINE_S = 60.0
+
+
+def init_home(data_dir: Path, name: str | None, room: str | None, home_name: str | None) -> dict[str, Any]:
+    return asyncio.run(founding.found_home(data_dir, name, room, home_name))
+
+
+async def join_home(
+    data_dir: Path,
+    code: str,
+    peer: str | None,
+    deadline_s: float = JOIN_DEADLINE_S,
+    *,
+    name: str | None = None,
+    room: str | None = None,
+) -> dict[str, Any]:
+    return await founding.join_home(data_dir, code, peer, name=name, room=room, deadline_s=deadline_s)
+
+
+async def run_node(settings: Settings, *, on_ready: Callable[[dict[str, Any]], None]) -> None:
+    """Run the node in `settings.data_dir` until cancelled. `on_ready` is given what `run` prints when it is ready.
+
+    Raises BadConfiguration when there is no node, another runs here, a port is taken or the keys do not fit."""
+    directory = DataDirectory(settings.data_dir)
+    directory.must_hold_a_node()
+    with directory.lock():
+        key = directory.load_identity()
+        store = await directory.open_store()
+        try:
+            node = await _build(settings, directory, key, store)
+        except BaseException:
+            await store.close()
+            raise
+        api = ApiServer(node, token=secrets.token_urlsafe(32), port=settings.api_port)
+
+        async def ready() -> None:
+            node.api_url = await api.start()
+            info = node.info()
+            on_ready({"event": "ready", **{name: info[name] for name in ("node_id", "api_url", "peer_port")}})
+
+        try:
+            await node.run(ready)
+        finally:
+            await api.close()
+
+
+async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, store: Store) -> Node:
+    clock, events = SystemClock(), EventBus()
+    replica = Replica(key, entropy=os.urandom, wall_ms=clock.wall_ms)
+    journal = Journal(store, replica)
+    chain = await store.write(replica.open)
+    heads = await journal.read(lambda tx, replica: dict(replica.heads(tx)))
+
+    members = Members(journal, chain, key.node_id, clock)
+    await members.refresh()
+    audit = Audit(journal, clock)
+    config = Config(journal, audit, key.node_id, file=settings.config, resolve=members.resolve, name_of=members.name_of)
+    sessions = Sessions(journal, clock)
+
+    def node() -> Node:
+        return built[0]
+
+    built: list[Node] = []
+    peering = Peering(
+        journal,
+        Sync(key.node_id, chain.entries, heads),
+        clock,
+        deliver=lambda peer, message: node().delivered(peer, message),
+        linked=lambda peer, connected: node().linked(peer, connected),
+        members_changed=lambda chain: node().members_changed(chain),
+        met=lambda peer, addresses: connector.learn(peer, addresses),
+    )
+    remembered = await load_addresses(journal)
+    connector = Connector(
+        TlsTransport(
+            me=key.node_id,
+            members=members.certificates,
+            certificate=directory.certificate,
+            key=directory.node_key,
+            bind=settings.bind,
+            port=settings.peer_port,
+        ),
+        me=key.node_id,
+        members=members.certificates,
+        on_link=peering.on_link,
+        peers=settings.peer,
+        load=lambda: remembered,
+        save=lambda addresses: node().remember_addresses(addresses),
+    )
+
+    def discovery(port: int) -> Discovery:
+        return Discovery(
+            me=key.node_id,
+            home=chain.home_id,
+            port=port,
+            bind=settings.bind,
+            found=connector.learn,
+            network_changed=connector.network_changed,
+            mdns=settings.mdns,
+        )
+
+    embedded = EmbeddedModel()
+    models: list[LanguageModel] = [embedded]
+    if settings.ollama_url:
+        models.insert(0, OllamaModel(settings.ollama_url, settings.ollama_model))
+    assistant = Assistant(models)
+    timers = Timers(journal, clock, key.node_id, ring=lambda timer: node().ring(timer))
+    dialogue = Dialogue(
+        journal,
+        sessions,
+        audit,
+        assistant,
+        HomeSkills(clock, timers, Memory(journal)),
+        events,
+        clock,
+        room=lambda: config.value("node.room"),
+        assistant_name=lambda: config.value("assistant.name"),
+        closes=timers.silence,
+    )
+    speech = Speech(dialogue, assistant, events, clock)
+    invitations = Invitations(
+        journal,
+        members,
+        audit,
+        key,
+        directory,
+        clock,
+        bind=settings.bind,
+        announcer=lambda: node().discovery,
+        admitted=peering.membership_changed,
+    )
+    built.append(
+        Node(
+            Parts(
+                node_id=key.node_id,
+                data_dir=str(directory.path),
+                clock=clock,
+                events=events,
+                journal=journal,
+                members=members,
+                peering=peering,
+                comparison=Comparison(journal, members, peering, key.node_id),
+                connector=connector,
+                discovery=discovery,
+                invitations=invitations,
+                sessions=sessions,
+                config=config,
+                audit=audit,
+                timers=timers,
+                dialogue=dialogue,
+                speech=speech,
+                assistant=assistant,
+                bind=settings.bind,
+                listen=_listening(settings.audio, speech),
+                close=(speech.close, embedded.close, store.close),
+            )
+        )
+    )
+    return node()
+
+
+def _listening(audio: str, speech: Speech) -> Callable[[], Any] | None:
+    """What `--audio` asks for."""
+    kind, _, name = audio.partition(":")
+    if kind == "none":
+        return None
+    if kind == "wav":
+
+        async def play_file() -> None:
+            from jarvis.voice.streams import NullSink, WavSource
+
+            await speech.listen(WavSource(Path(name), realtime=True), NullSink())
+
+        return play_file
+
+    async def use_device() -> None:
+        from jarvis.voice.audio import open_devices
+
+        async with open_devices(name) as (source, sink):
+            await speech.listen(source, sink)
+
+    return use_device

@@ -1,0 +1,70 @@
+"""What people see of replication: who is connected, who is behind, and whether equal records gave equal bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jarvis.core.ids import to_text
+from jarvis.node.journal import Journal
+from jarvis.node.members import Members
+from jarvis.node.peering import Peering
+
+
+class Comparison:
+    def __init__(self, journal: Journal, members: Members, peering: Peering, node_id: bytes) -> None:
+        self._journal = journal
+        self._members = members
+        self._peering = peering
+        self._node_id = node_id
+
+    async def status(self) -> dict[str, Any]:
+        await self._members.refresh()
+        connected = self._peering.connected()
+        peers = []
+        for node_id in self._members.chain.members:
+            if node_id == self._node_id:
+                continue
+            behind, ahead = self._peering.progress(node_id) or (None, None)
+            peers.append(
+                {
+                    "node_id": to_text(node_id),
+                    "name": self._members.name_of(node_id),
+                    "connected": node_id in connected,
+                    "rtt_ms": self._peering.rtt_ms(node_id),
+                    "behind": behind,
+                    "ahead": ahead,
+                    "clock_offset_ms": self._peering.clock_offset_ms(node_id),
+                }
+            )
+        records, documents, waiting = await self._journal.read(
+            lambda tx, replica: (tx.record_count(), len(tx.documents()), replica.waiting())
+        )
+        return {"peers": peers, "records": records, "documents": documents, "waiting": waiting}
+
+    async def verify(self) -> dict[str, Any]:
+        """Compare digests with every connected peer. Unequal frontiers are only "behind"; equal frontiers with
+        unequal digests would be disagreement, which must never be."""
+        await self._members.refresh()
+        compared = await self._peering.compare()
+        digest, documents = await self._journal.read(
+            lambda tx, replica: (
+                replica.digest(tx).hex(),
+                {name: one.hex() for name, one in replica.digests(tx).items()},
+            )
+        )
+        peers = {}
+        for node_id, (mine, theirs) in compared.items():
+            same = mine.digest == theirs.digest
+            state = "agrees" if same else "behind" if mine.frontier != theirs.frontier else "disagrees"
+            peers[to_text(node_id)] = {
+                "agree": same,
+                "digest": theirs.digest.hex(),
+                "state": state,
+                "name": self._members.name_of(node_id),
+            }
+        return {
+            "agree": all(one["agree"] for one in peers.values()),
+            "digest": digest,
+            "documents": documents,
+            "peers": peers,
+        }

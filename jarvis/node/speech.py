@@ -1,0 +1,134 @@
+"""This node's ears and voice: the voice pipeline with its two workers, made when they are first needed. It joins sound
+to the dialogue; without the voice extra or its models the node answers by text and says here what is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from jarvis.assistant.assistant import Assistant
+from jarvis.core.errors import JarvisError, Missing
+from jarvis.core.events import EventBus
+from jarvis.core.time import Clock
+from jarvis.engines.worker import Worker
+from jarvis.node.dialogue import Dialogue, OngoingTurn
+
+if TYPE_CHECKING:
+    from jarvis.voice.pipeline import Utterance, VoicePipeline
+    from jarvis.voice.streams import Sink, Source
+
+MAX_AT_ONCE = 4
+"""Files heard at once; each waits its turn for the one hearing engine."""
+
+log = structlog.get_logger()
+
+
+class Speech:
+    def __init__(self, dialogue: Dialogue, assistant: Assistant, events: EventBus, clock: Clock) -> None:
+        self._dialogue = dialogue
+        self._assistant = assistant
+        self._events = events
+        self._clock = clock
+        self.stt = Worker("stt", "jarvis.voice.hearing:Hearing", {})
+        self.tts = Worker("tts", "jarvis.voice.tts:PiperEngine", {})
+        self.speaker: Sink | None = None
+        """Where announcements and rings are heard; None on a node without sound."""
+        self._pipeline: VoicePipeline | None = None
+        self._places = asyncio.Semaphore(MAX_AT_ONCE)
+        self._speaking = asyncio.Lock()
+        """One voice at a time on one loudspeaker."""
+
+    def pipeline(self) -> VoicePipeline:
+        """Raises Missing when the voice extra is not installed."""
+        if self._pipeline is None:
+            try:
+                from jarvis.voice.pipeline import VoicePipeline
+            except ImportError as error:
+                raise Missing(
+                    f"This node cannot hear or speak: {error.name} is not installed.",
+                    fix="Install it with `pip install 'jarvis-home[voice]'`.",
+                ) from None
+            self._pipeline = VoicePipeline(
+                self.stt,
+                self.tts,
+                emit=self._events.publish,
+                clock=self._clock,
+                whole_intent=self._assistant.whole_intent,
+            )
+        return self._pipeline
+
+    async def hear(self, audio: bytes, *, wake: bool, realtime: bool) -> tuple[dict[str, Any], bytes]:
+        """One utterance from a WAV or FLAC file's bytes, answered. The turn, and the reply as WAV bytes."""
+        pipeline = self.pipeline()
+        from jarvis.voice import wav
+        from jarvis.voice.streams import NullSink, WavSource
+
+        samples = await asyncio.to_thread(wav.read_bytes, audio)
+        async with self._places:
+            await self.warm()
+            turns: list[OngoingTurn] = []
+            heard = await pipeline.hear(
+                WavSource(samples, realtime=realtime), NullSink(), self._answer(turns), wake=wake
+            )
+        turn = turns[0] if turns else None
+        result = {
+            "wake": heard.wake,
+            "claimed": turn is not None,
+            "heard": heard.heard,
+            "session_id": turn.session_id if turn else None,
+            "turn_id": turn.turn_id if turn else None,
+            "reply": heard.reply,
+            "reason": heard.reason,
+            "problems": heard.problems,
+            "timings_ms": heard.timings_ms,
+        }
+        return result, wav.to_bytes(heard.samples, heard.rate_hz) if len(heard.samples) else b""
+
+    async def say(self, text: str, *, aloud: bool = True) -> bytes:
+        """Speak a text here, or only make it; returns it as WAV bytes."""
+        pipeline = self.pipeline()
+        from jarvis.voice import wav
+        from jarvis.voice.streams import NullSink, WavSink
+
+        sink = WavSink(self.speaker if aloud and self.speaker else NullSink())
+        async with self._speaking:
+            await pipeline.speak(text, sink)
+        return wav.to_bytes(sink.samples, sink.rate_hz)
+
+    async def announce(self, text: str) -> None:
+        """Speak where somebody may listen; on a node without a loudspeaker, nothing."""
+        if self.speaker is None:
+            return
+        try:
+            await self.say(text)
+        except JarvisError as error:
+            log.warning("nothing could be said", reason=str(error))
+
+    async def listen(self, source: Source, sink: Sink) -> None:
+        """Answer whatever is heard, until the source ends."""
+        self.speaker = sink
+        await self.warm()
+        await self.pipeline().run(source, sink, self._answer([]))
+
+    async def warm(self) -> None:
+        """Load both models before they are needed, side by side. Raises Missing, EngineFailed."""
+        await asyncio.gather(self.stt.start(), self.tts.start())
+
+    async def close(self) -> None:
+        await asyncio.gather(self.stt.close(), self.tts.close())
+
+    def _answer(self, turns: list[OngoingTurn]) -> Callable[[Utterance], AsyncIterator[str]]:
+        """The pipeline's question to the dialogue; a turn that was begun is left in `turns`, newest first."""
+
+        async def answer(utterance: Utterance) -> AsyncIterator[str]:
+            turn = await self._dialogue.begin(utterance.text, event_turn=utterance.turn)
+            turns[:] = [turn]
+            async with contextlib.aclosing(turn.pieces()) as pieces:
+                async for piece in pieces:
+                    yield piece
+
+        return answer
