@@ -52,7 +52,8 @@ def match_intent(text: str, assistant_name: str = "Jarvis") -> Match | None:
 
 
 def fill_missing(asked: Match, text: str) -> Match | None:
-    """`asked` completed by the answer to "For how long?" or "Which timer?", or None when `text` is something else."""
+    """`asked` completed by the answer to "For how long?", "Which one?" or "What should I remember?"; None when `text`
+    is something else."""
     words = without_politeness(split(text))
     while len(words) > 1 and words[0].text in ("for", "about", "make", "it", "the", "that", "my"):
         words = words[1:]
@@ -64,6 +65,8 @@ def fill_missing(asked: Match, text: str) -> Match | None:
         if seconds is None:
             return None
         return Match("timer_set", {**asked.slots, "seconds": seconds})
+    if asked.intent == "remember" and asked.missing:
+        return Match("remember", {"text": text.strip().rstrip(".!")})
     if asked.intent == "timer_cancel":
         if texts in (
             ["all"],

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from jarvis.assistant import assistant as module
 from jarvis.assistant.assistant import Assistant
+from jarvis.assistant.guard import Kind
+from jarvis.assistant.skills import SKILLS
 from jarvis.assistant.types import Reply, Request
 from jarvis.core.errors import EngineFailed, InvalidInput, StoreFailed
 from tests.assistant.homes import MemoryHome, ScriptedModel, request, turn
@@ -114,7 +118,11 @@ def test_remember_and_recall() -> None:
     for number in range(6):
         says(f"Remember that thing {number} exists", home)
     assert says("What do you remember?", home).endswith("thing 5 exists. And 3 older things.")
-    assert answer("Remember that", home)[0].asks
+    reply, said = answer("Remember that", home)
+    assert reply.asks
+    assert says(request("Anna is allergic to nuts.", turn("Remember that", said)), home) == (
+        "I'll remember: Anna is allergic to nuts."
+    )
     assert "too long" in says("Remember that " + "la " * 300, home)
 
 
@@ -250,3 +258,9 @@ def test_the_small_model_does_not_stand_in_for_a_trusted_one_that_fails_at_a_sum
     trusted, small = ScriptedModel([], EngineFailed("It died."), trusted=True), ScriptedModel(["It is 349."])
     reply, said = answer("What is 17 times 23?", None, trusted, small)
     assert "can't tell" in said and small.asked == [] and reply.provider == "guard"
+
+
+def test_the_docs_name_every_intent_and_every_doubt() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "assistant.md").read_text(encoding="utf-8")
+    for name in [*SKILLS, *get_args(Kind)]:
+        assert f"`{name}`" in text, name

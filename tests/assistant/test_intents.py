@@ -66,6 +66,7 @@ def test_the_wake_phrase_and_another_name_are_tolerated() -> None:
         ("Cancel the timer", "pasta timer", {"name": "pasta"}),
         ("Cancel the timer", "All of them!", {"all": True}),
         ("Cancel the timer", "The ten minute timer", {"seconds": 600}),
+        ("Remember that", "My locker is number twelve.", {"text": "My locker is number twelve"}),
         ("What time is it?", "ten minutes", None),
     ],
 )
