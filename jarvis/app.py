@@ -217,9 +217,8 @@ def _listening(audio: str, speech: Speech) -> Callable[[], Any] | None:
         return play_file
 
     async def use_device() -> None:
-        from jarvis.voice.audio import open_devices
+        from jarvis.voice.audio import DeviceSink, DeviceSource
 
-        async with open_devices(name) as (source, sink):
-            await speech.listen(source, sink)
+        await speech.listen(DeviceSource(name), DeviceSink(name))
 
     return use_device
