@@ -11,6 +11,7 @@ undone.
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ from jarvis.crdt.registry import kind_of
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain, RawEntry
 from jarvis.identity.record import (
+    ENTRY_ID_BYTES,
     INCARNATION_BYTES,
     NONCE_BYTES,
     SignedRecord,
@@ -33,7 +35,7 @@ from jarvis.identity.record import (
 )
 from jarvis.replica.documents import Documents
 from jarvis.replica.validity import judge
-from jarvis.replica.waiting import WaitingRoom
+from jarvis.replica.waiting import Need, WaitingRoom
 from jarvis.store.protocol import APPLIED, Head, StoredRecord, Transaction
 
 DIGEST_TAG = b"jarvis home v1\x00"
@@ -132,7 +134,8 @@ class Replica:
             return False, accepted
         tx.put_membership(offered.entries)
         self._chain = offered
-        self._drain(tx, accepted)
+        for entry in offered.hashes:
+            self._accept_all(tx, self._waiting.release((entry[:ENTRY_ID_BYTES], 0), self._is_met(tx)), accepted)
         self._save_clock(tx)
         return True, accepted
 
@@ -177,7 +180,9 @@ class Replica:
             )
         except InvalidBytes as error:
             raise InvalidInput(str(error)) from None
-        accepted = self.accept(tx, [record])
+        accepted = Accepted()
+        self._accept_all(tx, [record], accepted)
+        self._save_clock(tx)
         status = next((one.status for one in accepted.records if one.hash == record.hash), None)
         if status is None:
             raise InvalidInput("That entry names something that is not held here.")
@@ -197,12 +202,18 @@ class Replica:
     def accept(self, tx: Transaction, records: Iterable[SignedRecord]) -> Accepted:
         """Accept what can be accepted, keep waiting what cannot yet, refuse the rest. Never raises for a record."""
         accepted = Accepted()
-        for record in records:
-            self._accept_one(tx, record, accepted)
-        if accepted.heads and len(self._waiting):
-            self._drain(tx, accepted)
+        self._accept_all(tx, records, accepted)
         self._save_clock(tx)
         return accepted
+
+    def _accept_all(self, tx: Transaction, records: Iterable[SignedRecord], accepted: Accepted) -> None:
+        """These, and whatever waited for them."""
+        queue = deque(records)
+        while queue:
+            record = queue.popleft()
+            if self._accept_one(tx, record, accepted):
+                self._waiting.drop(record.header.author, record.header.seq)
+                queue.extend(self._waiting.release((record.header.author, record.header.seq), self._is_met(tx)))
 
     def _accept_one(self, tx: Transaction, record: SignedRecord, accepted: Accepted) -> bool:
         """Whether the frontier moved."""
@@ -221,12 +232,16 @@ class Replica:
             return self._refuse(accepted, record, "its signature or payload hash does not hold", "sender")
         if header.seq <= head.seq or (header.seq == head.seq + 1 and header.prev != head.hash):
             return self._refuse(accepted, record, "its author signed two histories (a fork)", "author")
-        if header.seq > head.seq + 1 or not entry_known:
-            self._waiting.put(record)
+        needs: list[Need] = [] if entry_known else [(header.entry, 0)]
+        if header.seq > head.seq + 1:
+            needs.append((header.author, header.seq - 1))
+        if needs:
+            self._waiting.put(record, needs)
             return False
         verdict = judge(record, self._stamp(tx, header.author, head))
-        if not all(self._holds(tx, dot) for dot in verdict.names):
-            self._waiting.put(record)
+        needs = self._missing(tx, verdict.names)
+        if needs:
+            self._waiting.put(record, needs)
             return False
         if verdict.status == APPLIED:
             self._documents.apply(tx, header.document, verdict.operations, (header.author, header.seq), header.hlc)
@@ -252,18 +267,6 @@ class Replica:
             return False
         held = tx.record(record.header.author, record.header.seq)
         return held is not None and held.hash == record.hash
-
-    def _drain(self, tx: Transaction, accepted: Accepted) -> None:
-        """Accept from the waiting room until nothing there can go on."""
-        moved = True
-        while moved:
-            moved = False
-            for author in self._waiting.authors():
-                while (record := self._waiting.take(author, self.head(tx, author).seq + 1)) is not None:
-                    if not self._accept_one(tx, record, accepted):
-                        break
-                    moved = True
-                self._waiting.forget_below(author, self.head(tx, author).seq)
 
     @staticmethod
     def _refuse(accepted: Accepted, record: SignedRecord, reason: str, blame: str) -> bool:
@@ -318,8 +321,20 @@ class Replica:
         self._stamps.clear()
         self._author = None
 
-    def _holds(self, tx: Transaction, dot: Dot) -> bool:
-        return dot.seq <= self.head(tx, dot.author).seq
+    def _missing(self, tx: Transaction, names: Iterable[Dot]) -> list[Need]:
+        """What must come before these dots are held: of each author the last that is named."""
+        missing: dict[bytes, int] = {}
+        for dot in names:
+            if dot.seq > self.head(tx, dot.author).seq:
+                missing[dot.author] = max(dot.seq, missing.get(dot.author, 0))
+        return sorted(missing.items())
+
+    def _is_met(self, tx: Transaction) -> Callable[[Need], bool]:
+        def is_met(need: Need) -> bool:
+            name, seq = need
+            return self.head(tx, name).seq >= seq if seq else self.chain(tx).knows(name)
+
+        return is_met
 
     def _stamp(self, tx: Transaction, author: bytes, head: Head) -> int:
         """The stamp of an author's last record, -1 before the first."""

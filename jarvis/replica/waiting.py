@@ -1,53 +1,114 @@
-"""Records that cannot be accepted yet: one before them is missing, or a record they name, or a membership entry.
-Bounded and in memory only; what does not fit is dropped, and asked for again when its turn comes."""
+"""Records that cannot be accepted yet: one before them is missing, or a record they name, or a membership entry. Each
+is looked at again only when what it waits for has come, so that a full room costs the others nothing. Bounded and in
+memory only; what does not fit is dropped, and asked for again when its turn comes."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from jarvis.core.ids import NODE_ID_BYTES
 from jarvis.identity.record import SignedRecord
 
 MAX_PER_AUTHOR = 1_000
 MAX_BYTES = 8 * 1024 * 1024
 """Of all authors together: a burst of a hundred full frames."""
+MAX_NODE_BYTES = 2 * 1024 * 1024
+"""Of one node's authors together: it may have any number of them, and must leave room for other nodes."""
+NEED_BYTES = 256
+"""What remembering one need takes in memory, about."""
+
+Need = tuple[bytes, int]
+"""(author, seq) that must be held, or (membership entry id, 0) that must be known."""
+_Key = tuple[bytes, int]
+"""(author, seq) of a record that waits."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    record: SignedRecord
+    needs: list[Need]
+    """Met from the last to the first; the last is the one it is filed under."""
+    size_bytes: int
 
 
 class WaitingRoom:
     def __init__(self) -> None:
-        self._by_author: dict[bytes, dict[int, SignedRecord]] = {}
+        self._waiting: dict[_Key, _Waiting] = {}
+        self._by_need: dict[Need, set[_Key]] = {}
+        self._count: Counter[bytes] = Counter()
+        """Records by author."""
+        self._bytes: Counter[bytes] = Counter()
+        """By node."""
         self.size_bytes = 0
         self.dropped = 0
 
-    def put(self, record: SignedRecord) -> None:
-        """Keep it, unless it is here already or a bound is reached: then it is dropped, counted."""
-        author = record.header.author
-        mine = self._by_author.get(author, {})
-        if record.header.seq in mine:
+    def put(self, record: SignedRecord, needs: Sequence[Need]) -> None:
+        """Keep it until all `needs` (at least one, none of them met) are met, unless it is here already or a bound is
+        reached: then it is dropped, counted."""
+        author, node = record.header.author, record.header.node_id
+        key = (author, record.header.seq)
+        if key in self._waiting:
             return
-        if len(mine) >= MAX_PER_AUTHOR or self.size_bytes + record.size_bytes > MAX_BYTES:
+        size_bytes = record.size_bytes + NEED_BYTES * len(needs)
+        if (
+            self._count[author] >= MAX_PER_AUTHOR
+            or self._bytes[node] + size_bytes > MAX_NODE_BYTES
+            or self.size_bytes + size_bytes > MAX_BYTES
+        ):
             self.dropped += 1
             return
-        self._by_author.setdefault(author, {})[record.header.seq] = record
-        self.size_bytes += record.size_bytes
+        self._waiting[key] = waiting = _Waiting(record, list(needs), size_bytes)
+        self._file(key, waiting)
+        self._account(author, 1, size_bytes)
 
-    def take(self, author: bytes, seq: int) -> SignedRecord | None:
-        mine = self._by_author.get(author)
-        record = mine.pop(seq, None) if mine else None
-        if record is not None:
-            self.size_bytes -= record.size_bytes
-            if not mine:
-                del self._by_author[author]
-        return record
+    def release(self, met: Need, is_met: Callable[[Need], bool]) -> list[SignedRecord]:
+        """Take out the records that now wait for nothing; called once for each need that was met."""
+        ready = []
+        for key in sorted(self._by_need.pop(met, ())):
+            waiting = self._waiting[key]
+            while waiting.needs and is_met(waiting.needs[-1]):
+                waiting.needs.pop()
+            if waiting.needs:
+                self._file(key, waiting)
+            else:
+                self._remove(key)
+                ready.append(waiting.record)
+        return ready
 
-    def forget_below(self, author: bytes, seq: int) -> None:
-        """Drop an author's records up to `seq`, which are held by now."""
-        for old in [one for one in self._by_author.get(author, ()) if one <= seq]:
-            self.take(author, old)
-
-    def authors(self) -> list[bytes]:
-        return sorted(self._by_author)
+    def drop(self, author: bytes, seq: int) -> None:
+        """Forget what waits under this number, if anything: another way has been found."""
+        waiting = self._waiting.get((author, seq))
+        if waiting is not None:
+            filed = self._by_need[waiting.needs[-1]]
+            filed.discard((author, seq))
+            if not filed:
+                del self._by_need[waiting.needs[-1]]
+            self._remove((author, seq))
 
     def clear(self) -> None:
-        self._by_author.clear()
+        self._waiting.clear()
+        self._by_need.clear()
+        self._count.clear()
+        self._bytes.clear()
         self.size_bytes = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._by_author.values()))
+        return len(self._waiting)
+
+    def _file(self, key: _Key, waiting: _Waiting) -> None:
+        self._by_need.setdefault(waiting.needs[-1], set()).add(key)
+
+    def _remove(self, key: _Key) -> None:
+        self._account(key[0], -1, -self._waiting.pop(key).size_bytes)
+
+    def _account(self, author: bytes, records: int, size_bytes: int) -> None:
+        self.size_bytes += size_bytes
+        for counter, name, change in (
+            (self._count, author, records),
+            (self._bytes, author[:NODE_ID_BYTES], size_bytes),
+        ):
+            counter[name] += change
+            if not counter[name]:
+                del counter[name]
