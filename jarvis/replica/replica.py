@@ -203,6 +203,11 @@ class Replica:
         """Accept what can be accepted, keep waiting what cannot yet, refuse the rest. Never raises for a record."""
         accepted = Accepted()
         self._accept_all(tx, records, accepted)
+        if self.author(tx) in accepted.heads:
+            # Our own words come from a member: this disk is older than what we wrote, and how much more others hold
+            # cannot be known. Never go on under these numbers.
+            self._author = b""
+            tx.put(_AUTHOR, b"")
         self._save_clock(tx)
         return accepted
 

@@ -86,11 +86,14 @@ class Author:
 class Node:
     """The replica under test with its store."""
 
-    def __init__(self, chain: Chain = CHAIN, *, store: MemoryStore | None = None, number: int = 0) -> None:
+    def __init__(
+        self, chain: Chain = CHAIN, *, store: MemoryStore | None = None, number: int = 0, life: int = 0
+    ) -> None:
         self.broken = False
         self.store = store or MemoryStore(commit=self._commit)
         self.number, self.wall_ms = number, NOW
-        self.rng = random.Random(7)
+        self.life = life
+        self.rng = random.Random(life)
         self.start()
         if not self.store.view(lambda tx: tx.membership()):
             self.store.transact(lambda tx: self.replica.found(tx, chain))
@@ -106,7 +109,7 @@ class Node:
 
     def restart(self) -> Node:
         """The same disk, nothing in memory."""
-        return Node(store=self.store, number=self.number)
+        return Node(store=self.store, number=self.number, life=self.life + 1)
 
     def accept(self, *records: SignedRecord) -> Accepted:
         return self.store.transact(lambda tx: self.replica.accept(tx, records))
