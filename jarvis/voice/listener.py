@@ -66,8 +66,9 @@ class _Capture:
     wake: Wake | None
     endpoint: Endpointer
     turn: str
+    ask_ms: float
     pieces: list[Samples] = field(default_factory=list)
-    judging: asyncio.Task[Transcript | None] | None = None
+    judging: asyncio.Task[Transcript] | None = None
     asked: int = 0
     transcript: Transcript | None = None
     """Of the audio up to the present silence, once known."""
@@ -160,7 +161,9 @@ class Listener:
         settings = self._settings.endpoint
         if wake is None:
             settings = replace(settings, no_speech_ms=self._settings.follow_up_ms)
-        capture = _Capture(wake, Endpointer(settings), secrets.token_hex(8))
+        if self._decode_ms >= self._settings.slow_decode_ms:
+            settings = replace(settings, ask_ms=settings.pause_ms)
+        capture = _Capture(wake, Endpointer(settings), secrets.token_hex(8), settings.ask_ms)
         self._vad.reset()
         if wake is not None:
             import numpy as np
@@ -205,15 +208,12 @@ class Listener:
             await asyncio.wait({capture.judging})
             capture.stood_still_ms = self._clock.mono_ms() - began_ms
 
-    async def _judge(self, audio: Samples, before: asyncio.Task[Transcript | None] | None) -> Transcript | None:
-        """None when this machine decodes too slowly to guess. One decode at a time: an earlier one ends first."""
+    async def _judge(self, audio: Samples, before: asyncio.Task[Transcript] | None) -> Transcript:
+        """One decode at a time: an earlier one, by now stale, ends first."""
         if before is not None:
             await asyncio.gather(before, return_exceptions=True)
-        deadline_s = self._settings.stt_deadline_s
-        if self._decode_ms >= self._settings.slow_decode_ms:
-            finished = await self._stt.call("finished", audio.tobytes(), deadline_s=deadline_s)
-            return Transcript("", 0.0, 0.0, 0.0, float(finished))
-        transcript = Transcript.of(await self._stt.call("judge", audio.tobytes(), deadline_s=deadline_s))
+        answer = await self._stt.call("judge", audio.tobytes(), deadline_s=self._settings.stt_deadline_s)
+        transcript = Transcript.of(answer)
         self._decode_ms = transcript.decode_ms
         return transcript
 
@@ -222,25 +222,23 @@ class Listener:
         if capture.judging is None or not capture.judging.done():
             return []
         transcript, capture.judging = await capture.judging, None
-        if transcript is None or not capture.endpoint.awaits(capture.asked):
+        if not capture.endpoint.awaits(capture.asked):
             return []
-        text = transcript.text
-        guessed = transcript.decode_ms > 0
-        capture.transcript = transcript if guessed else None
-        whole = guessed and self._whole_intent(text)
+        capture.transcript = transcript
+        whole = self._whole_intent(transcript.text)
         verdict = Verdict(
-            heard=transcript.understood or not guessed,
+            heard=transcript.understood,
             whole=whole,
-            open=guessed and not whole and (wants_more(text) or self._missing_slot(text)),
+            open=not whole and (wants_more(transcript.text) or self._missing_slot(transcript.text)),
             finished=transcript.finished,
         )
         return capture.endpoint.verdict(capture.asked, verdict)
 
     async def _end(self, blocks: Blocks, capture: _Capture, ended: Ended) -> Heard | Closed:
         """The utterance is over: its text is the last judgement's, unless something was said after it."""
-        ask_ms = self._settings.endpoint.ask_ms
-        still_ms = max(ended.silence_ms, ask_ms + capture.stood_still_ms if capture.stood_still_ms else 0.0)
-        ended_ms = self._clock.mono_ms() - still_ms
+        # A microphone would have gone on while a file stood still for the judgement.
+        passed_ms = capture.ask_ms + capture.stood_still_ms if capture.stood_still_ms else 0.0
+        ended_ms = self._clock.mono_ms() - max(ended.silence_ms, passed_ms)
         self._tell(
             events.EndpointReached,
             capture.turn,

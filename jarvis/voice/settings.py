@@ -18,7 +18,8 @@ class VoiceSettings:
     follow_up_ms: float = 8_000.0
     """After a reply that asks, one may answer without the wake word for so long."""
     slow_decode_ms: float = 300.0
-    """On a machine that decodes slower than this, text is not asked for at each silence, only at the end."""
+    """On a machine that decodes slower than this, text is first asked for after `endpoint.pause_ms` of silence: it
+    would come no earlier, and every breath would cost a decode."""
     stt_deadline_s: float = 20.0
     """For one utterance; a file handed over whole gets its own length more."""
     tts_deadline_s: float = 20.0

@@ -1,0 +1,48 @@
+"""Which of a decoder's answers are speech, and which it made up."""
+
+from __future__ import annotations
+
+import pytest
+
+from jarvis.core.errors import EngineFailed
+from jarvis.voice.transcript import Transcript, without_wake_phrase
+
+
+@pytest.mark.parametrize(
+    ("text", "logprob", "no_speech", "understood"),
+    [
+        ("What time is it?", -0.1, 0.2, True),
+        ("Turn on the lamp.", -0.9, 0.4, True),
+        ("Stop.", -0.6, 0.14, True),
+        ("you", -0.61, 0.99, False),
+        ("I'm going to go to the ground.", -1.82, 0.93, False),
+        ("Nature.", -1.56, 0.08, False),
+        ("", -0.1, 0.1, False),
+        ("...", -0.1, 0.1, False),
+        ("[BLANK_AUDIO]", -0.1, 0.1, False),
+        ("Thank you.", -0.95, 0.7, False),
+    ],
+)
+def test_what_counts_as_understood(text: str, logprob: float, no_speech: float, understood: bool) -> None:
+    answer = {"text": text, "logprob": logprob, "no_speech": no_speech, "decode_ms": 80.0}
+    assert Transcript.of(answer).understood is understood
+
+
+@pytest.mark.parametrize(
+    ("heard", "text"),
+    [
+        ("Hey Jarvis, what time is it?", "What time is it?"),
+        ("Jarvis. Stop.", "Stop."),
+        ("Hey, Jarvis.", ""),
+        ("What is Jarvis?", "What is Jarvis?"),
+        ("stop", "stop"),
+    ],
+)
+def test_the_wake_phrase_is_no_part_of_the_request(heard: str, text: str) -> None:
+    assert without_wake_phrase(heard) == text
+
+
+@pytest.mark.parametrize("nonsense", [None, 3, {}, {"text": "a"}, {"text": "a", "logprob": None}])
+def test_nonsense_is_an_engine_failure(nonsense: object) -> None:
+    with pytest.raises(EngineFailed):
+        Transcript.of(nonsense)
