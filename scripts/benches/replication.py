@@ -1,0 +1,223 @@
+"""Replication between two processes on this machine, durable on both sides: one author's 100-byte appends, from the
+commit to the receipt of the peer's durable acknowledgement. The limit is what the same records cost without any
+protocol, in one thread: Ed25519 signing and verifying, SQLCipher, applying to the document, on both sides."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from benches.table import Row, percentile, row
+from jarvis import app
+from jarvis.core.settings import load
+from jarvis.core.time import SystemClock
+from jarvis.crdt.gset import GSet
+from jarvis.identity.certificate import make_certificate
+from jarvis.identity.keys import SigningKey
+from jarvis.identity.membership import Chain
+from jarvis.node.node import Node
+from jarvis.replica.replica import Replica
+from jarvis.store.keyfile import create_key
+from jarvis.store.sqlcipher import SqlCipherStore
+from jarvis.sync.messages import Ack
+
+DOCUMENT = "audit/bench"
+APPEND_BYTES = 100
+WARM = 50
+SINGLE = 400
+BATCHED = 8_000
+IN_FLIGHT = 128
+DEADLINE_S = 60.0
+
+
+def run() -> list[Row]:
+    with tempfile.TemporaryDirectory(prefix="jarvis-bench-") as folder:
+        return asyncio.run(_measure(Path(folder)))
+
+
+async def _measure(folder: Path) -> list[Row]:
+    rows = []
+    one_limit = await _alone(folder / "alone-1", SINGLE, works_each=1)
+    many_limit = await _alone(folder / "alone-n", BATCHED, works_each=IN_FLIGHT)
+    async with _two_nodes(folder) as author:
+        await _appends(author, WARM, 1)
+        single = await _appends(author, SINGLE, 1)
+        many = await _appends(author, BATCHED, IN_FLIGHT)
+        wire = author.run.bytes_sent
+    alone = "the same without protocol"
+    sides = "Ed25519, SQLCipher and apply of both sides, 1 thread"
+    acked = "commit to durable ack"
+    rows += [
+        row(f"one at a time, {acked}", single.per_second, "records/s", against=alone, other=one_limit, least=0.6),
+        row(
+            f"{IN_FLIGHT} in flight, {acked}", many.per_second, "records/s", against=alone, other=many_limit, least=0.6
+        ),
+        row(f"without protocol, one at a time ({sides})", one_limit, "records/s"),
+        row(f"without protocol, {IN_FLIGHT} a commit ({sides})", many_limit, "records/s"),
+    ]
+    for name, measured in (("one at a time", single), (f"{IN_FLIGHT} in flight", many)):
+        for share in (0.5, 0.99):
+            p = f"p{100 * share:.0f}"
+            rows.append(row(f"{name}: append to own commit, {p}", 1000 * percentile(measured.commit_s, share), "ms"))
+            rows.append(row(f"{name}: own commit to peer's ack, {p}", 1000 * percentile(measured.ack_s, share), "ms"))
+    sent = WARM + SINGLE + BATCHED
+    rows.append(row(f"on the wire for a record of {APPEND_BYTES} bytes", wire / sent, "bytes"))
+    rows.append(row("threads at work: a loop and a writer each side", 4, "threads"))
+    return rows
+
+
+# --- the limit --------------------------------------------------------------------------------------------------
+
+
+async def _alone(folder: Path, count: int, works_each: int) -> float:
+    """Records a second when author and peer are two replicas in one thread, without links."""
+    key, clock = SigningKey(os.urandom(32)), SystemClock()
+    chain = Chain.found(
+        SigningKey(os.urandom(32)), os.urandom(32), make_certificate(key), nonce=os.urandom(16), at_ms=0
+    )
+    replicas, stores = [], []
+    for side in ("author", "peer"):
+        (folder / side).mkdir(parents=True)
+        (folder / side / "keys").mkdir(mode=0o700)
+        replica = Replica(key, entropy=os.urandom, wall_ms=clock.wall_ms)
+        store = await SqlCipherStore.open(folder / side / "store.db", create_key(folder / side / "keys" / "key"))
+        await store.write(lambda tx, replica=replica: replica.found(tx, chain))
+        replicas.append(replica)
+        stores.append(store)
+    began = time.perf_counter()
+    for _ in range(count // works_each):
+        records = await stores[0].write(
+            lambda tx: [replicas[0].append(tx, DOCUMENT, [GSet.add(_text())])[0] for _ in range(works_each)]
+        )
+        await stores[1].write(lambda tx, records=records: replicas[1].accept(tx, records))
+    rate = count / (time.perf_counter() - began)
+    for store in stores:
+        await store.close()
+    return rate
+
+
+# --- two nodes --------------------------------------------------------------------------------------------------
+
+
+class _Author:
+    """The author's node in this process, with an eye on what its peer acknowledges."""
+
+    def __init__(self, node: Node) -> None:
+        self.journal = node._parts.journal
+        self.peering = node._parts.peering
+        self.acked: dict[bytes, int] = {}
+        self.waiting: dict[tuple[bytes, int], asyncio.Future[float]] = {}
+        sync = self.peering._sync
+        received = sync.received
+
+        def seen(peer: bytes, message: Any, now_ms: float, wall_ms: int) -> Any:
+            if isinstance(message, Ack):
+                for author, head in message.heads:
+                    for seq in range(self.acked.get(author, 0) + 1, head.seq + 1):
+                        future = self.waiting.pop((author, seq), None)
+                        if future is not None:
+                            future.set_result(time.perf_counter())
+                    self.acked[author] = max(head.seq, self.acked.get(author, 0))
+            return received(peer, message, now_ms, wall_ms)
+
+        sync.received = seen  # type: ignore[method-assign]
+
+    @property
+    def run(self) -> Any:
+        return next(iter(self.peering._runs.values()))
+
+    async def append(self) -> tuple[float, float]:
+        """Seconds to the own commit, and from there to the peer's acknowledgement."""
+        began = time.perf_counter()
+        (record,) = await self.journal.write((DOCUMENT, lambda _: [GSet.add(_text())]))
+        kept = time.perf_counter()
+        name = (record.header.author, record.header.seq)
+        if self.acked.get(name[0], 0) >= name[1]:
+            return kept - began, 0.0
+        future = self.waiting.setdefault(name, asyncio.get_running_loop().create_future())
+        async with asyncio.timeout(DEADLINE_S):
+            return kept - began, await future - kept
+
+
+class _Measured:
+    def __init__(self, seconds: float, samples: list[tuple[float, float]]) -> None:
+        self.per_second = len(samples) / seconds
+        self.commit_s = [commit for commit, _ in samples]
+        self.ack_s = [ack for _, ack in samples]
+
+
+async def _appends(author: _Author, count: int, in_flight: int) -> _Measured:
+    samples: list[tuple[float, float]] = []
+
+    async def worker() -> None:
+        for _ in range(count // in_flight):
+            samples.append(await author.append())
+
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(in_flight):
+            group.create_task(worker())
+    return _Measured(time.perf_counter() - began, samples)
+
+
+@asynccontextmanager
+async def _two_nodes(folder: Path) -> AsyncIterator[_Author]:
+    """The author here, the peer in a process of its own, linked."""
+    here, there = folder / "author", folder / "peer"
+    await app.founding.found_home(here, "author", None, None)
+    built: list[Node] = []
+    build = app._build
+
+    async def keep(*arguments: Any, **more: Any) -> Node:
+        built.append(await build(*arguments, **more))
+        return built[-1]
+
+    app._build = keep
+    ready = asyncio.Event()
+    settings = load(data_dir=here, mdns=False, bind="127.0.0.1", ollama_url="", log_level="error")
+    node_task = asyncio.create_task(app.run_node(settings, on_ready=lambda _: ready.set()))
+    await _within(ready.wait())
+    node = built[0]
+    invitation = await node.invite("peer", None)
+    await app.join_home(there, invitation["code"], invitation["peer"])
+    command = [sys.executable, "-m", "jarvis_cli", "run", "--json", "--data-dir", str(there), "--no-mdns"]
+    command += ["--bind", "127.0.0.1", "--peer", f"127.0.0.1:{node.peer_port}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as peer:
+        try:
+            line = await asyncio.to_thread(peer.stdout.readline) if peer.stdout else ""
+            assert json.loads(line)["event"] == "ready"
+            author = _Author(node)
+            await _until(lambda: bool(author.peering.connected()) and _settled(author))
+            yield author
+        finally:
+            peer.terminate()
+            node_task.cancel()
+            await asyncio.wait({node_task})
+
+
+def _settled(author: _Author) -> bool:
+    return all(author.peering.progress(peer) == (0, 0) for peer in author.peering.connected())
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def _within(waited: Awaitable[Any]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        await waited
+
+
+def _text() -> str:
+    return "x" * APPEND_BYTES
