@@ -20,15 +20,19 @@ from benches.table import Row, percentile, row
 from jarvis import app
 from jarvis.core.settings import load
 from jarvis.core.time import SystemClock
-from jarvis.crdt.gset import GSet
+from jarvis.crdt.dots import Dot
+from jarvis.crdt.gset import GSet, GSetKind
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
+from jarvis.identity.record import TAG, SignedRecord, is_authentic
 from jarvis.node.node import Node
 from jarvis.replica.replica import Replica
+from jarvis.replica.validity import judge
 from jarvis.store.keyfile import create_key
+from jarvis.store.memory import MemoryStore
 from jarvis.store.sqlcipher import SqlCipherStore
-from jarvis.sync.messages import Ack
+from jarvis.sync.messages import Ack, Records, decode, encode
 
 DOCUMENT = "audit/bench"
 APPEND_BYTES = 100
@@ -64,13 +68,14 @@ async def _measure(folder: Path) -> list[Row]:
         row(f"without protocol, one at a time ({sides})", one_limit, "records/s"),
         row(f"without protocol, {IN_FLIGHT} a commit ({sides})", many_limit, "records/s"),
     ]
-    for name, measured in (("one at a time", single), (f"{IN_FLIGHT} in flight", many)):
+    for name, measured in (("one at a time", single), (f"{IN_FLIGHT} together", many)):
         for share in (0.5, 0.99):
             p = f"p{100 * share:.0f}"
             rows.append(row(f"{name}: append to own commit, {p}", 1000 * percentile(measured.commit_s, share), "ms"))
             rows.append(row(f"{name}: own commit to peer's ack, {p}", 1000 * percentile(measured.ack_s, share), "ms"))
     sent = WARM + SINGLE + BATCHED
     rows.append(row(f"on the wire for a record of {APPEND_BYTES} bytes", wire / sent, "bytes"))
+    rows += await _where_time_goes(folder / "parts")
     rows.append(row("threads at work: a loop and a writer each side", 4, "threads"))
     return rows
 
@@ -103,6 +108,54 @@ async def _alone(folder: Path, count: int, works_each: int) -> float:
     for store in stores:
         await store.close()
     return rate
+
+
+async def _where_time_goes(folder: Path, count: int = 2_000) -> list[Row]:
+    """Microseconds a record for each part of the work, one after another in one thread."""
+    key = SigningKey(os.urandom(32))
+    owner, nonce = SigningKey(os.urandom(32)), os.urandom(16)
+    chain = Chain.found(owner, os.urandom(32), make_certificate(key), nonce=nonce, at_ms=0)
+    spent: dict[str, float] = {}
+
+    def timed(name: str, work: Callable[[], Any]) -> Any:
+        began = time.perf_counter()
+        result = work()
+        spent[name] = 1e6 * (time.perf_counter() - began) / count
+        return result
+
+    source = MemoryStore()
+    writer = Replica(key, entropy=os.urandom, wall_ms=SystemClock().wall_ms)
+    source.transact(lambda tx: writer.found(tx, chain))
+    records = source.transact(lambda tx: [writer.append(tx, DOCUMENT, [GSet.add(_text())])[0] for _ in range(count)])
+    timed("sign", lambda: [key.sign(TAG + one.header_data) for one in records])
+    timed("verify", lambda: [is_authentic(one, key.public) for one in records])
+    timed("encode and decode frames", lambda: [decode(encode(Records((one,)))) for one in records])
+    kind = GSetKind()
+    state = kind.empty()
+    timed("check and apply", lambda: [_apply(kind, state, one) for one in records])
+    reader, memory = Replica(key, entropy=os.urandom, wall_ms=SystemClock().wall_ms), MemoryStore()
+    memory.transact(lambda tx: reader.found(tx, chain))
+    timed("accept, all of it, in memory", lambda: memory.transact(lambda tx: reader.accept(tx, records)))
+    folder.mkdir(mode=0o700)
+    (folder / "keys").mkdir(mode=0o700)
+    disk = await SqlCipherStore.open(folder / "store.db", create_key(folder / "keys" / "key"))
+    stored = memory.view(lambda tx: tx.records(records[0].header.author, 1, count, 2**40))
+    began = time.perf_counter()
+    await disk.write(lambda tx: [tx.put_record(one) for one in stored])
+    spent["SQLCipher, one commit for all"] = 1e6 * (time.perf_counter() - began) / count
+    began = time.perf_counter()
+    for number in range(200):
+        await disk.write(lambda tx, number=number: tx.put("bench", str(number).encode()))
+    spent["a commit with its fsync"] = 1e6 * (time.perf_counter() - began) / 200
+    await disk.close()
+    return [row(f"where time goes: {name}", value, "us/record") for name, value in spent.items()]
+
+
+def _apply(kind: GSetKind, state: GSet, record: SignedRecord) -> None:
+    verdict = judge(record, -1)
+    header = record.header
+    for index, operation in enumerate(verdict.operations):
+        kind.absorb(state, kind.delta(operation, Dot(header.author, header.seq, index), header.hlc))
 
 
 # --- two nodes --------------------------------------------------------------------------------------------------
