@@ -1,0 +1,89 @@
+"""A home of three rooms, founded and joined once by real commands; every test gets its own copy of the directories."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jarvis.testing.processes import NodeProcess, jarvis, linked, until
+
+ROOMS = ("kitchen", "bedroom", "hall")
+LINK_S = 15.0
+
+
+def free_port() -> int:
+    """A port that is free now. Nobody else on this machine takes ports by the thousand."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    assert isinstance(port, int)
+    return port
+
+
+@pytest.fixture(scope="session")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of nodes that have no language model and look for none."""
+    return {"JARVIS_OLLAMA_URL": "", "JARVIS_MODELS_DIR": str(tmp_path_factory.mktemp("no-models"))}
+
+
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory, quiet: dict[str, str]) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    jarvis("init", "--name", "kitchen", data_dir=folder / "kitchen", env=quiet).json()
+    with NodeProcess(folder / "kitchen", "--no-mdns", "--bind", "127.0.0.1", env=quiet) as kitchen:
+        for room in ROOMS[1:]:
+            invitation = kitchen.post("/api/v2/nodes/invitations", {"name": room, "room": room})
+            joined = jarvis(
+                *("node", "join", invitation["code"], "--peer", invitation["peer"]),
+                data_dir=folder / room,
+                env=quiet,
+            )
+            joined.json()
+    return folder
+
+
+class Home:
+    """Data directories of one test, and the processes on them."""
+
+    def __init__(self, folder: Path, quiet: dict[str, str]) -> None:
+        self.folder = folder
+        self.env = quiet
+        self._nodes: list[NodeProcess] = []
+        self._ports: dict[str, int] = {}
+
+    def node(self, room: str, *options: str, env: dict[str, str] | None = None) -> NodeProcess:
+        """A node of this room, not started: on loopback, without mDNS, always on the same port."""
+        port = self._ports.setdefault(room, free_port())
+        options = ("--no-mdns", "--bind", "127.0.0.1", "--peer-port", str(port), *options)
+        node = NodeProcess(self.folder / room, *options, env=self.env | (env or {}))
+        self._nodes.append(node)
+        return node
+
+    def address(self, room: str) -> str:
+        return f"127.0.0.1:{self._ports.setdefault(room, free_port())}"
+
+    def pair(self, *options: str) -> tuple[NodeProcess, NodeProcess]:
+        """Kitchen and bedroom, running and linked."""
+        kitchen = self.node("kitchen", *options)
+        bedroom = self.node("bedroom", "--peer", self.address("kitchen"), *options)
+        kitchen.start()
+        bedroom.start()
+        until(lambda: linked(kitchen, bedroom), LINK_S, "the link")
+        return kitchen, bedroom
+
+    def close(self) -> None:
+        for node in self._nodes:
+            node.close()
+
+
+@pytest.fixture
+def home(founded: Path, quiet: dict[str, str], tmp_path: Path) -> Iterator[Home]:
+    for room in ROOMS:
+        shutil.copytree(founded / room, tmp_path / room)
+    made = Home(tmp_path, quiet)
+    yield made
+    made.close()
