@@ -124,11 +124,11 @@ class ScriptedNode:
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     held: asyncio.Event | None = None
     """`ask` waits for it, so that a test may hang up meanwhile."""
-    cancelled: int = 0
     states: dict[str, str] = field(default_factory=lambda: {"store": "ok", "engines": "ok", "discovery": "off"})
 
     def __post_init__(self) -> None:
         self.events = EventBus()
+        self.asked, self.cancelled = asyncio.Event(), asyncio.Event()
         self.sessions, self.config, self.audit = ScriptedSessions(), ScriptedConfig(), ScriptedAudit()
         self.timers, self.peering = ScriptedTimers(), ScriptedPeering()
 
@@ -149,12 +149,13 @@ class ScriptedNode:
 
     async def ask(self, text: str, *, session: str | None, speak: bool) -> dict[str, Any]:
         self.calls.append(("ask", text, session, speak))
+        self.asked.set()
         self.events.publish(Asked(at_ms=1.0, turn="t1", text=text))
         if self.held is not None:
             try:
                 await self.held.wait()
             except asyncio.CancelledError:
-                self.cancelled += 1
+                self.cancelled.set()
                 raise
         if self.fails is not None:
             raise self.fails

@@ -282,11 +282,9 @@ def test_a_caller_who_hangs_up_stops_the_work(tmp_path: Path) -> None:
     async def story(session: aiohttp.ClientSession, node: ScriptedNode) -> None:
         node.held = asyncio.Event()
         asking = asyncio.ensure_future(session.post("/api/v2/chat", json={"text": "hi"}))
-        while not node.calls:
-            await asyncio.sleep(0)
+        await node.asked.wait()
         asking.cancel()
-        while not node.cancelled:
-            await asyncio.sleep(0)
+        await node.cancelled.wait()
 
     tell(tmp_path, story)
 

@@ -1,0 +1,110 @@
+"""What happens in the demo's nodes, told live: both rooms' events in one list, with milliseconds since the sound began.
+All processes of a machine share its monotonic clock, so their times compare."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from rich.table import Table
+from rich.text import Text
+
+from jarvis.api.client import Client
+from jarvis.core.errors import DeadlineExceeded
+from jarvis_cli.output import plain
+
+SUBSCRIBE_S = 10.0
+EVENT_BYTES = 1024 * 1024
+"""Of one event. The longest holds a transcript."""
+MAX_ROWS = 60
+"""One utterance tells about ten things; a file of ten minutes must not fill the screen."""
+
+_TOLD: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "wake": ("wake", lambda event: f"the wake word, score {event['score']:.3f}"),
+    "endpoint": ("endpoint", lambda event: f"{event['reason']}, after {event['silence_ms']:.0f} ms of silence"),
+    "stt": ("text", lambda event: f"“{event['text']}” in {event['decode_ms']:.0f} ms"),
+    "decision": ("decision", lambda event: f"{event['intent'] or 'no intent'}, answered by {event['provider']}"),
+    "turn.committed": ("saved", lambda event: f"the turn is durable and on its way ({event['status']})"),
+    "tts": ("first audio", lambda event: f"the first sentence took {event['synthesis_ms']:.0f} ms"),
+    "spoken": ("spoken", lambda event: f"“{event['text']}”"),
+    "closed": ("closed", lambda event: f"quietly: {event['reason']}"),
+    "problem": ("problem", lambda event: event["message"]),
+    "documents.changed": ("knows", lambda event: "the turn has arrived in its own store"),
+}
+"""Event -> (its name in the timeline, its sentence)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    at_ms: float
+    room: str
+    name: str
+    told: str
+
+
+@dataclass
+class Timeline:
+    """Rows since `began_ms`, drawn by rich as they come."""
+
+    began_ms: float = 0.0
+    rows: list[Row] = field(default_factory=list)
+
+    def add(self, room: str, event: dict[str, Any]) -> None:
+        told = _TOLD.get(event.get("event", ""))
+        if told is None or len(self.rows) >= MAX_ROWS or not self.began_ms:
+            return
+        if event["event"] == "documents.changed" and not _brought_a_turn(event):
+            return
+        self.rows.append(Row(event["at_ms"] - self.began_ms, room, told[0], plain(told[1](event))))
+
+    def first(self, name: str) -> float | None:
+        """When something first happened, in milliseconds."""
+        return next((round(row.at_ms, 1) for row in self.rows if row.name == name), None)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        return [
+            {"at_ms": round(row.at_ms, 1), "room": row.room, "name": row.name, "detail": row.told} for row in self.rows
+        ]
+
+    def __rich__(self) -> Table:
+        drawn = Table(box=None, pad_edge=False, show_header=False)
+        for style, justify in (("cyan", "right"), ("dim", "left"), ("bold", "left"), ("", "left")):
+            drawn.add_column(style=style, justify=justify)  # type: ignore[arg-type]
+        for row in self.rows:
+            drawn.add_row(f"{row.at_ms:,.0f} ms", row.room, row.name, Text(row.told))
+        return drawn
+
+
+def _brought_a_turn(event: dict[str, Any]) -> bool:
+    return bool(event["from_peer"]) and any(name.startswith("session/") for name in event["documents"])
+
+
+@asynccontextmanager
+async def following(client: Client, room: str, timeline: Timeline, changed: Callable[[], None]) -> AsyncIterator[None]:
+    """While inside, what happens in that node goes into the timeline. Entered once the node has subscribed us."""
+    headers = {"Authorization": f"Bearer {client.runtime.token}"}
+    async with (
+        aiohttp.ClientSession(client.runtime.api_url, headers=headers) as session,
+        session.ws_connect("/api/v2/events", max_msg_size=EVENT_BYTES) as socket,
+    ):
+        try:
+            async with asyncio.timeout(SUBSCRIBE_S):
+                await socket.receive_json()
+        except (TimeoutError, TypeError, ValueError):
+            raise DeadlineExceeded("The node did not tell its events.") from None
+
+        async def read() -> None:
+            async for message in socket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    timeline.add(room, json.loads(message.data))
+                    changed()
+
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(read())
+            yield
+            reading.cancel()

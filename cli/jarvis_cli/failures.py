@@ -1,0 +1,62 @@
+"""How a command fails: one sentence, what to do next, an exit code. A traceback only with --debug."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+
+import click
+
+from jarvis.core.errors import JarvisError
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+
+def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
+    """Tell stderr what went wrong; the exit code."""
+    error = _cause(error)
+    if isinstance(error, SystemExit):  # the shell's completion ends this way
+        return error.code if isinstance(error.code, int) else FAILED
+    if isinstance(error, BrokenPipeError):  # `jarvis session list | head`: nobody reads on, and that is no failure
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return USAGE
+    if debug:
+        traceback.print_exception(error)
+    message, fix, code = _described(error)
+    if as_json:
+        click.echo(json.dumps({"error": {"message": message, "fix": fix}}), err=True)
+    elif message:
+        click.echo(f"jarvis: {message}" + (f"\n{fix}" if fix else ""), err=True)
+    return code
+
+
+def _cause(error: BaseException) -> BaseException:
+    """A group of tasks fails as a group: the first error raised on purpose says more than the group."""
+    while isinstance(error, BaseExceptionGroup):
+        meant, _ = error.split(JarvisError)
+        error = (meant or error).exceptions[0]
+    return error
+
+
+def _described(error: BaseException) -> tuple[str, str, int]:
+    if isinstance(error, JarvisError):
+        return str(error), error.fix, error.exit_code
+    if isinstance(error, (click.Abort, KeyboardInterrupt)):
+        return "Interrupted.", "", INTERRUPTED
+    if isinstance(error, click.UsageError):
+        path = error.ctx.command_path if error.ctx else "jarvis"
+        return error.format_message(), f"See `{path} --help`.", USAGE
+    if isinstance(error, click.ClickException):
+        return error.format_message(), "", error.exit_code
+    if isinstance(error, MemoryError):
+        return "There is not enough memory.", "Stop something else first.", FAILED
+    return (
+        f"Something unexpected went wrong ({type(error).__name__}).",
+        "Run it again with --debug to see where, and report that.",
+        FAILED,
+    )

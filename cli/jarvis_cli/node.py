@@ -1,0 +1,70 @@
+"""node: this node, the home's nodes, inviting one more, and joining a home."""
+
+from __future__ import annotations
+
+import click
+
+from jarvis_cli.output import console, fields, say, table, when
+from jarvis_cli.state import Group, State
+
+
+@click.group(cls=Group)
+def node() -> None:
+    """This node, the home's nodes, inviting and joining."""
+
+
+@node.command()
+@click.pass_obj
+def info(state: State) -> None:
+    """Show this node."""
+    found = state.client().get("/api/v2/nodes/self")
+    state.show(found, lambda: fields(found))
+
+
+@node.command("list")
+@click.pass_obj
+def listing(state: State) -> None:
+    """List the home's nodes."""
+    rows = state.client().get("/api/v2/nodes")
+    columns = ("name", "room", "online", "rtt_ms", "last_seen", "roles", "node_id")
+    state.show(rows, lambda: table(rows, columns, empty="There is no node."))
+
+
+@node.command()
+@click.option("--name", help="What the new node is called.")
+@click.option("--room", help="The room it stands in.")
+@click.pass_obj
+def invite(state: State, name: str | None, room: str | None) -> None:
+    """Make a code with which one new node may join."""
+    made = state.client().post("/api/v2/nodes/invitations", {"name": name, "room": room})
+
+    def human() -> None:
+        say(f"Code: {made['code']}   (for one node, until {when(made['expires_at'])})", style="bold")
+        say(f"On the new device:  jarvis node join {made['code']}")
+        if made.get("peer"):
+            say(f"Where it does not find this home by itself, add:  --peer {made['peer']}")
+
+    state.show(made, human)
+
+
+@node.command()
+@click.argument("code")
+@click.option("--peer", metavar="HOST:PORT", help="What the invitation says, where mDNS does not reach.")
+@click.option("--name", help="What this node is called; default: what the invitation says.")
+@click.option("--room", help="The room it stands in; default: what the invitation says.")
+@click.pass_obj
+def join(state: State, code: str, peer: str | None, name: str | None, room: str | None) -> None:
+    """Join a home with a code; founds the data directory. Needs no running node."""
+    import asyncio
+
+    from jarvis.app import join_home
+    from jarvis_cli.logs import set_up
+
+    set_up("debug" if state.debug else "error")
+    with console(stderr=True).status("Looking for the home ..."):
+        joined = asyncio.run(join_home(state.data_dir, code, peer, name=name, room=room))
+
+    def human() -> None:
+        say(f"Joined {joined['home_name']}. Start this node with `jarvis run`.")
+
+    state.show(joined, human)
