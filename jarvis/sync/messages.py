@@ -155,7 +155,7 @@ def _fields(message: Message) -> list[Value]:
 def decode(frame: bytes, *, first: bool = False) -> Message:
     """The message in a frame. `first`: from a peer that has not said hello, so held to the smaller limits."""
     value = unpack(frame, HELLO_LIMITS if first else FRAME_LIMITS)
-    if not isinstance(value, list) or not value or not isinstance(value[0], int):
+    if not isinstance(value, list) or not value or type(value[0]) is not int:
         raise InvalidBytes("A frame is not a numbered array.")
     number, fields = value[0], value[1:]
     try:
@@ -167,16 +167,20 @@ def decode(frame: bytes, *, first: bool = False) -> Message:
 def _read(number: int, fields: list[Value]) -> Message:
     match number, fields:
         case 1, [int(protocol), bytes(home_id), bytes(node_id), int(wall_ms), list(addresses)]:
+            _require_ints(protocol, wall_ms)
             _require(len(home_id) == len(node_id) == NODE_ID_BYTES and len(addresses) <= 16)
             _require(all(isinstance(one, str) and len(one) <= 128 for one in addresses))
             return Hello(protocol, home_id, node_id, wall_ms, tuple(addresses))
         case 2, [int(length), bytes(head), int(start), list(entries)]:
+            _require_ints(length, start)
             _require(0 < length <= MAX_ENTRIES and len(head) == HASH_BYTES and 0 <= start <= length)
+            _require(all(isinstance(entry, list) for entry in entries))
             _require(all(isinstance(data, bytes) and isinstance(signature, bytes) for data, signature in entries))
             return Membership(length, head, start, tuple((data, signature) for data, signature in entries))
         case 3, [dict(heads), bool(last)]:
             return Heads(_read_heads(heads), last)
         case 4, [bytes(author), int(start), int(through)]:
+            _require_ints(start, through)
             _require(len(author) == AUTHOR_BYTES and 1 <= start <= through <= MAX_SEQ)
             _require(through - start < MAX_RECORDS)
             return Want(author, start, through)
@@ -192,6 +196,7 @@ def _read(number: int, fields: list[Value]) -> Message:
             _require(len(topic) <= MAX_TOPIC_CHARS and len(body) <= MAX_EPHEMERAL_BYTES)
             return Ephemeral(topic, body)
         case 9, [int(nonce), bool(reply)]:
+            _require_ints(nonce)
             return Ping(nonce, reply)
         case 10, [str(reason)]:
             return Refuse(reason[:200])
@@ -203,6 +208,11 @@ def _require(condition: bool) -> None:
         raise InvalidBytes("A field of a frame is out of range.")
 
 
+def _require_ints(*values: int) -> None:
+    """True is an int to Python, and another value on the wire."""
+    _require(not any(isinstance(value, bool) for value in values))
+
+
 def _write_heads(heads: tuple[tuple[bytes, Head], ...]) -> Value:
     return {author: [head.seq, head.hash] for author, head in heads}
 
@@ -211,6 +221,7 @@ def _read_heads(value: dict[Value, Value]) -> tuple[tuple[bytes, Head], ...]:
     result = []
     for author, (seq, digest) in value.items():
         _require(isinstance(author, bytes) and len(author) == AUTHOR_BYTES)
+        _require_ints(seq)
         _require(isinstance(seq, int) and 1 <= seq <= MAX_SEQ and isinstance(digest, bytes))
         _require(len(digest) == HASH_BYTES)
         result.append((author, Head(seq, digest)))
