@@ -11,6 +11,7 @@ pushes, and asks when it is ready.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -43,6 +44,14 @@ WINDOW_RECORDS = 512
 MIN_REASK_MS = 2_000
 REASK_ROUND_TRIPS = 4
 """A want unanswered for max(2 s, 4 round trips) moves to another peer."""
+MAX_REST_MS = 16_000
+"""A peer whose answers do not bring an author forward is asked for it again after 2, 4, 8, 16 s: what it holds may be
+a fork or wait for something, and asking faster would only repeat the same records."""
+MAX_AUTHORS = 16_384
+"""That one peer may name, about 4 MiB: a home of 50 nodes which each begin a new incarnation every week for six years.
+Without it a peer could invent them without end."""
+MAX_WANTS = 64
+"""Asked of one peer and not answered: each answer is one frame, so more would only wait there."""
 PING_EVERY_MS = 5_000
 MAX_MEMBERSHIP_BYTES = 192 * 1024
 HELLO_WITHIN_MS = 10_000
@@ -132,6 +141,10 @@ class Peer:
     pushed: dict[bytes, int] = field(default_factory=dict)
     unacked: list[tuple[bytes, int, int]] = field(default_factory=list)
     """(author, seq, bytes) pushed and not acknowledged."""
+    progress_ms: float = 0.0
+    """When it last acknowledged a push, or was sent the first of those that are not acknowledged."""
+    rests: dict[bytes, tuple[int, float]] = field(default_factory=dict)
+    """Author -> how many wants brought nothing, and until when it is not asked again."""
     behind_push: bool = False
     """A push was left out; it must hear of our head when it has caught up."""
     clock_offset_ms: int = 0
@@ -182,11 +195,16 @@ class Sync:
         for author, asked in list(self._asked.items()):
             if now_ms - asked.at_ms > self._patience_ms(asked.peer):
                 del self._asked[author]
-                effects += self._ask_one(author, now_ms, avoid=asked.peer)
+                self._rest(asked.peer, author, now_ms)
+                self._behind_since[author] = asked.at_ms
         effects += self._ask(now_ms)
         for name, peer in list(self.peers.items()):
             if not peer.said_hello and now_ms - peer.since_ms > HELLO_WITHIN_MS:
                 effects.append(Drop(name, "it never said hello"))
+            if peer.unacked and now_ms - peer.progress_ms > self._patience_ms(name):
+                # A push that was lost on the way to its disk: it must hear that there is something to ask for.
+                peer.progress_ms = now_ms
+                peer.news |= {author for author, _, _ in peer.unacked}
             if peer.ready and peer.news:
                 effects += self._tell(name, peer)
             if peer.said_hello and now_ms - peer.ping_at_ms >= PING_EVERY_MS:
@@ -208,6 +226,8 @@ class Sync:
             effects += [Send(source, Ack(part)) for part in _parts(tuple(sorted(heads.items())))]
         for author in moved:
             self._behind_since.pop(author, None)
+            for peer in self.peers.values():
+                peer.rests.pop(author, None)
             asked = self._asked.get(author)
             # One frame answers a want; if it was cut short, the rest is asked for at once.
             if asked and (asked.peer == source or heads[author].seq >= asked.through):
@@ -215,7 +235,7 @@ class Sync:
         pushed = {record.header.author for record in own}
         for name, peer in self.peers.items():
             if peer.ready:
-                effects += self._push(name, peer, own)
+                effects += self._push(name, peer, own, now_ms)
                 if name != source:
                     peer.news |= moved - pushed
         return effects + self._ask(now_ms)
@@ -326,8 +346,10 @@ class Sync:
 
     def _acked(self, name: bytes, peer: Peer, message: Ack, now_ms: float) -> list[Effect]:
         effects = self._note(name, peer, message.heads)
-        held = {author: head.seq for author, head in peer.heads.items()}
-        peer.unacked = [one for one in peer.unacked if one[1] > held.get(one[0], 0)]
+        unacked = [(a, seq, size) for a, seq, size in peer.unacked if a not in peer.heads or seq > peer.heads[a].seq]
+        if len(unacked) < len(peer.unacked):
+            peer.progress_ms = now_ms
+        peer.unacked = unacked
         if peer.behind_push and not peer.unacked:
             peer.news |= {author for author in self._heads if self._is_mine(author)}
             effects += self._tell(name, peer)
@@ -345,6 +367,8 @@ class Sync:
     def _note(self, name: bytes, peer: Peer, heads: Iterable[tuple[bytes, Head]]) -> list[Effect]:
         own = []
         for author, head in heads:
+            if author not in peer.heads and len(peer.heads) >= MAX_AUTHORS:
+                return [Drop(name, "it names too many authors")]
             if head.seq >= peer.heads.get(author, head).seq:
                 peer.heads[author] = head
             if self._is_mine(author):
@@ -361,7 +385,7 @@ class Sync:
 
     # --- deciding ---------------------------------------------------------------------------------------------------
 
-    def _push(self, name: bytes, peer: Peer, own: Sequence[SignedRecord]) -> list[Effect]:
+    def _push(self, name: bytes, peer: Peer, own: Sequence[SignedRecord], now_ms: float) -> list[Effect]:
         """Our own new records, while the peer keeps up and they continue what it was sent."""
         batch: list[SignedRecord] = []
         window = sum(size for _, _, size in peer.unacked)
@@ -371,6 +395,8 @@ class Sync:
             if full or peer.behind_push or peer.pushed.get(author, 0) != seq - 1:
                 peer.behind_push = True
                 continue
+            if not peer.unacked:
+                peer.progress_ms = now_ms
             peer.pushed[author] = seq
             peer.unacked.append((author, seq, record.size_bytes))
             window += record.size_bytes
@@ -384,32 +410,51 @@ class Sync:
         itself is here its own word counts first: what others have heard of is probably on its way to us too."""
         effects: list[Effect] = []
         behind: set[bytes] = set()
+        wants = Counter(asked.peer for asked in self._asked.values())
         for name, peer in self.peers.items():
-            if peer.ready:
-                for author, head in peer.heads.items():
-                    if author not in self._asked and head.seq > self._seq(author):
-                        present = author[:NODE_ID_BYTES] in self.peers and author[:NODE_ID_BYTES] != name
-                        if not present or now_ms - self._behind_since.setdefault(author, now_ms) >= MIN_REASK_MS:
-                            behind.add(author)
+            free = MAX_WANTS - wants[name]
+            for author, head in peer.heads.items() if peer.ready else ():
+                if free <= 0:
+                    break
+                if author in self._asked or head.seq <= self._seq(author) or self._rests(peer, author, now_ms):
+                    continue
+                present = author[:NODE_ID_BYTES] in self.peers and author[:NODE_ID_BYTES] != name
+                if not present or now_ms - self._behind_since.setdefault(author, now_ms) >= MIN_REASK_MS:
+                    behind.add(author)
+                    free -= 1
         for author in sorted(behind):
             self._behind_since.pop(author, None)
             effects += self._ask_one(author, now_ms)
         return effects
 
-    def _ask_one(self, author: bytes, now_ms: float, avoid: bytes | None = None) -> list[Effect]:
-        """Ask the author itself if it is here, else whoever holds most; `avoid` only when there is no other."""
+    def _ask_one(self, author: bytes, now_ms: float) -> list[Effect]:
+        """Ask the author itself if it is here, else whoever holds most."""
         mine = self._seq(author)
         holders = [
-            (name != avoid, name == author[:NODE_ID_BYTES], peer.heads[author].seq, name)
+            (name == author[:NODE_ID_BYTES], peer.heads[author].seq, name)
             for name, peer in self.peers.items()
-            if peer.ready and author in peer.heads and peer.heads[author].seq > mine
+            if peer.ready
+            and author in peer.heads
+            and peer.heads[author].seq > mine
+            and not self._rests(peer, author, now_ms)
         ]
         if not holders:
             return []
-        _, _, seq, name = max(holders)
+        _, seq, name = max(holders)
         through = min(seq, mine + MAX_RECORDS)
         self._asked[author] = _Asked(name, through, now_ms)
         return [Send(name, Want(author, mine + 1, through))]
+
+    def _rest(self, name: bytes, author: bytes, now_ms: float) -> None:
+        """Do not ask this peer for this author for a while, longer each time."""
+        peer = self.peers.get(name)
+        if peer is not None:
+            tries = peer.rests.get(author, (0, 0.0))[0]
+            peer.rests[author] = (min(tries + 1, 8), now_ms + min(MIN_REASK_MS * 2**tries, MAX_REST_MS))
+
+    @staticmethod
+    def _rests(peer: Peer, author: bytes, now_ms: float) -> bool:
+        return author in peer.rests and now_ms < peer.rests[author][1]
 
     def _patience_ms(self, name: bytes) -> float:
         peer = self.peers.get(name)
