@@ -95,8 +95,10 @@ class Speaker:
                     await out.put(sentence)
         except JarvisError as error:
             self._problem(speech, "answer", error)
-            speech.written.append(f" {APOLOGY}")
-            list(splitter.feed(f" {APOLOGY}"))
+            apology = APOLOGY if not speech.written or speech.written[-1][-1:].isspace() else f" {APOLOGY}"
+            speech.written.append(apology)
+            for sentence in splitter.feed(apology):
+                await out.put(sentence)
         finally:
             close = getattr(pieces, "aclose", None)
             if close is not None:

@@ -61,7 +61,7 @@ def workers(run: Callable[[Awaitable[Any]], Any]) -> Iterator[tuple[Worker, Work
     for name in ("whisper-tiny.en", "smart-turn-v3", "piper-en_US-joe-medium"):
         if not cache.installed(name):
             absent(f"The model {name} is not installed; run `jarvis models pull`.")
-    pair = Worker("stt", hearing.TARGET, {}), Worker("tts", tts.TARGET, {})
+    pair = Worker("stt", hearing.TARGET, {}), Worker("tts", tts.TARGET, {"variation": 0.0})
 
     async def start() -> None:
         await asyncio.gather(*(worker.start() for worker in pair))
