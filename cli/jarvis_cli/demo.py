@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 WAKE_PHRASE, QUESTION = "Hey Jarvis.", "What time is it?"
 FOLLOW_UP = "What did I just ask you?"
-PAUSE_S = 0.3
-"""Between the wake word and the question, as people speak."""
+PAUSE_S, SILENCE_S = 0.3, 1.5
+"""Between the wake word and the question, as people speak; and after it, for the endpoint to be found in."""
 FIND_S = 20.0
 """For two nodes on one network to find each other and link."""
 AGREE_S = 20.0
@@ -111,7 +111,7 @@ class Story:
         except JarvisError as error:
             self._fail(" ".join(filter(None, (str(error), error.fix))))
         finally:
-            self._lap("total", self._began_s)
+            self._lap("demo", self._began_s)
             await asyncio.gather(self.kitchen.stop(), self.bedroom.stop())
         self.result["timeline"] = self.timeline.as_json()
         self.result["ok"] = not self.result["problem"]
@@ -159,27 +159,20 @@ class Story:
         from jarvis.voice import wav
 
         parts = []
-        for text in (WAKE_PHRASE, QUESTION):
+        for text, silence_s in ((WAKE_PHRASE, PAUSE_S), (QUESTION, SILENCE_S)):
             said = await self.kitchen.post("/api/v2/voice/say", {"text": text}, deadline_s=120)
-            parts += [wav.read_bytes(b64decode(said["audio"])), numpy.zeros(int(PAUSE_S * wav.RATE_HZ), numpy.int16)]
+            parts += [wav.read_bytes(b64decode(said["audio"])), numpy.zeros(int(silence_s * wav.RATE_HZ), numpy.int16)]
         return wav.to_bytes(numpy.concatenate(parts), wav.RATE_HZ)
 
     async def _hear(self, audio: bytes) -> None:
-        from rich.live import Live
-
         from jarvis_cli.demo_timeline import following
 
         self.step("The kitchen hears, as its microphone would:")
-        with Live(self.timeline, console=console(stderr=not self._aloud), auto_refresh=False) as live:
-
-            def draw() -> None:
-                live.refresh()
-
+        with self.timeline.live(console(stderr=not self._aloud)) as draw:
             async with (
                 following(self.kitchen.client(), "kitchen", self.timeline, draw),
                 following(self.bedroom.client(), "bedroom", self.timeline, draw),
             ):
-                self.timeline.began_ms = time.monotonic() * 1000
                 turn = await self.kitchen.hear(audio, HEAR_S)
                 if turn["heard"]:  # the bedroom's line in the timeline
                     await self._within(AGREE_S, self._bedroom_knows)

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+from rich.console import Console
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -31,10 +34,9 @@ _TOLD: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "decision": ("decision", lambda event: f"{event['intent'] or 'no intent'}, answered by {event['provider']}"),
     "turn.committed": ("saved", lambda event: f"the turn is durable and on its way ({event['status']})"),
     "tts": ("first audio", lambda event: f"the first sentence took {event['synthesis_ms']:.0f} ms"),
-    "spoken": ("spoken", lambda event: f"“{event['text']}”"),
     "closed": ("closed", lambda event: f"quietly: {event['reason']}"),
     "problem": ("problem", lambda event: event["message"]),
-    "documents.changed": ("knows", lambda event: "the turn has arrived in its own store"),
+    "documents.changed": ("knows", lambda event: "what was asked has arrived in its own store"),
 }
 """Event -> (its name in the timeline, its sentence)."""
 
@@ -49,18 +51,31 @@ class Row:
 
 @dataclass
 class Timeline:
-    """Rows since `began_ms`, drawn by rich as they come."""
+    """Rows since the sound began, drawn by rich as they come."""
 
-    began_ms: float = 0.0
+    began_ms: float = field(default_factory=lambda: time.monotonic() * 1000)
     rows: list[Row] = field(default_factory=list)
 
     def add(self, room: str, event: dict[str, Any]) -> None:
         told = _TOLD.get(event.get("event", ""))
-        if told is None or len(self.rows) >= MAX_ROWS or not self.began_ms:
+        if told is None or len(self.rows) >= MAX_ROWS:
             return
-        if event["event"] == "documents.changed" and not _brought_a_turn(event):
+        if event["event"] == "documents.changed" and (not _brought_a_turn(event) or self.first("knows") is not None):
             return
+        if event["event"] == "wake" and self.first("wake") is None:
+            # Models load before the sound starts; where in it the wake word was tells when that was.
+            self.began_ms = event["at_ms"] - event["stream_ms"]
         self.rows.append(Row(event["at_ms"] - self.began_ms, room, told[0], plain(told[1](event))))
+
+    @contextmanager
+    def live(self, screen: Console) -> Iterator[Callable[[], None]]:
+        """Shown as it grows, or once at the end where nobody watches; gives what to call when there is more."""
+        if not screen.is_terminal:
+            yield lambda: None
+            screen.print(self)
+            return
+        with Live(self, console=screen, auto_refresh=False) as shown:
+            yield shown.refresh
 
     def first(self, name: str) -> float | None:
         """When something first happened, in milliseconds."""

@@ -19,9 +19,9 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
     error = _cause(error)
     if isinstance(error, SystemExit):  # the shell's completion ends this way
         return error.code if isinstance(error.code, int) else FAILED
-    if isinstance(error, BrokenPipeError):  # `jarvis session list | head`: nobody reads on, and that is no failure
+    if isinstance(error, BrokenPipeError):  # `jarvis session list | head`: nobody reads on, and nobody needs a word
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return FAILED
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return USAGE

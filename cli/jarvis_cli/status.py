@@ -11,7 +11,7 @@ from jarvis_cli.state import Command, State
 @click.command(cls=Command)
 @click.pass_obj
 def status(state: State) -> None:
-    """Show the running node's health, part by part."""
+    """Health of the running node, part by part."""
     found = state.client().get("/api/v2/health")
 
     def human() -> None:

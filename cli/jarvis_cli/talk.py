@@ -43,7 +43,7 @@ def ask(state: State, text: tuple[str, ...], session: str | None, speak: bool) -
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE.wav", help="Where the spoken reply goes.")
 @click.pass_obj
 def hear(state: State, file: Path, no_wake: bool, realtime: bool, out: Path | None) -> None:
-    """Play a sound file into the running node as if its microphone heard it."""
+    """Play a sound file into the node as if its microphone heard it."""
     audio = read_sound(file)
     client = state.client()
     _fetch_missing()

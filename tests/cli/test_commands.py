@@ -160,12 +160,12 @@ def test_hear_uploads_the_file_and_keeps_the_reply_private(jarvis: Run, node: Sc
         (lambda path: None, "no such file"),
         (lambda path: path.mkdir(), "is a directory"),
         (lambda path: path.write_bytes(b""), "is empty"),
-        (lambda path: os.truncate(path.open("wb").fileno(), 33 * 2**20), "32 MiB"),
+        (lambda path: (path.touch(), os.truncate(path, 33 * 2**20)), "32 MiB"),
     ],
     ids=["missing", "directory", "empty", "too large"],
 )
 def test_a_file_that_cannot_be_heard_costs_one_sentence(
-    make: Callable[[Path], None], says: str, jarvis: Run, node: ScriptedNode, tmp_path: Path
+    make: Callable[[Path], object], says: str, jarvis: Run, node: ScriptedNode, tmp_path: Path
 ) -> None:
     make(tmp_path / "in.wav")
     ran = jarvis("hear", str(tmp_path / "in.wav"))
