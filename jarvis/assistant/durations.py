@@ -102,6 +102,7 @@ def _quantity(words: Sequence[str], start: int) -> tuple[Fraction, int, int] | N
             return None
         number = Fraction(_SOUNDS_LIKE[words[start]]), start + 1
     value, position = number
+    position += _at(words, position) == "more"
     unit = _unit(_at(words, position))
     if unit is None:
         return None
@@ -113,10 +114,12 @@ def _quantity(words: Sequence[str], start: int) -> tuple[Fraction, int, int] | N
 
 
 def _bare_remainder(words: Sequence[str], position: int, unit: int) -> _Found | None:
-    """ "thirty" in "one hour thirty": a number of the next smaller unit, at the end or right before "timer"."""
+    """ "thirty" in "one hour thirty" or "an hour and thirty": a number of the next smaller unit, at the end or right
+    before "timer"."""
     if unit not in (60, 3600):
         return None
-    number = _whole(words, position)
+    position += _at(words, position) == "and"
+    number = _whole(words, position) if _at(words, position) != "one" else None  # "the ten minute one"
     if number is None or number[0] >= 60 or _at(words, number[1]) not in ("", "timer"):
         return None
     return number[0] * (unit // 60), number[1]

@@ -64,7 +64,7 @@ _MAKE = (
     r"open|activate|i need|i want|i would like|let us have|let us set|can i have|can i get|could i have|i will have)"
     r"(?: (?:me|us|on|up|off|to set|to have|going))*) )"
 )
-_NOUN = r"(?:timer|timers|countdown|count down|alarm|time or|tima)"
+_NOUN = r"(?:timer|reminder|timers|countdown|count down|alarm|time or|tima)"
 _CALLED = r"(?:for|called|named|labeled|labelled|with the name|to)"
 _STOP = (
     r"(?:cancel|cancels|canceled|cancelled|council|counsel|stop|delete|remove|clear|end|kill|turn off|switch off|"
@@ -76,8 +76,8 @@ _TIMER_SET = _rule(
     # set an 8 minute pasta timer · pasta timer 8 minutes · set a timer for pasta for 8 minutes
     rf"{_MAKE}?{_MINE}(?:(?P<name1>{_NAME}) )?DUR (?:(?P<name2>{_NAME}) )?{_NOUN}(?: {_CALLED} (?P<name3>{_NAME}))?",
     rf"{_MAKE}?{_MINE}(?:(?P<name1>{_NAME}) )?(?:{_NOUN}|time)(?: {_CALLED} (?P<name2>{_NAME}))?"
-    rf"(?: (?:for|of|at|to|with|that is|in|lasting|on|or|from))* DUR(?: {_CALLED} (?P<name3>{_NAME}))?(?:"
-    rf" from(?: now)?)?",
+    rf"(?: (?:for|of|at|to|with|that is|that lasts|which lasts|that takes|lasting|in|on|or|from))* DUR"
+    rf"(?: {_CALLED} (?P<name3>{_NAME}))?(?: from(?: now)?| long)?",
     r"(?:count ?down|countdown|time)(?: from| for)? DUR",
     rf"{_MAKE}DUR on {_MINE}(?:(?P<name1>{_NAME}) )?{_NOUN}",
     timer=True,
@@ -90,6 +90,8 @@ _REMINDER = _rule(
     r"(?: (?:are|is|have passed|has passed|are up|is up|are over|is over))?(?: (?:to|about|that|"
     r"for) (?P<name1>[^A-Z]{1,200}))?",
     r"(?:remind me|alert me|notify me|tell me) (?:to|about|that|of) (?P<name1>[^A-Z]{1,200}?) (?:in|after) DUR",
+    r"(?:(?:set|make|create|add|give me) )?(?:a |me a )?reminder in DUR (?:to|about|for) (?P<name1>[^A-Z]{1,200})",
+    r"(?:set|make|create|add|give me) (?:a |me a )?reminder (?:to|about|for) (?P<name1>[^A-Z]{1,200}?) in DUR",
     timer=True,
     open_ended=True,
     name_words=30,
@@ -113,10 +115,16 @@ _TIMER_CANCEL = _rule(
     rf"(?: (?P<name3>{_NAME}))?(?: ?DUR)?)?",
     rf"(?:turn|switch|shut) {_MINE}(?:(?P<name1>{_NAME}) )?(?:DUR )?timer off",
     rf"(?:turn|switch|shut) (?:all )?{_MINE}(?P<all>timers) off",
+    rf"{_STOP} (?:the |my )?DUR one",
+    r"i (?:do not|no longer) (?:need|want) (?:the |my |that )?(?:(?P<name1>[^A-Z]{1,40}) )?timer(?: any ?more|"
+    r" any longer)?",
     timer=True,
 )
 _LEFT = r"(?:left|remaining|remains|remain|to go|still left|left over)"
-_HOW_LONG = r"(?:how much time|how long|how much longer|how many minutes|how many seconds|how many hours|how much|time)"
+_HOW_LONG = (
+    r"(?:tell me )?(?:how much time|how long|how much longer|how many minutes|how many seconds|how many hours|how much|"
+    r"time)"
+)
 _TIMER_LIST = _rule(
     "timer_list",
     rf"(?:list|show|show me|read|read me|read out|tell me|tell me about|give me|check|check on|what are|where are|"
@@ -134,6 +142,7 @@ _TIMER_LIST = _rule(
     rf"finished)(?: yet)?",
     rf"{_HOW_LONG}(?: do i have| have i got| do we have| is there| is it| is| are)?(?: still)? {_LEFT}"
     rf"(?: (?:on|for|in|of|until|with) {_MINE}(?:(?P<name1>{_NAME}) )?timers?)?",
+    r"how much longer(?: is it| will it be| will it take| do i have)?",
     rf"(?:how long|how much longer|how many minutes) (?:on|for|until|till|before|does|has|"
     rf"will) {_MINE}(?:(?P<name1>{_NAME}) )?timers?"
     r"(?: (?:have|has|got|have left|has left|left|goes off|go off|rings|ring|is done|is up|is over|ends|run|take))*",
@@ -184,6 +193,8 @@ _ABLE = _rule(
     r"(?:list|show|show me|tell me|tell me about) (?:your|all your|the|all) (?:skills|capabilities|abilities|features|"
     r"commands|functions)",
     r"how (?:can|could|do|will) you help(?: me| us)?",
+    r"(?:tell|show) (?:me |us )?what (?:else )?you can do|what all can you do|"
+    r"what (?:skills|capabilities|features|commands|functions) do you have",
     r"how (?:do|can) i use you|what commands do you (?:know|understand)|what do you know how to do",
     r"help|help me|i need help|i need some help",
 )
@@ -201,12 +212,13 @@ _NEVER_MIND = _rule(
     r"no never ?mind|"
     r"not you|i was not talking to you|i did not mean you|do not bother|leave it|no forget it|it is nothing|"
     r"false alarm",
-    r"(?:no )?(?:that is|that will be) (?:all|it|enough)(?: for (?:now|today))?|i am (?:done|good)|no more|"
+    r"(?:no )?(?:that is|that will be) (?:all|it|enough)(?: for (?:now|today))?|i am (?:done|good)|no thanks|"
+    r"no thank you|no more|"
     r"no that is (?:all|it)|nothing else",
 )
 _STOPPED = _rule(
     "stop",
-    r"(?:stop|stop stop|stop stop stop|no stop)(?: (?:it|that|this|talking|speaking|there|playing|everything|reading|"
+    r"(?:stop|no stop)(?: (?:stop|please|it|that|this|talking|speaking|there|playing|everything|reading|"
     r"already))*",
     r"(?:stop|turn off|switch off|silence|end|shut off) (?:the |that |this )?(?:alarm|ringing|noise|beeping|sound|"
     r"ring|playback)",
@@ -251,13 +263,15 @@ _ASKED = _rule(
     rf"(?:repeat|tell me|say|remind me|do you know|do you remember|remind me of) (?:what i (?:just )?(?:asked|said|"
     rf"told)|my (?:last |previous )?question)"
     rf"{_LATELY}{_IN_ROOM}",
+    rf"what (?:was|is) (?:it |that |the question |the thing |the last thing )(?:that )?i (?:just |last )?(?:ask|asked|"
+    rf"say|said){_LATELY}{_IN_ROOM}",
     r"what did you (?:just )?(?:hear|hear me say|understand)",
 )
 _RECALL = _rule(
     "recall",
     r"what (?:did|have|had) i (?:just )?(?:ask|asked|tell|told|want|wanted|said|say) (?:you|"
     r"jarvis) (?:to )?(?:remember|note|keep in mind|not forget|memorize|note down)"
-    r"(?: for me| earlier| before)?",
+    r"(?: for me| earlier| before)?(?: about .{1,60})?",
     r"what (?:do|did|should|are|can|have|must) you (?:supposed to |meant to )?(?:remember|remembering|remembered|"
     r"memorized|noted)(?: for me| about me| from me)?",
     r"what (?:is|are) (?:there )?(?:to remember|you remembering|my notes|my memories|in my notes|on my notes|"
@@ -274,7 +288,8 @@ _REMEMBER = _rule(
     "remember",
     r"(?:remember|memorize|note(?= that| down)|note down|write down|make a note|take a note|make a note of|take note|"
     r"make note|keep in mind|bear in mind|"
-    r"do not forget|never forget|remember for me)(?: this| for me)?(?: of)?(?: that| to)?\b(?! it$| that$)",
+    r"do not forget|never forget|remember for me)(?: this for me| this| for me)?(?: of)?(?: that| to)?\b(?! it$|"
+    r" that$)",
     r"(?:take|make|add|write)(?: me)? (?:a |another )note(?: that| to| saying)?\b",
     dictates=True,
     not_before=frozenset(

@@ -32,7 +32,7 @@ _SENTENCES: dict[Kind, str] = {
     "device_state": "I can't tell: I am not connected to anything that could show me.",
     "live_fact": "I can't tell: I have no live information.",
     "safety": "I can't tell, and a wrong answer could do harm. Please ask somebody who knows.",
-    "action": "I can't do that: nothing of the kind is connected to me.",
+    "action": "I can't do that. Ask me what I can do.",
 }
 
 _NUMBER = (
@@ -172,6 +172,7 @@ _ACTION = [
     r"schedule)\b",
     r"^(?:take|make) (?:a |the )?(?:picture|photo|selfie|screenshot|recording|phone call|call|reservation|"
     r"appointment)\b",
+    r"^(?:set|start|create|cancel|stop|delete|add|pause|resume|extend|shorten|change|restart) .{0,80}\btimers?\b",
     r"^(?:feed|water|vacuum|clean|mow|wash|iron) (?:the|my|our)\b",
     r"^(?:google|search(?: the (?:web|internet))?(?: for)?|look up)\b",
 ]

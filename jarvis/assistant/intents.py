@@ -15,7 +15,12 @@ from jarvis.assistant.words import Word, joined, split, without_politeness
 MAX_WORDS = 60
 """More words are free text, except a dictated note: the longest intent sentence has about twenty."""
 MAX_NAME_WORDS = 4
-"""A timer's name is "pasta" or "front door parcel"; a longer one is a sentence that only looks like a timer."""
+"""A timer's name is "pasta" or "front door parcel"; only a reminder's is a sentence."""
+_NO_NAMES = frozenset(
+    "a an the my our your for new another that this about around roughly exactly".split()  # noqa: SIM905 - one line
+)
+_NO_NAME_BEGINS = frozenset(["to", "from", "on", "with", "of", "in", "at", "and", "or", "then"])
+"""A name that begins so is the middle of a sentence that only looks like a timer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,8 @@ def _timer(rule: Rule, words: Sequence[Word]) -> Match | None:
             continue
         named = [value for key, value in fits.groupdict().items() if value and key.startswith("name")]
         names = [name for name in map(_name, named) if name]
+        if rule.name_words <= MAX_NAME_WORDS and any(name.split()[0] in _NO_NAME_BEGINS for name in names):
+            continue
         if any(len(name.split()) > rule.name_words for name in names):
             continue
         if any(map(_is_length, named)):
@@ -158,7 +165,7 @@ def _timer(rule: Rule, words: Sequence[Word]) -> Match | None:
 def _name(text: str) -> str:
     """A timer's name without articles; empty for words that name nothing."""
     words = text.split()
-    while words and words[0] in ("a", "an", "the", "my", "our", "for", "new", "another", "that", "this", "your"):
+    while words and words[0] in _NO_NAMES:
         words = words[1:]
     kept = " ".join(words)
     return "" if kept in ("", "me", "it", "us", "timer", "one", "please") else kept

@@ -15,13 +15,13 @@ from jarvis.engines.worker import Worker
 
 MODEL = "smollm2-135m"
 """Its name in the models' catalogue."""
-CONTEXT_TOKENS = 1536
-"""A prompt costs about 2 ms a token before the first word, so a full window is about 3 s; the model was trained on
-8192, and 1536 take 35 MB."""
+CONTEXT_TOKENS = 1024
+"""Reading costs 2 ms a token on an idle machine, so a full window is 2 s of silence, and several times that on a busy
+one. What this model could make of a longer conversation is not worth the wait."""
 MAX_TOKENS = 96
 """About 65 words. The model is asked for two sentences; what it adds after them is worse."""
-IDLE_S = 20.0
-"""The longest wait for a token: a full prompt on a machine ten times slower than the one measured."""
+IDLE_S = 30.0
+"""The longest wait for a token: reading a full window on two cores that are busy with other work took 12 s."""
 LABEL = re.compile(r"\A\s*(?:a|answer|assistant|jarvis) ?:\s*", re.IGNORECASE)
 """The model often begins as in a written dialogue."""
 LABEL_CHARS = 14

@@ -133,7 +133,7 @@ class OllamaModel:
         try:
             yield client
         finally:
-            await client.close()  # type: ignore[no-untyped-call]
+            await client.close()
 
 
 def _embeds(model: Any) -> bool:

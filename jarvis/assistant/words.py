@@ -61,14 +61,14 @@ _BEFORE = [
         "hello", "actually", "just", "quickly", "now", "then", "also", "and", "but", "can you", "could you",
         "would you", "will you", "can you please", "could you please", "would you please", "will you please",
         "i want you to", "i would like you to", "i need you to", "go ahead and", "would you mind", "yes", "yeah",
-        "sorry",
+        "sorry", "thanks", "thank you",
     )
 ]  # fmt: skip
 _AFTER = [
     tuple(phrase.split())
     for phrase in (
-        "please", "thanks", "thank you", "thanks a lot", "now", "right now", "for me", "ok", "okay", "will you",
-        "would you", "can you", "could you", "at the moment", "then", "again please", "if you can",
+        "please", "thanks", "thank you", "thanks a lot", "now", "right now", "just now", "for me", "ok", "okay",
+        "will you", "would you", "can you", "could you", "at the moment", "then", "again please", "if you can",
     )
 ]  # fmt: skip
 _BEFORE.sort(key=len, reverse=True)
@@ -86,6 +86,8 @@ def without_politeness(words: Sequence[Word], name: str = "Jarvis") -> list[Word
         kept = kept[taken:]
     own = [tuple(word.text for word in split(name)) or ("jarvis",), ("jarvis",)]
     while taken := _trailing(kept, own) or _trailing(kept, _AFTER):
+        if kept[-taken - 1].text == "no":
+            break  # "no thanks" is an answer
         kept = kept[:-taken]
     return kept
 

@@ -47,6 +47,7 @@ DOUBTED = {
         "Add milk to the shopping list",
         "Turn it up", "Please turn off all the lights", "Remind me tomorrow to call Anna",
         "Can you turn on the heating?",
+        "Add five minutes to the timer", "Pause the timer", "Set a timer for ten minutes and tell me a joke",
     ],
     "safety": [
         "Is it dangerous to eat raw eggs?", "Can I mix bleach and vinegar?", "Is this mushroom poisonous?",

@@ -44,8 +44,13 @@ def with_worker(body: Callable[[Worker], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
+def patient(worker: Worker) -> LlamaModel:
+    """Tests share the machine with other work, and nobody waits for the answer."""
+    return LlamaModel(worker, idle_s=60)
+
+
 async def complete(worker: Worker, messages: list[dict[str, str]], max_tokens: int = 24) -> str:
-    pieces = LlamaModel(worker).complete(messages, max_tokens=max_tokens, deadline_s=60)
+    pieces = patient(worker).complete(messages, max_tokens=max_tokens, deadline_s=60)
     return "".join([piece async for piece in pieces])
 
 
@@ -53,7 +58,7 @@ async def complete(worker: Worker, messages: list[dict[str, str]], max_tokens: i
 def test_it_streams_and_answers_one_request_after_another() -> None:
     async def body(worker: Worker) -> None:
         stamps = []
-        async for piece in LlamaModel(worker).complete(LONG_STORY, max_tokens=60, deadline_s=60):
+        async for piece in patient(worker).complete(LONG_STORY, max_tokens=60, deadline_s=60):
             assert piece
             stamps.append(time.monotonic())
         assert len(stamps) > 20, "token by token, not all at once"
@@ -80,7 +85,7 @@ def test_closing_the_stream_cancels_the_work() -> None:
         whole_began = time.monotonic()
         await complete(worker, LONG_STORY, max_tokens=300)
         whole_s = time.monotonic() - whole_began
-        stream = LlamaModel(worker).complete(LONG_STORY, max_tokens=300, deadline_s=60)
+        stream = patient(worker).complete(LONG_STORY, max_tokens=300, deadline_s=60)
         await anext(stream)
         await stream.aclose()  # type: ignore[attr-defined]
         began = time.monotonic()
@@ -94,7 +99,7 @@ def test_closing_the_stream_cancels_the_work() -> None:
 @pytest.mark.models
 def test_a_worker_killed_in_mid_answer_gives_the_honest_sentence_and_the_next_answer_works() -> None:
     async def body(worker: Worker) -> None:
-        model = LlamaModel(worker)
+        model = patient(worker)
         model.max_tokens = 600  # several seconds of writing
         assistant = Assistant([model])
         reply = await assistant.answer(request("Tell me a very long story about a fox and a river."), MemoryHome())
@@ -114,7 +119,7 @@ def test_a_long_session_stays_within_the_window() -> None:
     async def body(worker: Worker) -> None:
         # A script the model hardly knows costs far more tokens than estimated: the engine must drop the oldest.
         turns = [turn(f"{number} " + "ꙮ" * 60, "ꙮ " * 30) for number in range(60)]
-        model = LlamaModel(worker)
+        model = patient(worker)
         model.max_tokens = 16
         reply = await Assistant([model]).answer(request("Tell me about cats.", *turns), MemoryHome())
         assert await reply.text() and reply.ok
