@@ -313,3 +313,37 @@ async def _tls_verdict(
     except OSError:
         return "refused"
     return "let in" if answer.startswith(b"HTTP/1.1 400") else "refused"
+
+
+def test_removal_reaches_the_trust_store_of_a_listening_socket(identities: list[Identity]) -> None:
+    """Not only the comparison after the handshake: TLS itself refuses, without a new listener."""
+
+    async def main() -> None:
+        home = Home(*identities)
+        node, member = Node(identities[0], home), identities[1]
+        async with running(node, introduce=False):
+            assert await _tls_verdict(node, member.certificate_file, member.key_file) == "let in"
+            del home.members[member.id]
+            node.connector.members_changed()
+            with capture_logs() as logs:
+                assert await _tls_verdict(node, member.certificate_file, member.key_file) == "refused"
+            assert [line["why"] for line in logs] == ["certificate not trusted (self-signed certificate)"]
+            home.members[member.id] = member.certificate
+            node.connector.members_changed()
+            assert await _tls_verdict(node, member.certificate_file, member.key_file) == "let in"
+
+    play(main)
+
+
+def test_the_comparison_refuses_what_the_trust_store_lets_through(
+    identities: list[Identity], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        node, member = Node(identities[0], Home(*identities)), identities[1]
+        async with running(node, introduce=False):
+            monkeypatch.setattr(node.transport._trust, "member_of", lambda _certificate: None)
+            with capture_logs() as logs:
+                assert await _tls_verdict(node, member.certificate_file, member.key_file) == "refused"
+            assert [line["why"] for line in logs] == ["not a member's certificate"]
+
+    play(main)

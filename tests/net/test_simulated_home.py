@@ -1,0 +1,164 @@
+"""The connector on a simulated network in virtual time: long outages, in no time and always alike."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from jarvis.net.connector import Connector
+from jarvis.net.link import Link
+from jarvis.testing.network import NOTICE_MS, Conditions, Network
+from jarvis.testing.virtual_time import run_virtual
+
+
+class Rooms:
+    """A home of `count` simulated nodes."""
+
+    def __init__(self, count: int, seed: int, conditions: Conditions | None = None) -> None:
+        rng = random.Random(seed)
+        self.ids = sorted(rng.randbytes(16) for _ in range(count))
+        self.members = dict.fromkeys(self.ids, b"")
+        self.network = Network(rng, conditions=conditions)
+        self.begun: dict[bytes, int] = dict.fromkeys(self.ids, 0)
+        self.at_once: dict[tuple[bytes, bytes], int] = {}
+        self.connectors = {node_id: self._connector(node_id, rng) for node_id in self.ids}
+
+    def _connector(self, node_id: bytes, rng: random.Random) -> Connector:
+        async def on_link(link: Link) -> None:
+            pair = (node_id, link.peer)
+            self.at_once[pair] = self.at_once.get(pair, 0) + 1
+            assert self.at_once[pair] == 1, "two links to one peer at once"
+            self.begun[node_id] += 1
+            try:
+                while await link.receive() is not None:
+                    pass
+            finally:
+                self.at_once[pair] -= 1
+
+        transport = self.network.transport(node_id, lambda: self.members)
+        return Connector(transport, me=node_id, members=lambda: self.members, on_link=on_link, rng=rng)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group:
+            for connector in self.connectors.values():
+                await connector.open()
+                group.create_task(connector.run())
+            await asyncio.sleep(0)
+            self.introduce()
+            yield
+            for connector in self.connectors.values():
+                await connector.close()
+
+    def introduce(self) -> None:
+        for connector in self.connectors.values():
+            for node_id, other in self.connectors.items():
+                connector.learn(node_id, [other._transport.address])  # type: ignore[attr-defined]
+
+    def whole(self) -> bool:
+        """Everybody holds the same one link to everybody."""
+        for one in self.ids:
+            for two in self.ids:
+                if one < two:
+                    near = self.connectors[one].links.get(two)
+                    far = self.connectors[two].links.get(one)
+                    if near is None or far is None or near.mine != far.theirs or near.theirs != far.mine:
+                        return False
+        return True
+
+    async def until_whole(self, within_s: float) -> None:
+        async with asyncio.timeout(within_s):
+            while not self.whole():  # noqa: ASYNC110 - virtual time
+                await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_home_comes_together_and_stays_so(seed: int) -> None:
+    async def main() -> None:
+        rooms = Rooms(5, seed, Conditions(delay_ms=(1, 400)))
+        async with rooms.running():
+            await rooms.until_whole(30)
+            begun = dict(rooms.begun)
+            await asyncio.sleep(600)
+            assert rooms.whole() and rooms.begun == begun, "links flap"
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("one_way", [False, True])
+def test_a_partition_ends_links_and_its_end_brings_them_back(seed: int, one_way: bool) -> None:
+    async def main() -> None:
+        rooms = Rooms(4, seed)
+        left, right = rooms.ids[:2], rooms.ids[2:]
+        async with rooms.running():
+            await rooms.until_whole(30)
+            for one in left:
+                for two in right:
+                    rooms.network.cut(one, two, one_way=one_way)
+            await asyncio.sleep(NOTICE_MS / 1000 + 1)
+            assert not any(two in rooms.connectors[one].links for one in left for two in right)
+            assert left[1] in rooms.connectors[left[0]].links
+            await asyncio.sleep(600)
+            rooms.network.heal()
+            await rooms.until_whole(45)  # the longest back-off, the rest of a hopeless dial, and the way
+
+    run_virtual(main)
+
+
+def test_word_of_the_network_s_return_shortens_the_wait() -> None:
+    async def main() -> None:
+        rooms = Rooms(2, 3)
+        async with rooms.running():
+            await rooms.until_whole(30)
+            rooms.network.cut(*rooms.ids)
+            await asyncio.sleep(600)
+            rooms.network.heal()
+            for connector in rooms.connectors.values():
+                connector.network_changed()
+            await rooms.until_whole(10)
+
+    run_virtual(main)
+
+
+def test_a_removed_member_is_cut_off_everywhere_and_a_new_one_is_linked() -> None:
+    async def main() -> None:
+        rooms = Rooms(4, 5)
+        gone = rooms.ids[2]
+        async with rooms.running():
+            await rooms.until_whole(30)
+            del rooms.members[gone]
+            for connector in rooms.connectors.values():
+                connector.members_changed()
+            await asyncio.sleep(5)
+            assert not any(gone in connector.links for connector in rooms.connectors.values())
+            rooms.members[gone] = b""
+            for connector in rooms.connectors.values():
+                connector.members_changed()
+            rooms.introduce()
+            await rooms.until_whole(60)
+
+    run_virtual(main)
+
+
+def test_the_same_seed_is_the_same_story() -> None:
+    def story() -> tuple[int, dict[bytes, int]]:
+        rooms_of: list[Rooms] = []
+
+        async def main() -> None:
+            rooms = Rooms(4, 11, Conditions(delay_ms=(1, 300)))
+            rooms_of.append(rooms)
+            async with rooms.running():
+                await rooms.until_whole(30)
+                for link in list(rooms.connectors[rooms.ids[0]].links.values()):
+                    for index in range(20):
+                        await link.send(b"%d" % index)
+
+        run_virtual(main)
+        return rooms_of[0].network.frames, rooms_of[0].begun
+
+    assert story() == story()
