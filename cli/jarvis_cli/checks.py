@@ -206,26 +206,43 @@ def clock() -> Check:
 
 
 def mdns() -> Check:
-    """Send a question to the group and hear it back, as any other node on this network would."""
+    """Ask each network's group something and hear the question back, as any other node there would."""
+    from jarvis.net.interfaces import local_addresses
+
+    name, fix = "mdns", "Use a network with multicast, or link nodes with `--peer HOST:PORT`."
+    addresses = local_addresses("0.0.0.0")  # nosec B104 - it names every network, and opens none
+    reasons = {address: _multicast_problem(address) for address in addresses}
+    working = [address for address, reason in reasons.items() if not reason]
+    if working:
+        return Check(
+            name, True, f"Multicast works on {', '.join(working)}: nodes there find each other.", optional=True
+        )
+    told = "; ".join(f"{address}: {reason}" for address, reason in reasons.items()) or "this machine has no address"
+    return Check(name, False, f"Multicast does not work here ({told}).", fix, optional=True)
+
+
+def _multicast_problem(address: str) -> str:
+    """Why a multicast packet does not come back on the network of this IPv4 address; "" when it does."""
     question = struct.pack(">6H", 0, 0, 1, 0, 0, 0) + b"\x07_jarvis\x04_tcp\x05local\x00" + struct.pack(">2H", 12, 1)
-    fix = "Use a network with multicast, or link nodes with `--peer HOST:PORT`."
-    group = socket.inet_aton(_MDNS[0]) + socket.inet_aton("0.0.0.0")  # nosec B104 - any interface that has multicast
+    interface = socket.inet_aton(address)
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard, socket.socket(type=socket.SOCK_DGRAM) as said:
             heard.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             heard.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            heard.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+            heard.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(_MDNS[0]) + interface)
             heard.bind(_MDNS)
-            deadline = time.monotonic() + _WAIT_S
+            said.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, interface)
             said.sendto(question, _MDNS)
+            deadline = time.monotonic() + _WAIT_S
             while (left_s := deadline - time.monotonic()) > 0:
                 heard.settimeout(left_s)
                 if heard.recv(9_000) == question:
-                    return Check("mdns", True, "Multicast works: nodes on this network find each other.")
+                    return ""
+    except TimeoutError:
+        return "nothing came back"
     except OSError as error:
-        reason = "nothing came back" if isinstance(error, TimeoutError) else error.strerror
-        return Check("mdns", False, f"Multicast does not work here: {reason}.", fix, optional=True)
-    return Check("mdns", False, "Multicast does not work here: nothing came back.", fix, optional=True)
+        return error.strerror or type(error).__name__
+    return "nothing came back"
 
 
 def _running_node(data_dir: Path) -> str:

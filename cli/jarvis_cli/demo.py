@@ -128,12 +128,12 @@ class Story:
 
     async def _join(self, made: dict[str, Any]) -> None:
         """By the code alone if the network lets rooms find each other, else with the address too."""
-        from jarvis.core.errors import Unreachable
+        from jarvis.core.errors import JarvisError
 
         try:
             await self.bedroom.command("node", "join", made["code"])
-        except Unreachable:
-            self._no_multicast()
+        except JarvisError as error:  # none found, or only those of other homes nearby
+            self._no_multicast(str(error))
             again = await self.kitchen.post("/api/v2/nodes/invitations", {"name": "bedroom", "room": "bedroom"})
             await self.bedroom.command("node", "join", again["code"], "--peer", again["peer"])
 
@@ -141,7 +141,7 @@ class Story:
         began = time.monotonic()
         if not await self._within(FIND_S, self._both_online):
             if self.result["found_by"] == "mdns":
-                self._no_multicast()
+                self._no_multicast(f"In {FIND_S:g} s they did not find each other.")
                 await self.bedroom.stop()
                 await self.bedroom.start(*self._peers())
             if not await self._within(FIND_S, self._both_online):
@@ -173,6 +173,7 @@ class Story:
                 following(self.kitchen.client(), "kitchen", self.timeline, draw),
                 following(self.bedroom.client(), "bedroom", self.timeline, draw),
             ):
+                self.timeline.begin()
                 turn = await self.kitchen.hear(audio, HEAR_S)
                 if turn["heard"]:  # the bedroom's line in the timeline
                     await self._within(AGREE_S, self._bedroom_knows)
@@ -228,9 +229,9 @@ class Story:
             await asyncio.sleep(_POLL_S)
         return True
 
-    def _no_multicast(self) -> None:
+    def _no_multicast(self, reason: str) -> None:
         self.result["found_by"] = "peer"
-        self.step("Multicast does not work on this network, so the nodes are given each other's address (--peer).")
+        self.step(f"{reason} Multicast may not work here, so they are given each other's address (--peer).")
 
     def _peers(self) -> tuple[str, ...]:
         found = self.result["found_by"] == "mdns"

@@ -16,8 +16,8 @@ from jarvis.core.errors import BadConfiguration, EngineFailed, JarvisError, Miss
 
 READY_S = 30.0
 """To open the store and both ports on a busy machine."""
-COMMAND_S = 90.0
-"""Joining may wait a minute for the home to be found."""
+COMMAND_S = 20.0
+"""Founding takes a second. Joining waits for the home to be found, which multicast does in two or never."""
 STOP_S = 6.0
 """A node ends within five seconds."""
 _LINE_BYTES = 64 * 1024

@@ -53,7 +53,7 @@ class Row:
 class Timeline:
     """Rows since the sound began, drawn by rich as they come."""
 
-    began_ms: float = field(default_factory=lambda: time.monotonic() * 1000)
+    began_ms: float = 0.0
     rows: list[Row] = field(default_factory=list)
 
     def add(self, room: str, event: dict[str, Any]) -> None:
@@ -66,6 +66,9 @@ class Timeline:
             # Models load before the sound starts; where in it the wake word was tells when that was.
             self.began_ms = event["at_ms"] - event["stream_ms"]
         self.rows.append(Row(event["at_ms"] - self.began_ms, room, told[0], plain(told[1](event))))
+
+    def begin(self) -> None:
+        self.began_ms = time.monotonic() * 1000
 
     @contextmanager
     def live(self, screen: Console) -> Iterator[Callable[[], None]]:
@@ -90,7 +93,7 @@ class Timeline:
         drawn = Table(box=None, pad_edge=False, show_header=False)
         for style, justify in (("cyan", "right"), ("dim", "left"), ("bold", "left"), ("", "left")):
             drawn.add_column(style=style, justify=justify)  # type: ignore[arg-type]
-        for row in self.rows:
+        for row in sorted(self.rows, key=lambda row: row.at_ms):
             drawn.add_row(f"{row.at_ms:,.0f} ms", row.room, row.name, Text(row.told))
         return drawn
 
