@@ -18,18 +18,8 @@ from jarvis.identity.record import SignedRecord
 from jarvis.net.link import Link
 from jarvis.node.journal import Commit, Journal
 from jarvis.replica.replica import Refusal, frontier_digest
-from jarvis.sync.machine import (
-    FETCH_BYTES,
-    Accept,
-    AcceptMembership,
-    Deliver,
-    Drop,
-    Echoed,
-    Effect,
-    Fetch,
-    Send,
-    Sync,
-)
+from jarvis.sync.effects import Accept, AcceptMembership, Deliver, Drop, Echoed, Effect, Fetch, Send
+from jarvis.sync.machine import FETCH_BYTES, Sync
 from jarvis.sync.messages import Digest, Ephemeral, Hello, Message, decode, encode
 
 TICK_S = 0.25

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from jarvis.core.ids import NODE_ID_BYTES
 from jarvis.identity.membership import RawEntry, entry_hash
 from jarvis.identity.record import SignedRecord
 from jarvis.store.protocol import Head
+from jarvis.sync.effects import Accept, AcceptMembership, Deliver, Drop, Echoed, Effect, Fetch, Send
 from jarvis.sync.messages import (
     MAX_FRAME_HEADS,
     MAX_RECORDS,
@@ -35,18 +35,13 @@ from jarvis.sync.messages import (
     Refuse,
     Want,
 )
+from jarvis.sync.peer import MIN_REASK_MS, Asked, Peer
 
 FETCH_BYTES = 192 * 1024
 """Of records in one frame, with room for what frames them under 256 KiB."""
 WINDOW_BYTES = 1024 * 1024
 WINDOW_RECORDS = 512
 """Pushed to a peer and not yet acknowledged as durable; beyond this it asks when it is ready."""
-MIN_REASK_MS = 2_000
-REASK_ROUND_TRIPS = 4
-"""A want unanswered for max(2 s, 4 round trips) moves to another peer."""
-MAX_REST_MS = 16_000
-"""A peer whose answers do not bring an author forward is asked for it again after 2, 4, 8, 16 s: what it holds may be
-a fork or wait for something, and asking faster would only repeat the same records."""
 MAX_AUTHORS = 16_384
 """That one peer may name, about 4 MiB: a home of 50 nodes which each begin a new incarnation every week for six years.
 Without it a peer could invent them without end."""
@@ -55,109 +50,6 @@ MAX_WANTS = 64
 PING_EVERY_MS = 5_000
 MAX_MEMBERSHIP_BYTES = 192 * 1024
 HELLO_WITHIN_MS = 10_000
-
-
-# --- effects: what the node must do -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    peer: bytes
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """Read these records from the store and call `fetched`."""
-
-    peer: bytes
-    author: bytes
-    first: int
-    through: int
-
-
-@dataclass(frozen=True, slots=True)
-class Accept:
-    """Give these to the replica; call `committed` once what it accepted is durable."""
-
-    peer: bytes
-    records: tuple[SignedRecord, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AcceptMembership:
-    """Offer this chain to the replica; call `membership_changed` with the chain that stands then."""
-
-    peer: bytes
-    entries: tuple[RawEntry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Echoed:
-    """A peer says what it durably holds of this node's own authors."""
-
-    peer: bytes
-    heads: tuple[tuple[bytes, Head], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Deliver:
-    """An ephemeral message, a digest or a hello for the node itself."""
-
-    peer: bytes
-    message: Ephemeral | Digest | Hello
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """Close this link."""
-
-    peer: bytes
-    reason: str
-
-
-Effect = Send | Fetch | Accept | AcceptMembership | Echoed | Deliver | Drop
-
-
-@dataclass(slots=True)
-class _Asked:
-    peer: bytes
-    through: int
-    at_ms: float
-
-
-@dataclass(slots=True)
-class Peer:
-    """What is known of one connected peer."""
-
-    since_ms: float
-    said_hello: bool = False
-    chain_length: int = 0
-    chain_head: bytes = b""
-    heads_sent: bool = False
-    heads_heard: bool = False
-    heads: dict[bytes, Head] = field(default_factory=dict)
-    """What it durably holds, as far as it said."""
-    pushed: dict[bytes, int] = field(default_factory=dict)
-    unacked: list[tuple[bytes, int, int]] = field(default_factory=list)
-    """(author, seq, bytes) pushed and not acknowledged."""
-    progress_ms: float = 0.0
-    """When it last acknowledged a push, or was sent the first of those that are not acknowledged."""
-    rests: dict[bytes, tuple[int, float]] = field(default_factory=dict)
-    """Author -> how many wants brought nothing, and until when it is not asked again."""
-    behind_push: bool = False
-    """A push was left out; it must hear of our head when it has caught up."""
-    clock_offset_ms: int = 0
-    rtt_ms: float | None = None
-    ping_nonce: int = 0
-    ping_at_ms: float = 0.0
-    news: set[bytes] = field(default_factory=set)
-    """Authors whose new head it should hear of with the next tick."""
-
-    @property
-    def ready(self) -> bool:
-        """Both frontiers were exchanged."""
-        return self.heads_sent and self.heads_heard
 
 
 class Sync:
@@ -173,7 +65,7 @@ class Sync:
         self._hashes: list[bytes] = []
         self._set_chain(chain)
         self._heads = dict(heads)
-        self._asked: dict[bytes, _Asked] = {}
+        self._asked: dict[bytes, Asked] = {}
         self._behind_since: dict[bytes, float] = {}
 
     # --- links come and go --------------------------------------------------------------------------------------
@@ -193,15 +85,16 @@ class Sync:
         """Called a few times a second: moves slow wants, spreads news, measures round trips."""
         effects: list[Effect] = []
         for author, asked in list(self._asked.items()):
-            if now_ms - asked.at_ms > self._patience_ms(asked.peer):
+            holder = self.peers[asked.peer]
+            if now_ms - asked.at_ms > holder.patience_ms:
                 del self._asked[author]
-                self._rest(asked.peer, author, now_ms)
+                holder.brought_nothing(author, now_ms)
                 self._behind_since[author] = asked.at_ms
         effects += self._ask(now_ms)
         for name, peer in list(self.peers.items()):
             if not peer.said_hello and now_ms - peer.since_ms > HELLO_WITHIN_MS:
                 effects.append(Drop(name, "it never said hello"))
-            if peer.unacked and now_ms - peer.progress_ms > self._patience_ms(name):
+            if peer.unacked and now_ms - peer.progress_ms > peer.patience_ms:
                 # A push that was lost on the way to its disk: it must hear that there is something to ask for.
                 peer.progress_ms = now_ms
                 peer.news |= {author for author, _, _ in peer.unacked}
@@ -346,7 +239,7 @@ class Sync:
 
     def _acked(self, name: bytes, peer: Peer, message: Ack, now_ms: float) -> list[Effect]:
         effects = self._note(name, peer, message.heads)
-        unacked = [(a, seq, size) for a, seq, size in peer.unacked if a not in peer.heads or seq > peer.heads[a].seq]
+        unacked = [one for one in peer.unacked if one[1] > peer.held(one[0])]
         if len(unacked) < len(peer.unacked):
             peer.progress_ms = now_ms
         peer.unacked = unacked
@@ -416,7 +309,7 @@ class Sync:
             for author, head in peer.heads.items() if peer.ready else ():
                 if free <= 0:
                     break
-                if author in self._asked or head.seq <= self._seq(author) or self._rests(peer, author, now_ms):
+                if author in self._asked or head.seq <= self._seq(author) or peer.rests_from(author, now_ms):
                     continue
                 present = author[:NODE_ID_BYTES] in self.peers and author[:NODE_ID_BYTES] != name
                 if not present or now_ms - self._behind_since.setdefault(author, now_ms) >= MIN_REASK_MS:
@@ -431,34 +324,16 @@ class Sync:
         """Ask the author itself if it is here, else whoever holds most."""
         mine = self._seq(author)
         holders = [
-            (name == author[:NODE_ID_BYTES], peer.heads[author].seq, name)
+            (name == author[:NODE_ID_BYTES], peer.held(author), name)
             for name, peer in self.peers.items()
-            if peer.ready
-            and author in peer.heads
-            and peer.heads[author].seq > mine
-            and not self._rests(peer, author, now_ms)
+            if peer.ready and peer.held(author) > mine and not peer.rests_from(author, now_ms)
         ]
         if not holders:
             return []
         _, seq, name = max(holders)
         through = min(seq, mine + MAX_RECORDS)
-        self._asked[author] = _Asked(name, through, now_ms)
+        self._asked[author] = Asked(name, through, now_ms)
         return [Send(name, Want(author, mine + 1, through))]
-
-    def _rest(self, name: bytes, author: bytes, now_ms: float) -> None:
-        """Do not ask this peer for this author for a while, longer each time."""
-        peer = self.peers.get(name)
-        if peer is not None:
-            tries = peer.rests.get(author, (0, 0.0))[0]
-            peer.rests[author] = (min(tries + 1, 8), now_ms + min(MIN_REASK_MS * 2**tries, MAX_REST_MS))
-
-    @staticmethod
-    def _rests(peer: Peer, author: bytes, now_ms: float) -> bool:
-        return author in peer.rests and now_ms < peer.rests[author][1]
-
-    def _patience_ms(self, name: bytes) -> float:
-        peer = self.peers.get(name)
-        return max(MIN_REASK_MS, REASK_ROUND_TRIPS * (peer.rtt_ms or 0.0)) if peer else 0.0
 
     def _is_mine(self, author: bytes) -> bool:
         return author[:NODE_ID_BYTES] == self.node_id
@@ -478,9 +353,9 @@ class Sync:
 
     def ahead(self, peer: bytes) -> int:
         """Records we hold and the peer did not acknowledge."""
-        theirs = self.peers[peer].heads
+        theirs = self.peers[peer]
         others = {author: head for author, head in self._heads.items() if author[:NODE_ID_BYTES] != peer}
-        return sum(max(0, head.seq - (theirs[a].seq if a in theirs else 0)) for a, head in others.items())
+        return sum(max(0, head.seq - theirs.held(author)) for author, head in others.items())
 
 
 def _parts(heads: tuple[tuple[bytes, Head], ...]) -> list[tuple[tuple[bytes, Head], ...]]:

@@ -19,7 +19,8 @@ from jarvis.identity.record import SignedRecord, decode_record
 from jarvis.replica.replica import Accepted, Replica
 from jarvis.store.memory import MemoryStore
 from jarvis.store.protocol import StoredRecord
-from jarvis.sync.machine import FETCH_BYTES, Accept, AcceptMembership, Drop, Echoed, Effect, Fetch, Send, Sync
+from jarvis.sync.effects import Accept, AcceptMembership, Drop, Echoed, Effect, Fetch, Send
+from jarvis.sync.machine import FETCH_BYTES, Sync
 from jarvis.sync.messages import decode, encode
 
 START_MS = 1_800_000_000_000

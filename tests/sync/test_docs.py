@@ -11,7 +11,7 @@ from jarvis.core import codec
 from jarvis.crdt.registry import _EXACT, _PREFIX
 from jarvis.identity import membership, record
 from jarvis.replica import documents, waiting
-from jarvis.sync import machine, messages
+from jarvis.sync import machine, messages, peer
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "replication.md").read_text()
@@ -66,7 +66,7 @@ def test_the_limits_are_those_of_the_code():
         (documents.CHECKPOINT_EVERY, "every {} records"),
         (documents.MAX_LOADED, "({} documents)"),
         (record.MAX_PAYLOAD_BYTES, "16 to {}"),
-        (machine.MAX_REST_MS // 1000, "then {} s"),
+        (peer.MAX_REST_MS // 1000, "then {} s"),
     ],
 )
 def test_numbers_in_the_text_are_those_of_the_code(value, text):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from jarvis.crdt import mvmap
 from jarvis.crdt.registry import CONFIG
 from jarvis.replica import replica as replica_module
-from jarvis.sync.machine import WINDOW_RECORDS, Send
+from jarvis.sync.effects import Send
+from jarvis.sync.machine import WINDOW_RECORDS
 from jarvis.sync.messages import Heads, Membership, Records, decode
 from jarvis.testing.home import SimHome
 

@@ -11,7 +11,8 @@ from jarvis.crdt.registry import CONFIG
 from jarvis.identity.record import write_record
 from jarvis.store.protocol import REJECTED, Head
 from jarvis.sync import machine
-from jarvis.sync.machine import MAX_AUTHORS, MAX_WANTS, Drop, Send
+from jarvis.sync.effects import Drop, Send
+from jarvis.sync.machine import MAX_AUTHORS, MAX_WANTS
 from jarvis.sync.messages import MAX_FRAME_HEADS, Ack, Heads, Records, Want, decode, encode
 from jarvis.testing.home import SimHome
 

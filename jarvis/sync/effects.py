@@ -1,0 +1,69 @@
+"""What the protocol machine wants done: the node carries these out. They only say; nothing here acts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jarvis.identity.membership import RawEntry
+from jarvis.identity.record import SignedRecord
+from jarvis.store.protocol import Head
+from jarvis.sync.messages import Digest, Ephemeral, Hello, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    peer: bytes
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Read these records from the store and call `fetched`."""
+
+    peer: bytes
+    author: bytes
+    first: int
+    through: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """Give these to the replica; call `committed` once what it accepted is durable."""
+
+    peer: bytes
+    records: tuple[SignedRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptMembership:
+    """Offer this chain to the replica; call `membership_changed` with the chain that stands then."""
+
+    peer: bytes
+    entries: tuple[RawEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Echoed:
+    """A peer says what it durably holds of this node's own authors."""
+
+    peer: bytes
+    heads: tuple[tuple[bytes, Head], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """An ephemeral message, a digest or a hello for the node itself."""
+
+    peer: bytes
+    message: Ephemeral | Digest | Hello
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Close this link."""
+
+    peer: bytes
+    reason: str
+
+
+Effect = Send | Fetch | Accept | AcceptMembership | Echoed | Deliver | Drop
