@@ -97,7 +97,15 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
     members = Members(journal, chain, key.node_id, clock)
     await members.refresh()
     audit = Audit(journal, clock)
-    config = Config(journal, audit, key.node_id, file=settings.config, resolve=members.resolve, name_of=members.name_of)
+    config = Config(
+        journal,
+        audit,
+        key.node_id,
+        file=settings.config,
+        find=members.find,
+        refresh_names=members.refresh,
+        name_of=members.name_of,
+    )
     sessions = Sessions(journal, clock)
 
     def node() -> Node:

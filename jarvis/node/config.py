@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,8 +47,8 @@ DECLARED: Mapping[str, Declared] = {
 
 
 class Config:
-    """`file` holds what `jarvis.toml` says in its `[config]` table; `resolve` turns a node's name or prefix into its
-    id."""
+    """`file` holds what `jarvis.toml` says in its `[config]` table; `find` turns a node's name or prefix into its id;
+    `refresh_names` brings `name_of` up to date."""
 
     def __init__(
         self,
@@ -57,14 +57,16 @@ class Config:
         node_id: bytes,
         *,
         file: Mapping[str, str],
-        resolve: Callable[[str], bytes],
+        find: Callable[[str], Awaitable[bytes]],
+        refresh_names: Callable[[], Awaitable[None]],
         name_of: Callable[[bytes], str],
     ) -> None:
         self._journal = journal
         self._audit = audit
         self._node_id = node_id
         self._file = file
-        self._resolve = resolve
+        self._find = find
+        self._refresh_names = refresh_names
         self._name_of = name_of
 
     async def get(self, key: str, node: str | None = None) -> dict[str, Any]:
@@ -95,7 +97,7 @@ class Config:
         if local:
             await self._journal.change_local(lambda tx: tx.put(_LOCAL + key, pack(value)))
         else:
-            stored = self._stored_key(key, node)
+            stored = await self._stored_key(key, node)
             await self._journal.write((CONFIG, lambda state: [state.put(stored, value)]), self._said("set", stored))
         return await self.get(key, node)
 
@@ -106,7 +108,7 @@ class Config:
             held = await self._journal.read(lambda tx, _: tx.get(_LOCAL + key) is not None)
             await self._journal.change_local(lambda tx: tx.delete(_LOCAL + key))
         else:
-            stored = self._stored_key(key, node)
+            stored = await self._stored_key(key, node)
             held = await self._journal.state(CONFIG, lambda state: state.get(stored) is not None)
             if held:
                 await self._journal.write((CONFIG, lambda state: [state.delete(stored)]), self._said("unset", stored))
@@ -120,6 +122,7 @@ class Config:
         def view(state: MVMap) -> Conflicting:
             return [(str(key), writes) for key, writes in state.conflicts().items()]
 
+        await self._refresh_names()
         result = []
         for stored, writes in await self._journal.state(CONFIG, view):
             key, node_id = split_stored(stored)
@@ -130,22 +133,23 @@ class Config:
     def _said(self, what: str, stored: str) -> Write:
         return self._audit.entry(f"config.{what}", stored, actor="user")
 
-    def _stored_key(self, key: str, node: str | None) -> str:
+    async def _stored_key(self, key: str, node: str | None) -> str:
         declared = DECLARED.get(key)
         if node is not None:
-            return f"node/{to_text(self._resolve(node))}/{key}"
+            return f"node/{to_text(await self._find(node))}/{key}"
         return f"node/{to_text(self._node_id)}/{key}" if declared and declared.own else key
 
     async def _effective(self, node: str | None) -> dict[str, dict[str, Any]]:
         """Later sources win: default, home, node, file, environment, local. Another node's file, environment and pins
         are not known here."""
-        node_id = self._node_id if node is None else self._resolve(node)
+        node_id = self._node_id if node is None else await self._find(node)
         prefix = f"node/{to_text(node_id)}/"
 
         def view(state: MVMap) -> StoredWrites:
             keys = [key for key in state.keys() if isinstance(key, str)]  # noqa: SIM118
             return [(key, state.writes(key)[0]) for key in keys]
 
+        await self._refresh_names()
         result = {key: _entry(key, declared.default, "default") for key, declared in DECLARED.items()}
         stored = await self._journal.state(CONFIG, view)
         for source in ("home", "node"):

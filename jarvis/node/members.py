@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from jarvis.core.codec import pack, unpack
-from jarvis.core.errors import InvalidBytes, InvalidInput, NotAllowed, NotFound
+from jarvis.core.errors import InvalidBytes, InvalidInput, JarvisError, NotAllowed, NotFound
 from jarvis.core.hlc import ms_of
 from jarvis.core.ids import by_prefix, to_text
 from jarvis.core.time import Clock
@@ -59,6 +59,8 @@ class Members:
         """Node id -> key -> value, of every node that set any."""
         self._seen_ms: dict[bytes, int] = {}
         self._fresh = False
+        self._refreshing = asyncio.Lock()
+        self._changed = asyncio.Event()
         journal.listen(self._committed)
 
     def certificates(self) -> Mapping[bytes, bytes]:
@@ -66,12 +68,27 @@ class Members:
         return {member.node_id: member.certificate for member in self.chain.members.values()}
 
     async def refresh(self) -> None:
-        """Read names and rooms anew if the config changed."""
-        if not self._fresh:
-            self._fresh = True
-            self._names, self.home_name = await self._journal.state(
-                CONFIG, lambda state: (_node_values(state), _home_name(state))
-            )
+        """Read names and rooms anew if the config changed; whoever comes meanwhile waits for them too."""
+        async with self._refreshing:
+            if not self._fresh:
+                self._fresh = True  # first: what changes while we read makes it stale again
+                try:
+                    self._names, self.home_name = await self._journal.state(
+                        CONFIG, lambda state: (_node_values(state), _home_name(state))
+                    )
+                except BaseException:
+                    self._fresh = False
+                    raise
+
+    async def follow(self) -> None:
+        """Keep names and rooms current for those who cannot wait for `refresh`, until cancelled."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                await self.refresh()
+            except JarvisError as error:
+                log.warning("names were not read", reason=str(error))
 
     def name_of(self, node_id: bytes) -> str:
         """What people call a node; its id's beginning until it has a name."""
@@ -81,8 +98,9 @@ class Members:
     def room_of(self, node_id: bytes) -> str:
         return self._names.get(to_text(node_id), {}).get("node.room") or self.name_of(node_id)
 
-    def resolve(self, wanted: str) -> bytes:
+    async def find(self, wanted: str) -> bytes:
         """A member by its name, or the beginning of its id. Raises NotFound."""
+        await self.refresh()
         named = [one for one in self.chain.members if self.name_of(one).lower() == wanted.strip().lower()]
         if len(named) == 1:
             return named[0]
@@ -129,6 +147,7 @@ class Members:
     def _committed(self, commit: Commit) -> None:
         if CONFIG in commit.documents:
             self._fresh = False
+            self._changed.set()
 
 
 class Invitations:

@@ -122,6 +122,7 @@ class Node:
                 group.create_task(parts.peering.run(), name="protocol")
                 group.create_task(parts.invitations.run(), name="invitations")
                 group.create_task(parts.timers.run(), name="timers")
+                group.create_task(parts.members.follow(), name="names")
                 group.create_task(self._remember_addresses(), name="addresses")
                 if parts.listen is not None:
                     group.create_task(self._listen(parts.listen), name="audio")
