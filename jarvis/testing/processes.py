@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, TypeVar
 
-from jarvis.api.client import Client
+from jarvis.api.client import Client, segment
 
 T = TypeVar("T")
 
@@ -117,6 +117,10 @@ class NodeProcess:
     def start(self, within_s: float = READY_S) -> dict[str, Any]:
         """Start it and return its ready line. Raises AssertionError with what it logged when there is none."""
         self.launch()
+        return self.wait_ready(within_s)
+
+    def wait_ready(self, within_s: float = READY_S) -> dict[str, Any]:
+        """The ready line of a node that was launched."""
         process = self._running()
         assert process.stdout is not None
         line, deadline = b"", time.monotonic() + within_s
@@ -125,7 +129,8 @@ class NodeProcess:
             readable, _, _ = select.select([process.stdout], [], [], max(left_s, 0.0))
             piece = os.read(process.stdout.fileno(), READY_LINE_BYTES) if readable else b""
             if not piece:
-                self.kill()
+                if self.alive:
+                    self.kill()
                 raise AssertionError(f"The node in {self.data_dir} did not become ready:\n{self.stderr[-4_000:]}")
             line += piece
         self.ready = json.loads(line)
@@ -136,7 +141,7 @@ class NodeProcess:
         assert self._process is None or self._process.poll() is not None, "it runs already"
         self._let_go()
         if self._log is None:
-            self._log = tempfile.TemporaryFile()
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this object
         command = [*_prefix(self.netns), sys.executable, *self._program, "run", "--json"]
         command += ["--data-dir", str(self.data_dir), *self.options]
         self._process = subprocess.Popen(
@@ -225,7 +230,7 @@ class NodeProcess:
         return answer
 
     def set_config(self, key: str, value: str, **more: Any) -> dict[str, Any]:
-        entry = self.call("PUT", f"/api/v2/config/{key}", body={"value": value, **more})
+        entry = self.call("PUT", f"/api/v2/config/{segment(key)}", body={"value": value, **more})
         assert isinstance(entry, dict)
         return entry
 

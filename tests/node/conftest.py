@@ -77,6 +77,7 @@ class Home:
 
     def close(self) -> None:
         for node in self._nodes:
+            print(f"--- {node.data_dir.name} said:\n{node.stderr[-8_000:]}")  # shown when the test failed
             node.close()
 
 
