@@ -33,6 +33,7 @@ END_DEADLINE_S = 2.0
 DUPLICATE = "duplicate"
 REMOVED = "not a member any more"
 STOPPING = "the node is stopping"
+NETWORK_CHANGED = "the network changed"
 
 OnLink = Callable[[Link], Awaitable[None]]
 Remembered = Mapping[bytes, Iterable[str]]
@@ -169,12 +170,14 @@ class Connector:
             peer.wake.set()
 
     def network_changed(self) -> None:
-        """The device has a new address or a cable again: try everybody now."""
+        """The device has a new address or a cable again: try everybody now, and replace links that wait in vain."""
         self._wake_static.set()
         self._wake_static = asyncio.Event()
         for peer in self._peers.values():
             peer.failures = 0
             peer.wake.set()
+            if self._group is not None and peer.link is not None and peer.link.stalled():
+                self._group.create_task(self._end(peer.link, peer.run, NETWORK_CHANGED))
 
     def addresses(self) -> dict[bytes, list[str]]:
         """What is known of the other members' addresses, best first; to be told to peers over links."""

@@ -44,6 +44,10 @@ class Link(Protocol):
     def closed_reason(self) -> str:
         """Why it ended, in a few words; "" while it is open."""
 
+    def stalled(self) -> bool:
+        """Whether bytes that were sent wait for an answer unusually long: after an outage TCP may let them wait for
+        as long again, and a new link is there sooner."""
+
     async def send(self, frame: bytes) -> None:
         """Give one frame (at most MAX_FRAME_BYTES) to the connection; frames of one caller keep their order.
 

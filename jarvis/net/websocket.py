@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket as sockets
+import struct
 from asyncio.trsock import TransportSocket
 
 import aiohttp
@@ -33,6 +34,10 @@ AIOHTTP_FRAME_BYTES = MAX_FRAME_BYTES + 1
 """aiohttp refuses a length that reaches its limit, before it takes in the payload."""
 _CLOSE_CODE = 4000  # the first code of RFC 6455's private range; the reason says the rest
 _FRAME_OVERHEAD_BYTES = 512  # what a waiting sender costs besides its frame
+UNANSWERED_MS = 1_000
+"""Bytes on their way for so long without any answer are lost; on a home's network an answer takes under 0.3 s."""
+_TCP_INFO = struct.Struct("=2xB21xI28xI")
+"""The start of linux/tcp.h's struct tcp_info: tcpi_retransmits, tcpi_unacked, tcpi_last_ack_recv (ms ago)."""
 
 Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
 
@@ -54,6 +59,9 @@ class WebSocketLink:
     @property
     def closed_reason(self) -> str:
         return self._reason
+
+    def stalled(self) -> bool:
+        return self._tcp is not None and _unanswered(self._tcp)
 
     async def send(self, frame: bytes) -> None:
         check_frame(frame, first=not self._sent)
@@ -126,6 +134,16 @@ class WebSocketLink:
     def _still_open(self) -> None:
         if self._reason:
             raise Unreachable(f"The link is closed: {self._reason}.")
+
+
+def _unanswered(tcp: TransportSocket) -> bool:
+    """Whether this connection waits for an answer to something sent; False where the kernel does not tell."""
+    try:
+        info = tcp.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_INFO, _TCP_INFO.size)
+        retransmits, unanswered, last_answer_ms = _TCP_INFO.unpack(info)
+    except (OSError, AttributeError, struct.error):
+        return False
+    return bool(retransmits) or (unanswered > 0 and last_answer_ms > UNANSWERED_MS)
 
 
 def _their_reason(message: aiohttp.WSMessage) -> str:

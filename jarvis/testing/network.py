@@ -165,6 +165,9 @@ class MemoryLink:
     def closed_reason(self) -> str:
         return self._reason
 
+    def stalled(self) -> bool:
+        return False  # what a cut swallowed is lost here, not sent again
+
     async def send(self, frame: bytes) -> None:
         check_frame(frame, first=not self._sent)
         self._still_open()

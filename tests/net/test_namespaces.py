@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -51,9 +52,9 @@ class Houses:
 class Process:
     """A node in a namespace, and what it tells."""
 
-    def __init__(self, space: str, folder: Path, seed: int, bind: str) -> None:
+    def __init__(self, space: str, folder: Path, seed: int, bind: str, heartbeat_s: float = 2.0) -> None:
         folder.mkdir()
-        command = [sys.executable, "-m", "tests.net.namespace_node", str(folder), str(seed), bind]
+        command = [sys.executable, "-m", "tests.net.namespace_node", str(folder), str(seed), bind, str(heartbeat_s)]
         self.process = subprocess.Popen(
             ["ip", "netns", "exec", space, *command],
             cwd=ROOT,
@@ -149,6 +150,31 @@ def test_two_namespaces_link_by_mdns_alone_and_again_after_an_outage(
         process.wait_for("linked", 10)
         process.wait_for("frame", 5)
     print(f"linked again {time.monotonic() - back:.1f} s after the cable came back")
+
+
+def test_a_short_outage_is_over_when_the_cable_is_back(
+    houses: Houses, processes: list[Process], tmp_path: Path
+) -> None:
+    """Too short for the heartbeat, long enough that TCP alone would then wait for many seconds more."""
+    houses.address(houses.a, 1)
+    houses.address(houses.b, 2)
+    processes += [
+        Process(houses.a, tmp_path / "a", 1, "0.0.0.0", heartbeat_s=60),
+        Process(houses.b, tmp_path / "b", 2, "0.0.0.0", heartbeat_s=60),
+    ]
+    for process in processes:
+        process.wait_for("linked", 15)
+        process.wait_for("frame", 15)
+    houses.cable(houses.b, "down")
+    with contextlib.suppress(queue.Empty):
+        # Its own end of the cable is dead and it waits for answers: usually it gives the link up already now.
+        processes[1].wait_for("unlinked", 4)
+    houses.cable(houses.b, "up")
+    back = time.monotonic()
+    for process in processes:
+        process.wait_for("linked", 4)
+        process.wait_for("frame", 3)
+    print(f"talking again {time.monotonic() - back:.1f} s after the cable came back")
 
 
 def test_an_address_that_appears_after_the_start_is_enough(
