@@ -113,10 +113,10 @@ class Door:
         self.refusals = RefusalLog()
 
     async def serve(self) -> None:
-        """Accept until cancelled."""
+        """Accept until cancelled or closed."""
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as group:
-            while True:
+            while self._listener.fileno() != -1:
                 try:
                     connection, remote = await loop.sock_accept(self._listener)
                 except OSError as error:  # out of descriptors, or the connection was reset while it waited

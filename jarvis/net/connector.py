@@ -149,14 +149,14 @@ class Connector:
         if self._group is None or self._stop.is_set():
             return
         wanted = set(self._members()) - {self.me}
-        for node_id in set(self._peers) - wanted:
+        for node_id in sorted(set(self._peers) - wanted):
             peer = self._peers.pop(node_id)
             if peer.keeper is not None:
                 peer.keeper.cancel()
             if peer.link is not None:
                 self._group.create_task(self._end(peer.link, peer.run, REMOVED))
         self._book.keep_only(wanted)
-        for node_id in wanted - set(self._peers):
+        for node_id in sorted(wanted - set(self._peers)):
             peer = self._peers[node_id] = _Peer(node_id)
             peer.keeper = self._group.create_task(self._keep(peer))
         self._remember()

@@ -76,7 +76,7 @@ class Network:
         self._between: dict[tuple[bytes, bytes], Conditions] = {}
         self._cut: dict[tuple[bytes, bytes], float] = {}  # direction -> since when
         self._listening: dict[str, MemoryTransport] = {}
-        self._links: set[MemoryLink] = set()
+        self._links: dict[MemoryLink, None] = {}  # a set would have another order in every run
 
     def transport(self, me: bytes, members: Members) -> MemoryTransport:
         return MemoryTransport(self, me, members)
@@ -159,7 +159,7 @@ class MemoryLink:
         self._sent = False
         self._gone = False
         self._reason = ""
-        network._links.add(self)
+        network._links[self] = None
 
     @property
     def closed_reason(self) -> str:
@@ -246,7 +246,7 @@ class MemoryLink:
         self._inbox.clear()
         self._arrival.set()
         self._space.set()
-        self._network._links.discard(self)
+        self._network._links.pop(self, None)
 
     def _still_open(self) -> None:
         if self._reason or self._gone:
