@@ -26,6 +26,9 @@ TICK_S = 0.25
 MAX_OUTBOX_FRAMES = 1_024
 """Frames that wait for one link. Pushes stop at an unacknowledged window of 512 records, so only ephemeral traffic to
 a peer that reads nothing can fill it; then the link is closed and begins again from the frontiers."""
+MAX_OUTBOX_BYTES = 4 * 1024 * 1024
+"""Beyond it no more wants are answered until some have left: more than the 16 wants of an honest peer come to, so only
+one that asks and does not read has to wait."""
 MAX_JOBS = 32
 """Store work that waits for one link, at most 8 MiB of records; a full queue stops reading from the peer."""
 MAX_BATCH_RECORDS = 2_048
@@ -43,6 +46,10 @@ class _LinkRun:
         self.link = link
         self.outbox: asyncio.Queue[bytes] = asyncio.Queue(MAX_OUTBOX_FRAMES)
         self.jobs: asyncio.Queue[Effect] = asyncio.Queue(MAX_JOBS)
+        self.outbox_bytes = 0
+        self.room = asyncio.Event()
+        """Set while `outbox_bytes` is under its bound."""
+        self.room.set()
         self.ending = asyncio.Event()
         self.reason = ""
         self.bytes_sent = self.bytes_received = 0
@@ -54,6 +61,20 @@ class _LinkRun:
             self.outbox.put_nowait(frame)
         except asyncio.QueueFull:
             self.end("the peer reads too slowly")
+        else:
+            self._count(len(frame))
+
+    async def send_next(self) -> None:
+        frame = await self.outbox.get()
+        await self.link.send(frame)
+        self._count(-len(frame))
+
+    def _count(self, size_bytes: int) -> None:
+        self.outbox_bytes += size_bytes
+        if self.outbox_bytes < MAX_OUTBOX_BYTES:
+            self.room.set()
+        else:
+            self.room.clear()
 
     def end(self, reason: str) -> None:
         self.reason = self.reason or reason
@@ -133,7 +154,7 @@ class Peering:
     async def _write(self, run: _LinkRun) -> None:
         try:
             while True:
-                await run.link.send(await run.outbox.get())
+                await run.send_next()
         except Unreachable as error:
             run.end(str(error))
 
@@ -167,6 +188,7 @@ class Peering:
     async def _do(self, run: _LinkRun, job: Effect) -> None:
         match job:
             case Fetch(peer, author, first, through):
+                await run.room.wait()
                 found = await self._journal.records(author, first, through, FETCH_BYTES)
                 self._send(self._sync.fetched(peer, found))
             case AcceptMembership(_, entries):

@@ -45,8 +45,8 @@ WINDOW_RECORDS = 512
 MAX_AUTHORS = 16_384
 """That one peer may name, about 4 MiB: a home of 50 nodes which each begin a new incarnation every week for six years.
 Without it a peer could invent them without end."""
-MAX_WANTS = 64
-"""Asked of one peer and not answered: each answer is one frame, so more would only wait there."""
+MAX_WANTS = 16
+"""Asked of one peer and not answered: 3 MiB of answers, which it may hold ready for us without slowing down."""
 PING_EVERY_MS = 5_000
 MAX_MEMBERSHIP_BYTES = 192 * 1024
 HELLO_WITHIN_MS = 10_000
