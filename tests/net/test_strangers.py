@@ -347,3 +347,24 @@ def test_the_comparison_refuses_what_the_trust_store_lets_through(
             assert [line["why"] for line in logs] == ["not a member's certificate"]
 
     play(main)
+
+
+def test_no_session_is_resumed_past_the_trust_store(identities: list[Identity]) -> None:
+    async def main() -> None:
+        node, member = Node(identities[0], Home(*identities)), identities[1]
+
+        def has_ticket() -> bool:
+            context = _client(member.certificate_file, member.key_file)
+            with (
+                socket.create_connection(("127.0.0.1", node.port), 5) as tcp,
+                context.wrap_socket(tcp) as connection,
+            ):
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert connection.recv(100).startswith(b"HTTP/1.1 400")  # tickets come before the first answer
+                session = connection.session
+                return session is not None and session.has_ticket
+
+        async with running(node, introduce=False):
+            assert not await asyncio.to_thread(has_ticket)
+
+    play(main)
