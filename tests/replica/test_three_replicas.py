@@ -142,7 +142,7 @@ def fails() -> None:
 
 
 def test_it_notices_a_tie_break_by_arrival(monkeypatch):
-    monkeypatch.setattr(MVMap, "get", lambda self, key: next(iter(self._writes[key].values()), None))
+    monkeypatch.setattr(MVMap, "get", lambda self, key: next(iter(self._writes.get(key, {}).values()), None))
     fails()
 
 
