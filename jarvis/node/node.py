@@ -42,6 +42,8 @@ SHUTDOWN_S = 4.0
 SAY = "say"
 SAY_LIMITS = Limits(size_bytes=9_000, depth=2, items=4)
 MAX_SAY_CHARS = 2_000
+MAX_ANNOUNCEMENTS = 4
+"""That wait to be spoken here: nobody wants to hear more, and a peer could send them without end."""
 RETRY_AUDIO_S = 5.0
 MAX_ADDRESSES = 8
 """Told to peers and joiners: as many as a peer remembers."""
@@ -98,6 +100,8 @@ class Node:
         self._began_ms = parts.clock.mono_ms()
         self._audio_problem = ""
         self._background: asyncio.TaskGroup | None = None
+        self._announcements: set[asyncio.Task[None]] = set()
+        self._talks_nonsense: set[bytes] = set()
         self._addresses: dict[bytes, list[str]] = {}
         self._addresses_changed = asyncio.Event()
         parts.journal.listen(self._committed)
@@ -190,12 +194,21 @@ class Node:
         except InvalidBytes:
             value = None
         if not (isinstance(value, list) and len(value) == 2 and all(isinstance(one, str) for one in value)):
-            log.warning("peer sent a message without sense", peer=to_text(peer), topic=message.topic)
+            if peer not in self._talks_nonsense:  # members only, so it cannot grow beyond them
+                self._talks_nonsense.add(peer)
+                log.warning("peer sent a message without sense", peer=to_text(peer), topic=SAY)
             return
         room, text = value
         mine = room in ("", self._parts.members.room_of(self.node_id).lower())
-        if mine and self._background is not None and len(text) <= MAX_SAY_CHARS:
-            self._background.create_task(self._parts.speech.announce(text), name="announcement")
+        if mine and len(text) <= MAX_SAY_CHARS:
+            self._announce(text)
+
+    def _announce(self, text: str) -> None:
+        """Speak it when the others before it were spoken; one too many is left out."""
+        if self._background is not None and len(self._announcements) < MAX_ANNOUNCEMENTS:
+            task = self._background.create_task(self._parts.speech.announce(text), name="announcement")
+            self._announcements.add(task)
+            task.add_done_callback(self._announcements.discard)
 
     async def ring(self, timer: TimerInfo) -> None:
         """One ring of a timer that is due."""

@@ -15,7 +15,7 @@ from jarvis.core.ids import to_text
 from jarvis.core.time import Clock
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord
-from jarvis.net.link import Link
+from jarvis.net.link import Link, tidy_reason
 from jarvis.node.journal import Commit, Journal
 from jarvis.replica.replica import Refusal, frontier_digest
 from jarvis.sync.effects import Accept, AcceptMembership, Deliver, Drop, Echoed, Effect, Fetch, Send
@@ -269,16 +269,17 @@ class Peering:
     async def compare(self) -> dict[bytes, tuple[Digest, Digest]]:
         """Our digest and each connected peer's, as near to each other in time as can be. A peer that does not answer
         in time is left out."""
-        result = {}
         asked = {peer: self._ask_digest(peer) for peer in self.connected()}
         mine = await self._digest(ask=True)
-        for peer, answer in asked.items():
+        for peer in asked:
             if peer in self._runs:
                 self._runs[peer].post(mine)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(VERIFY_WITHIN_S):
-                    result[peer] = (mine, await answer)
-        return result
+        if asked:
+            await asyncio.wait(asked.values(), timeout=VERIFY_WITHIN_S)
+        for peer, answer in asked.items():
+            if not answer.done() and self._digests.get(peer) is answer:
+                del self._digests[peer]
+        return {peer: (mine, answer.result()) for peer, answer in asked.items() if answer.done()}
 
     def _ask_digest(self, peer: bytes) -> asyncio.Future[Digest]:
         return self._digests.setdefault(peer, asyncio.get_running_loop().create_future())
@@ -292,6 +293,7 @@ class Peering:
         self._say_once(peer, refusal.reason, author=to_text(refusal.author[:16]), seq=refusal.seq, blame=refusal.blame)
 
     def _say_once(self, peer: bytes, reason: str, **more: Any) -> None:
+        reason = tidy_reason(reason)  # it may hold what the peer wrote
         if (peer, reason) not in self._said:
             if len(self._said) >= MAX_SAID:
                 self._said.pop(next(iter(self._said)))
