@@ -24,7 +24,6 @@ class SmartTurn:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        options.enable_cpu_mem_arena = False
         path = next(cache.locate(MODEL).glob("*.onnx"))
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name

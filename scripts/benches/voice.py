@@ -69,10 +69,10 @@ async def _measure() -> list[Row]:
             *_latency("whole intent", intents),
             *_latency("free text", free),
             row(
-                "first sound of a long reply, p50",
+                "first sound of a long reply",
                 first,
                 "ms",
-                against=f"whole reply made first {whole:.0f} ms",
+                against=f"all of it made first {whole:.0f} ms",
                 other=whole,
             ),
             row("wake word, share of a core", _wake_share(utterances), "%"),
