@@ -128,8 +128,8 @@ class Peering:
         finally:
             if self._runs.get(link.peer) is run:
                 del self._runs[link.peer]
-            self._send(self._sync.disconnected(link.peer, self._clock.mono_ms()))
-            self._linked(link.peer, False)
+                self._send(self._sync.disconnected(link.peer, self._clock.mono_ms()))
+                self._linked(link.peer, False)
             with contextlib.suppress(Unreachable):
                 await link.close(run.reason or "closed")
 
@@ -145,6 +145,8 @@ class Peering:
                 return run.end("a frame was not valid")
             first = False
             for effect in self._sync.received(peer, message, self._clock.mono_ms(), self._clock.wall_ms()):
+                if isinstance(effect, Echoed) and all(author == self._journal.author for author, _ in effect.heads):
+                    continue  # we have written as this author in this life: there is nothing to confirm
                 if _needs_the_store(effect):
                     await run.jobs.put(effect)
                 else:
