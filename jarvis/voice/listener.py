@@ -97,6 +97,8 @@ class Listener:
         self._stt, self._emit, self._clock, self._settings = stt, emit, clock, settings
         self._whole_intent, self._missing_slot = whole_intent, missing_slot
         self._vad = VoiceActivity()
+        self._detector = WakeDetector()
+        self._detecting_since_ms = 0.0
         self._decode_ms = 0.0
         self._window = False
 
@@ -117,19 +119,24 @@ class Listener:
         capture = await self._wait(blocks, on_wake, deaf) if wake else self._begin(None)
         if capture is None:
             return self._close("", "no wake word", None)
-        try:
-            return await self._follow(blocks, capture)
-        finally:
-            if capture.judging is not None:
-                capture.judging.cancel()
-                await asyncio.gather(capture.judging, return_exceptions=True)
+        while True:
+            try:
+                outcome = await self._follow(blocks, capture)
+            finally:
+                if capture.judging is not None:
+                    capture.judging.cancel()
+                    await asyncio.gather(capture.judging, return_exceptions=True)
+            if not isinstance(outcome, _Capture):
+                return outcome
+            capture = outcome
 
     async def transcribe_all(self, blocks: Blocks) -> Heard | Closed:
         """Everything until the source ends as one utterance: for a file that is handed over without a wake word."""
         capture, loud_frames = self._begin(None), 0
         while (block := await blocks.next()) is not None:  # a file is at most ten minutes
             capture.pieces.append(block)
-            loud_frames += sum(one >= self._settings.endpoint.onset for one in self._vad.feed(block))
+            if loud_frames < self._settings.endpoint.onset_frames:
+                loud_frames += sum(one >= self._settings.endpoint.onset for one in self._vad.feed(block))
         if loud_frames < self._settings.endpoint.onset_frames:
             return self._close(capture.turn, "no speech", None)
         return await self._end(blocks, capture, Ended("end of audio", 0.0, blocks.now_ms))
@@ -138,22 +145,25 @@ class Listener:
         """Until the wake word, or until a window opens; None at the end of the source."""
         ring: deque[Samples] = deque()
         held, bound = 0, int(self._settings.pre_roll_ms * RATE_HZ / 1000)
-        detector, began_ms = WakeDetector(), blocks.now_ms
+        self._detector, self._detecting_since_ms = WakeDetector(), blocks.now_ms
         while (block := await blocks.next()) is not None:
             ring.append(block)
             held += len(block)
             while held - len(ring[0]) >= bound:
                 held -= len(ring.popleft())
-            found = detector.feed(block)
+            found = self._detect(block)
             if found is not None and not deaf():
                 on_wake()
-                found = replace(found, claimed_ms=began_ms + found.claimed_ms)
                 self._window = False
                 return self._begin(found, ring, blocks.now_ms - found.claimed_ms)
             if self._window:
                 self._window = False
                 return self._begin(None)
         return None
+
+    def _detect(self, block: Samples) -> Wake | None:
+        found = self._detector.feed(block)
+        return None if found is None else replace(found, claimed_ms=self._detecting_since_ms + found.claimed_ms)
 
     def _begin(self, wake: Wake | None, ring: Iterable[Samples] = (), since_ms: float = 0.0) -> _Capture:
         """Text from a little before the detection, the endpoint from the detection on: the phrase's own tail must
@@ -177,14 +187,18 @@ class Listener:
                 capture.endpoint.frame(probability)
         return capture
 
-    async def _follow(self, blocks: Blocks, capture: _Capture) -> Heard | Closed:
-        """Feed the endpoint machine until it decides."""
+    async def _follow(self, blocks: Blocks, capture: _Capture) -> Heard | Closed | _Capture:
+        """Feed the endpoint machine until it decides; a new capture when the wake word is said again: people do,
+        where nothing chimes."""
         while True:
             block = await blocks.next()
             if block is None:
                 decisions = capture.endpoint.finish()
             else:
                 capture.pieces.append(block)
+                again = self._detect(block) if capture.wake is not None else None
+                if again is not None:
+                    return self._begin(again, capture.pieces, blocks.now_ms - again.claimed_ms)
                 decisions = [one for score in self._vad.feed(block) for one in capture.endpoint.frame(score)]
             for decision in list(decisions):
                 if isinstance(decision, Started):

@@ -126,6 +126,14 @@ def test_the_same_in_pipers_voice_with_and_without_a_pause(
     assert words(result.heard) == words(text).replace("five", "5")
 
 
+def test_the_wake_word_said_twice_starts_afresh(hear: Callable[..., HeardResult], say: Say, silence: Say) -> None:
+    for pause_s in (0.3, 1.5, 3.0):
+        parts = [say("Hey Jarvis."), silence(pause_s), say("Hey Jarvis."), silence(0.3), say("What time is it?")]
+        result = hear(np.concatenate([silence(0.3), *parts, silence(1.5)]))
+        assert words(result.heard) == "what time is it"
+        assert result.wake is not None and result.wake["at_ms"] > 1_000 + 1_000 * pause_s
+
+
 @pytest.mark.parametrize("pause_s", [0.3, 0.7, 0.9])
 def test_a_pause_inside_the_sentence_does_not_cut_it(
     hear: Callable[..., HeardResult], say: Say, silence: Say, pause_s: float
