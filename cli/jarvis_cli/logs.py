@@ -27,3 +27,5 @@ def set_up(level: str) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=max(number, logging.WARNING), format="%(name)s: %(message)s", force=True
     )
+    # It warns of every single write to a connection that is just ending: a peer that hangs up would fill the log.
+    logging.getLogger("asyncio").setLevel(max(number, logging.ERROR))
