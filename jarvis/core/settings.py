@@ -95,7 +95,7 @@ def load(**flags: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise BadConfiguration(
-            f"The setting {name!r} is not valid: {first['msg']}.",
+            f"The setting {name!r} is not valid: {first['msg'].removeprefix('Value error, ')}.",
             fix=f"Correct the flag, the JARVIS_{name.upper()} variable or {SETTINGS_FILE}.",
         ) from None
     except ValueError as error:  # a TOML file that does not parse
