@@ -91,7 +91,7 @@ class Config:
         _check_key(key)
         declared = DECLARED.get(key)
         if len(value.encode()) > MAX_VALUE_BYTES:
-            raise InvalidInput(f"A value may have {MAX_VALUE_BYTES} bytes.")
+            raise InvalidInput(f"A value may have {MAX_VALUE_BYTES} bytes.", fix="Give a shorter one.")
         if declared and declared.choices and value not in declared.choices:
             raise InvalidInput(f"{key} is one of {', '.join(declared.choices)}.")
         if local:

@@ -188,6 +188,7 @@ class Invitations:
             "room": check_name(room, "room") if room else "",
         }
         if await self._owner_key() is None:
+            await self._members.refresh()
             owner = next(iter(self._members.chain.members))
             raise NotAllowed(
                 "Only the owner's node can admit a new node.",

@@ -111,14 +111,14 @@ class Node:
     async def run(self, ready: Callable[[], Awaitable[None]]) -> None:
         """Run until cancelled; `ready` is awaited once peers can link and timers ring."""
         parts = self._parts
-        await parts.members.refresh()
-        await parts.timers.load()
-        self.peer_port = await parts.connector.open()
-        addresses = tuple(join_address(host, self.peer_port) for host in local_addresses(parts.bind)[:MAX_ADDRESSES])
-        parts.invitations.reachable(self.peer_port, addresses)
-        parts.peering.reached_at(addresses)
-        self.discovery = parts.discovery(self.peer_port)
         try:
+            await parts.members.refresh()
+            await parts.timers.load()
+            self.peer_port = await parts.connector.open()
+            addresses = tuple(join_address(one, self.peer_port) for one in local_addresses(parts.bind)[:MAX_ADDRESSES])
+            parts.invitations.reachable(self.peer_port, addresses)
+            parts.peering.reached_at(addresses)
+            self.discovery = parts.discovery(self.peer_port)
             async with asyncio.TaskGroup() as group:
                 self._background = group
                 group.create_task(parts.connector.run(), name="links")

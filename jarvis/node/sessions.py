@@ -229,6 +229,8 @@ def _summarise(state: Session) -> Summary:
 
 def _check_text(text: str) -> None:
     if not text.strip():
-        raise InvalidInput("There is nothing to say in an empty text.")
+        raise InvalidInput("There is nothing to say in an empty text.", fix="Give some words.")
     if len(text) > MAX_TEXT_CHARS:
-        raise InvalidInput(f"A text may have {MAX_TEXT_CHARS} characters, this one has {len(text)}.")
+        raise InvalidInput(
+            f"A text may have {MAX_TEXT_CHARS} characters, this one has {len(text)}.", fix="Say it in several parts."
+        )
