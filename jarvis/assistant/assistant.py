@@ -41,6 +41,11 @@ class Assistant:
         match = match_intent(text)
         return match is not None and match.whole
 
+    def missing_slot(self, text: str) -> bool:
+        """Whether `text` is an intent that still lacks something ("set a timer for"): the person will go on."""
+        match = match_intent(text)
+        return match is not None and bool(match.missing)
+
     async def answer(self, request: Request, home: Home) -> Reply:
         """The reply to one utterance. It never raises for a reason of its own: failures are spoken."""
         if not request.text.strip():

@@ -58,6 +58,7 @@ class Speech:
                 emit=self._events.publish,
                 clock=self._clock,
                 whole_intent=self._assistant.whole_intent,
+                missing_slot=self._assistant.missing_slot,
             )
         return self._pipeline
 

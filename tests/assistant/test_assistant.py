@@ -159,6 +159,14 @@ def test_it_knows_its_name_and_room() -> None:
     assert says(request("Who are you?", name="Friday", room="study")) == "I'm Friday, your assistant in the study."
 
 
+def test_an_intent_that_lacks_something_is_known() -> None:
+    assistant = Assistant()
+    assert assistant.missing_slot("Set a timer for")
+    assert assistant.missing_slot("remember that")
+    assert not assistant.missing_slot("set a timer for ten minutes")
+    assert not assistant.missing_slot("tell me a story")
+
+
 def test_whole_intents() -> None:
     whole = Assistant().whole_intent
     assert whole("Set a timer for ten minutes") and whole("What time is it?") and whole("stop")
