@@ -210,7 +210,8 @@ def mdns() -> Check:
     from jarvis.net.interfaces import local_addresses
 
     name, fix = "mdns", "Use a network with multicast, or link nodes with `--peer HOST:PORT`."
-    addresses = local_addresses("0.0.0.0")  # nosec B104 - it names every network, and opens none
+    # Naming every network opens none.
+    addresses = local_addresses("0.0.0.0")  # nosec B104
     reasons = {address: _multicast_problem(address) for address in addresses}
     working = [address for address, reason in reasons.items() if not reason]
     if working:

@@ -26,10 +26,7 @@ from jarvis_cli.talk import keep_sound, read_sound
 if TYPE_CHECKING:
     from jarvis_cli.demo_timeline import Timeline
 
-WAKE_PHRASE, QUESTION = "Hey Jarvis.", "What time is it?"
 FOLLOW_UP = "What did I just ask you?"
-PAUSE_S, SILENCE_S = 0.3, 1.5
-"""Between the wake word and the question, as people speak; and after it, for the endpoint to be found in."""
 FIND_S = 20.0
 """For two nodes on one network to find each other and link."""
 AGREE_S = 20.0
@@ -46,8 +43,10 @@ _POLL_S = 0.1
 def demo(ctx: click.Context, wav: Path | None, out: Path | None, keep: bool) -> None:
     """Show two nodes hearing, answering and sharing, with real models."""
     from jarvis_cli.fetching import fetch_missing
+    from jarvis_cli.logs import set_up
 
     state: State = ctx.obj
+    set_up("debug" if state.debug else "error")
     audio = read_sound(wav) if wav else None
     reply_wav = _writable(out or Path.cwd()) / "reply.wav"
     fetch_missing(note=note)
@@ -103,7 +102,7 @@ class Story:
         try:
             await self._found_a_home()
             await self._find_each_other()
-            await self._hear(self._audio or await self._speak_the_question())
+            await self._hear()
             if not self.result["problem"]:
                 await self._agree("converged")
                 await self._ask_next_door()
@@ -138,6 +137,8 @@ class Story:
             await self.bedroom.command("node", "join", again["code"], "--peer", again["peer"])
 
     async def _find_each_other(self) -> None:
+        from jarvis.core.errors import Unreachable
+
         began = time.monotonic()
         if not await self._within(FIND_S, self._both_online):
             if self.result["found_by"] == "mdns":
@@ -145,28 +146,19 @@ class Story:
                 await self.bedroom.stop()
                 await self.bedroom.start(*self._peers())
             if not await self._within(FIND_S, self._both_online):
-                self._fail_now("The two nodes did not link.", "See what `jarvis doctor` says.")
+                raise Unreachable("The two nodes did not link.", fix="See what `jarvis doctor` says.")
         rows = await self.kitchen.get("/api/v2/nodes")
         self.result["nodes"] = [{name: row[name] for name in ("node_id", "name", "room")} for row in rows]
         self._lap("linked", began)
         how = "by mDNS" if self.result["found_by"] == "mdns" else "by address"
         self.step(f"They found each other {how} and are linked.")
 
-    async def _speak_the_question(self) -> bytes:
-        """What the user says, said by Piper: wake word, pause, question, at the 16 kHz of a microphone."""
-        import numpy
-
-        from jarvis.voice import wav
-
-        parts = []
-        for text, silence_s in ((WAKE_PHRASE, PAUSE_S), (QUESTION, SILENCE_S)):
-            said = await self.kitchen.post("/api/v2/voice/say", {"text": text}, deadline_s=120)
-            parts += [wav.read_bytes(b64decode(said["audio"])), numpy.zeros(int(silence_s * wav.RATE_HZ), numpy.int16)]
-        return wav.to_bytes(numpy.concatenate(parts), wav.RATE_HZ)
-
-    async def _hear(self, audio: bytes) -> None:
+    async def _hear(self) -> None:
+        """Play the utterance into the kitchen, while both rooms' events fill the timeline."""
         from jarvis_cli.demo_timeline import following
+        from jarvis_cli.demo_voice import spoken
 
+        audio = self._audio or await spoken()
         self.step("The kitchen hears, as its microphone would:")
         with self.timeline.live(console(stderr=not self._aloud)) as draw:
             async with (
@@ -177,6 +169,10 @@ class Story:
                 turn = await self.kitchen.hear(audio, HEAR_S)
                 if turn["heard"]:  # the bedroom's line in the timeline
                     await self._within(AGREE_S, self._bedroom_knows)
+        self._keep(turn)
+
+    def _keep(self, turn: dict[str, Any]) -> None:
+        """The kitchen's part of the result, and what is wrong with it."""
         reply = b64decode(turn.pop("reply_audio"))
         kept = {name: turn[name] for name in ("wake", "heard", "reply", "session_id")}
         self.result.update(kept, reply_wav=keep_sound(reply, self._reply_wav))
@@ -242,11 +238,6 @@ class Story:
 
     def _fail(self, problem: str) -> None:
         self.result["problem"] = self.result["problem"] or problem
-
-    def _fail_now(self, message: str, fix: str) -> None:
-        from jarvis.core.errors import Unreachable
-
-        raise Unreachable(message, fix=fix)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ All processes of a machine share its monotonic clock, so their times compare."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jarvis.api.client import Client
-from jarvis.core.errors import DeadlineExceeded
+from jarvis.core.errors import Unreachable
 from jarvis_cli.output import plain
 
 SUBSCRIBE_S = 10.0
@@ -68,6 +69,7 @@ class Timeline:
         self.rows.append(Row(event["at_ms"] - self.began_ms, room, told[0], plain(told[1](event))))
 
     def begin(self) -> None:
+        """The sound starts now, as far as is known."""
         self.began_ms = time.monotonic() * 1000
 
     @contextmanager
@@ -104,25 +106,31 @@ def _brought_a_turn(event: dict[str, Any]) -> bool:
 
 @asynccontextmanager
 async def following(client: Client, room: str, timeline: Timeline, changed: Callable[[], None]) -> AsyncIterator[None]:
-    """While inside, what happens in that node goes into the timeline. Entered once the node has subscribed us."""
+    """While inside, what happens in that node goes into the timeline. Entered once the node has subscribed us; raises
+    Unreachable when it does not."""
     headers = {"Authorization": f"Bearer {client.runtime.token}"}
-    async with (
-        aiohttp.ClientSession(client.runtime.api_url, headers=headers) as session,
-        session.ws_connect("/api/v2/events", max_msg_size=EVENT_BYTES) as socket,
-    ):
+    async with aiohttp.ClientSession(client.runtime.api_url, headers=headers) as session:
         try:
             async with asyncio.timeout(SUBSCRIBE_S):
+                socket = await session.ws_connect("/api/v2/events", max_msg_size=EVENT_BYTES)
                 await socket.receive_json()
-        except (TimeoutError, TypeError, ValueError):
-            raise DeadlineExceeded("The node did not tell its events.") from None
-
-        async def read() -> None:
-            async for message in socket:
-                if message.type is aiohttp.WSMsgType.TEXT:
-                    timeline.add(room, json.loads(message.data))
-                    changed()
-
-        async with asyncio.TaskGroup() as group:
-            reading = group.create_task(read())
+        except (aiohttp.ClientError, TimeoutError, TypeError, ValueError):
+            raise Unreachable(f"The {room} does not tell what happens in it.", fix="Run the demo again.") from None
+        # No task group: it would wrap the errors of what runs inside, which are for the caller as they are.
+        reading = asyncio.create_task(_read(socket, room, timeline, changed))
+        try:
             yield
+        finally:
             reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError, aiohttp.ClientError):
+                await reading
+            await socket.close()
+
+
+async def _read(
+    socket: aiohttp.ClientWebSocketResponse, room: str, timeline: Timeline, changed: Callable[[], None]
+) -> None:
+    async for message in socket:
+        if message.type is aiohttp.WSMsgType.TEXT:
+            timeline.add(room, json.loads(message.data))
+            changed()

@@ -10,6 +10,7 @@ import traceback
 import click
 
 from jarvis.core.errors import JarvisError
+from jarvis_cli.output import plain
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -31,7 +32,7 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
     if as_json:
         click.echo(json.dumps({"error": {"message": message, "fix": fix}}), err=True)
     elif message:
-        click.echo(f"jarvis: {message}" + (f"\n{fix}" if fix else ""), err=True)
+        click.echo(plain(f"jarvis: {message}" + (f"\n{fix}" if fix else "")), err=True)
     return code
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from jarvis_cli.output import say, table, when
+from jarvis_cli.output import plain, say, table, when
 from jarvis_cli.state import Group, State
 
 PATH = "/api/v2/sessions"
@@ -58,7 +58,7 @@ def export(state: State, session_id: str, form: str) -> None:
     if form == "json":
         click.echo(exported["text"])
     else:
-        state.show(exported, lambda: click.echo(exported["text"]))
+        state.show(exported, lambda: click.echo(plain(exported["text"])))
 
 
 def _path(session_id: str) -> str:

@@ -52,6 +52,8 @@ def hear(state: State, file: Path, no_wake: bool, realtime: bool, out: Path | No
     turn["reply_wav"] = keep_sound(b64decode(turn.pop("reply_audio")), out)
 
     def human() -> None:
+        for problem in turn.get("problems") or ():
+            note(problem)
         if not turn["heard"]:
             tell("Nothing was heard." if turn["wake"] or no_wake else "The wake word was not heard.")
             return

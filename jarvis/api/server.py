@@ -16,12 +16,14 @@ from jarvis.api.face import NodeFace
 from jarvis.api.incoming import AUDIO_BYTES, call_of
 from jarvis.api.route import Route
 from jarvis.api.routes import ROUTES
-from jarvis.core.errors import BadConfiguration, JarvisError
+from jarvis.core.errors import BadConfiguration, JarvisError, Overloaded
 from jarvis.core.time import Clock, SystemClock
 
 LOOPBACK = "127.0.0.1"
 SHUTDOWN_S = 2.0
 """For answers under way when the node stops; all of it must end in 5 s."""
+MAX_SOUNDS = 4
+"""Held in memory at once, 32 MiB each at most; the node hears one at a time anyway."""
 _READY_PATH, _OPENAPI_PATH, _EVENTS_PATH = "/readyz", "/openapi.json", "/api/v2/events"
 
 
@@ -33,6 +35,7 @@ class ApiServer:
         self._token = token
         self._port = port
         self._sockets = EventSockets(node, clock or SystemClock())
+        self._sounds = 0
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> str:
@@ -90,7 +93,16 @@ class ApiServer:
         async def handle(request: web.Request) -> web.StreamResponse:
             return web.json_response(await route.handler(self._node, await call_of(route, request)))
 
-        return handle
+        async def handle_sound(request: web.Request) -> web.StreamResponse:
+            if self._sounds >= MAX_SOUNDS:
+                raise Overloaded(f"{MAX_SOUNDS} sound files are being heard already.", fix="Wait for one to end.")
+            self._sounds += 1
+            try:
+                return await handle(request)
+            finally:
+                self._sounds -= 1
+
+        return handle_sound if route.audio else handle
 
     async def _ready(self, request: web.Request) -> web.Response:
         """Whether every part works; parts are named, their details kept for who has the token."""

@@ -80,8 +80,7 @@ class ScriptedConfig:
         return {**self._entry(key), "node": node, "local": local}
 
     async def unset(self, key: str, *, node: str | None = None, local: bool = False) -> dict[str, Any]:
-        self.values.pop(key, None)
-        return self._entry(key)
+        return {"key": key, "unset": self.values.pop(key, None) is not None}
 
     async def conflicts(self) -> list[dict[str, Any]]:
         values = [{"value": "1", "set_by": "kitchen", "at": "then"}, {"value": "2", "set_by": "bedroom", "at": "then"}]
@@ -123,7 +122,7 @@ class ScriptedNode:
     """Raised by `ask`."""
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     held: asyncio.Event | None = None
-    """`ask` waits for it, so that a test may hang up meanwhile."""
+    """`ask` and `hear` wait for it, so that a test may do something meanwhile."""
     states: dict[str, str] = field(default_factory=lambda: {"store": "ok", "engines": "ok", "discovery": "off"})
 
     def __post_init__(self) -> None:
@@ -166,6 +165,9 @@ class ScriptedNode:
 
     async def hear(self, audio: bytes, *, wake: bool, realtime: bool) -> tuple[dict[str, Any], bytes]:
         self.calls.append(("hear", len(audio), wake, realtime))
+        self.asked.set()
+        if self.held is not None:
+            await self.held.wait()
         turn = {"wake": wake, "claimed": wake, "heard": "What time is it?", "session_id": SESSION, "turn_id": "t1"}
         return {**turn, "reply": "Ten past ten.", "timings_ms": {"stt": 90.0}}, wav_bytes()
 

@@ -289,6 +289,23 @@ def test_a_caller_who_hangs_up_stops_the_work(tmp_path: Path) -> None:
     tell(tmp_path, story)
 
 
+def test_sounds_in_memory_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jarvis.api.server.MAX_SOUNDS", 1)
+
+    async def story(session: aiohttp.ClientSession, node: ScriptedNode) -> None:
+        node.held = asyncio.Event()
+        first = asyncio.ensure_future(session.post("/api/v2/voice", data=wav_bytes()))
+        await node.asked.wait()
+        async with session.post("/api/v2/voice", data=wav_bytes()) as answer:
+            await refused(answer, 429)
+        node.held.set()
+        assert (await first).status == 200
+        async with session.post("/api/v2/voice", data=wav_bytes()) as answer:
+            assert answer.status == 200
+
+    tell(tmp_path, story)
+
+
 def test_a_taken_port_is_bad_configuration_and_leaves_nothing(tmp_path: Path) -> None:
     async def run() -> None:
         first = ApiServer(ScriptedNode(tmp_path / "a"), token=TOKEN)

@@ -67,7 +67,7 @@ FIELDS = [
     ("config list", {"key", "value", "source", "set_by", "at"}),
     ("config get assistant.name", {"key", "value", "source", "set_by", "at"}),
     ("config set a.b c", {"key", "value", "source", "set_by", "at"}),
-    ("config unset a.b", {"key", "value", "source", "set_by", "at"}),
+    ("config unset a.b", {"key", "unset"}),
     ("config conflicts", {"key", "node", "values"}),
     ("audit list", {"at", "node_id", "actor", "action", "target", "outcome", "detail"}),
     ("audit verify", {"ok", "records", "problems"}),

@@ -55,5 +55,5 @@ ROUTES = (
     Route("GET", "/api/v2/conflicts", "Keys with several values.", conflicts, ("key", "node", "values"), many=True),
     Route("GET", _KEY, "One key.", get, _ENTRY, query=Of),
     Route("PUT", _KEY, "Set a key.", put, _ENTRY, body=Value),
-    Route("DELETE", _KEY, "Take a key's value away.", unset, _ENTRY, query=Where),
+    Route("DELETE", _KEY, "Take a key's value away.", unset, ("key", "unset"), query=Where),
 )
