@@ -23,7 +23,7 @@ def fetch_missing(*kinds: str, note: Callable[[str], None]) -> None:
 
 
 def pull(names: Iterable[str], *, offline: bool = False) -> None:
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     from jarvis.models.pull import Progress as Moved
     from jarvis.models.pull import pull as fetch
@@ -31,13 +31,18 @@ def pull(names: Iterable[str], *, offline: bool = False) -> None:
 
     set_up("error")  # a refused file is told by the bar's next source, or by the error when there is none
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    bars: dict[tuple[str, str], int] = {}
-    with Progress(*columns, console=console(stderr=True)) as progress:
+    bars: dict[tuple[str, str], TaskID] = {}
+    progress = Progress(*columns, console=console(stderr=True))
 
-        def tick(moved: Moved) -> None:
-            name = (moved.model, moved.source)
-            if name not in bars:
-                bars[name] = progress.add_task(f"{moved.model} from {moved.source}", total=None)
-            progress.update(bars[name], completed=moved.done_bytes, total=moved.total_bytes)  # type: ignore[arg-type]
+    def tick(moved: Moved) -> None:
+        name = (moved.model, moved.source)
+        if name not in bars:
+            progress.start()  # not before: where nothing is fetched nothing is shown
+            bars[name] = progress.add_task(f"{moved.model} from {moved.source}", total=None)
+        progress.update(bars[name], completed=moved.done_bytes, total=moved.total_bytes)
 
+    try:
         fetch(list(names), offline=offline, progress=tick)
+    finally:
+        if bars:
+            progress.stop()

@@ -21,6 +21,17 @@ DEFAULT_AUDIO = Path(__file__).parents[2].parent / "shared" / "audio"
 WITHIN_S = 60.0
 """What the demo promises once models are there."""
 PAUSE_MS = 200
+PROGRAM = ("-m", "jarvis_cli")
+NOT_ANNOUNCED = """
+import sys
+from jarvis_cli.demo_nodes import DemoNode
+from jarvis_cli.main import main
+
+start = DemoNode.start
+DemoNode.start = lambda self, *flags: start(self, "--no-mdns", *flags)
+sys.exit(main())
+"""
+"""A demo on a network without multicast, as far as its nodes can tell."""
 
 
 def absent(reason: str) -> None:
@@ -39,12 +50,12 @@ def models() -> None:
 class Demo:
     """A demo that runs in its own folder; whatever it left in the temporary one is seen."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, program: tuple[str, ...] = PROGRAM) -> None:
         self.out, self.temporary = folder / "out", folder / "tmp"
         for one in (self.out, self.temporary):
             one.mkdir()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "jarvis_cli", "demo", "--json", "--out", str(self.out), *arguments],
+            [sys.executable, *program, "demo", "--json", "--out", str(self.out), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -121,16 +132,18 @@ def test_the_bedroom_s_answer_follows_what_was_said(folder: Path) -> None:
 
 
 @pytest.mark.models
-def test_a_sound_without_a_wake_word_is_no_success(folder: Path) -> None:
+def test_where_multicast_fails_addresses_serve_and_silence_is_no_success(folder: Path) -> None:
     silence = folder / "silence.wav"
     with wave.open(str(silence), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(16_000)
         file.writeframes(bytes(2 * 16_000))
-    demo = Demo(folder, "--wav", str(silence))
+    demo = Demo(folder, "--wav", str(silence), program=("-c", NOT_ANNOUNCED))
     code, out, err = demo.ended()
     result = json.loads(out)
+    assert result["found_by"] == "peer" and "--peer" in err
+    assert {node["name"] for node in result["nodes"]} == {"kitchen", "bedroom"}
     assert code == 1 and not result["ok"] and "wake word" in result["problem"] and result["problem"] in err
     assert result["reply_wav"] is None and demo.left() == []
 
