@@ -90,7 +90,7 @@ class Speech:
         return result, wav.to_bytes(heard.samples, heard.rate_hz) if len(heard.samples) else b""
 
     async def say(self, text: str, *, aloud: bool = True) -> bytes:
-        """Speak a text here, or only make it; returns it as WAV bytes."""
+        """Speak a text here, or only make it; returns it as WAV bytes, b"" when nothing of it can be said."""
         pipeline = self.pipeline()
         from jarvis.voice import wav
         from jarvis.voice.streams import NullSink, WavSink
@@ -98,7 +98,7 @@ class Speech:
         sink = WavSink(self.speaker if aloud and self.speaker else NullSink())
         async with self._speaking:
             await pipeline.speak(text, sink)
-        return wav.to_bytes(sink.samples, sink.rate_hz)
+        return wav.to_bytes(sink.samples, sink.rate_hz) if sink.rate_hz else b""
 
     async def announce(self, text: str) -> None:
         """Speak where somebody may listen; on a node without a loudspeaker, nothing."""
