@@ -3,6 +3,7 @@ replicated `sessions` and `session/<id>` documents; it holds summaries in memory
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from dataclasses import dataclass, replace
@@ -72,6 +73,7 @@ class Sessions:
         self._summaries: dict[str, Summary] = {}
         self._stale: set[str] | None = None
         """Sessions whose summary must be made anew; None before the first look: all of them."""
+        self._looking = asyncio.Lock()
         journal.listen(self._changed)
 
     # --- for people ---------------------------------------------------------------------------------------------
@@ -177,17 +179,26 @@ class Sessions:
                 self._stale.add("")
 
     async def _current(self) -> dict[str, Summary]:
-        """Summaries of all living sessions; only those that changed are made anew."""
-        stale, self._stale = self._stale, set()
-        if stale is None or stale:
-            living = await self._journal.state(SESSIONS, _living)
-            wanted = living if stale is None else living & (stale | (living - set(self._summaries)))
-            for session_id in wanted:
-                summary = await self._journal.state(SESSION_PREFIX + session_id, _summarise)
-                self._summaries[session_id] = replace(summary, session_id=session_id)
-            for gone in set(self._summaries) - living:
-                del self._summaries[gone]
-        return dict(self._summaries)
+        """Summaries of all living sessions; only those that changed are made anew. Whoever comes meanwhile waits for
+        them too."""
+        async with self._looking:
+            stale, self._stale = self._stale, set()  # first: what changes while we look makes it stale again
+            if stale is None or stale:
+                try:
+                    await self._look_at(stale)
+                except BaseException:
+                    self._stale = None  # whoever asked may have left in the middle: look at all of them again
+                    raise
+            return dict(self._summaries)
+
+    async def _look_at(self, stale: set[str] | None) -> None:
+        living = await self._journal.state(SESSIONS, _living)
+        wanted = living if stale is None else living & (stale | (living - set(self._summaries)))
+        for session_id in wanted:
+            summary = await self._journal.state(SESSION_PREFIX + session_id, _summarise)
+            self._summaries[session_id] = replace(summary, session_id=session_id)
+        for gone in set(self._summaries) - living:
+            del self._summaries[gone]
 
 
 def _living(state: Lifecycle) -> set[str]:
