@@ -19,7 +19,7 @@ MAX_NAME_WORDS = 4
 _NO_NAMES = frozenset(
     "a an the my our your for new another that this about around roughly exactly".split()  # noqa: SIM905 - one line
 )
-_NO_NAME_BEGINS = frozenset(["to", "from", "on", "with", "of", "in", "at", "and", "or", "then"])
+_NO_NAME_BEGINS = frozenset(["i", "we", "you", "to", "from", "on", "with", "of", "in", "at", "and", "or", "then"])
 """A name that begins so is the middle of a sentence that only looks like a timer."""
 
 
