@@ -4,14 +4,17 @@ only goes forward; the wall clock serves to carry on after a restart."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from jarvis.assistant.types import TimerInfo
 from jarvis.core.codec import pack, unpack
-from jarvis.core.errors import InvalidInput, Overloaded
+from jarvis.core.errors import InvalidInput, JarvisError, Overloaded
 from jarvis.core.ids import by_prefix, to_text
 from jarvis.core.time import Clock
 from jarvis.node.journal import Journal
@@ -24,6 +27,8 @@ RING_FOR_S = 600.0
 """Ringing gives up: somebody may be out."""
 _PREFIX = "timer/"
 
+log = structlog.get_logger()
+
 
 @dataclass(slots=True)
 class _Timer:
@@ -32,10 +37,14 @@ class _Timer:
     seconds: int
     due_wall_ms: int
     due_mono_ms: float
+    next_ring_ms: float
+    began_ringing_ms: float | None = None
+    over: bool = False
+    """It rang and somebody said stop."""
 
 
 class Timers:
-    """`ring` speaks once: it is called again and again until `silence`, or ten minutes have passed."""
+    """`ring` speaks once: it is called again and again until `silence`, the timer's end, or ten minutes have passed."""
 
     def __init__(
         self, journal: Journal, clock: Clock, node_id: bytes, ring: Callable[[TimerInfo], Awaitable[None]]
@@ -46,7 +55,6 @@ class Timers:
         self._ring = ring
         self._timers: dict[str, _Timer] = {}
         self._changed = asyncio.Event()
-        self._silenced = asyncio.Event()
 
     async def load(self) -> None:
         stored = await self._journal.read(lambda tx, _: {name: tx.get(name) or b"" for name in tx.keys(_PREFIX)})
@@ -56,7 +64,8 @@ class Timers:
             # A clock that was set cannot make a timer longer than it was.
             left_ms = min(max(due_wall_ms - now_wall, 0), seconds * 1000)
             timer_id = key.removeprefix(_PREFIX)
-            self._timers[timer_id] = _Timer(timer_id, name, seconds, due_wall_ms, now_mono + left_ms)
+            due_mono_ms = now_mono + left_ms
+            self._timers[timer_id] = _Timer(timer_id, name, seconds, due_wall_ms, due_mono_ms, due_mono_ms)
 
     async def set(self, seconds: int, name: str) -> TimerInfo:
         if not 1 <= seconds <= MAX_SECONDS:
@@ -65,7 +74,8 @@ class Timers:
             raise Overloaded(f"{MAX_TIMERS} timers are running already.", fix="Cancel one first.")
         timer_id = to_text(os.urandom(5))
         ms = seconds * 1000
-        timer = _Timer(timer_id, name[:80], seconds, self._clock.wall_ms() + ms, self._clock.mono_ms() + ms)
+        due_mono_ms = self._clock.mono_ms() + ms
+        timer = _Timer(timer_id, name[:80], seconds, self._clock.wall_ms() + ms, due_mono_ms, due_mono_ms)
         data = pack([timer.name, seconds, timer.due_wall_ms])
         await self._journal.change_local(lambda tx: tx.put(_PREFIX + timer_id, data))
         self._timers[timer_id] = timer
@@ -101,36 +111,39 @@ class Timers:
         return gone is not None
 
     def silence(self) -> None:
-        """Somebody said stop."""
-        self._silenced.set()
+        """Somebody said stop: whatever rings has rung enough."""
+        for timer in self._timers.values():
+            timer.over = timer.began_ringing_ms is not None
+        self._changed.set()
 
     async def run(self) -> None:
-        """Ring what is due, until cancelled."""
+        """Ring what is due, each for itself, until cancelled."""
         while True:
             self._changed.clear()
-            due = min(self._timers.values(), key=lambda one: one.due_mono_ms, default=None)
-            left_s = None if due is None else (due.due_mono_ms - self._clock.mono_ms()) / 1000
-            if due is None or (left_s is not None and left_s > 0):
-                try:
-                    async with asyncio.timeout(left_s):
-                        await self._changed.wait()
-                except TimeoutError:
-                    pass
-                continue
-            await self._ring_out(due)
+            now_ms = self._clock.mono_ms()
+            for timer in list(self._timers.values()):
+                if timer.over or now_ms - (timer.began_ringing_ms or now_ms) >= RING_FOR_S * 1000:
+                    await self._finish(timer)
+            for timer in sorted(self._timers.values(), key=lambda one: one.next_ring_ms):
+                if timer.next_ring_ms <= now_ms and not timer.over and timer.timer_id in self._timers:
+                    timer.began_ringing_ms = timer.began_ringing_ms or now_ms
+                    timer.next_ring_ms = now_ms + RING_EVERY_S * 1000
+                    await self._ring(self._info(timer))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._pause_s()):
+                    await self._changed.wait()
 
-    async def _ring_out(self, timer: _Timer) -> None:
-        self._silenced.clear()
-        info = self._info(timer)
-        end_ms = self._clock.mono_ms() + RING_FOR_S * 1000
-        while not self._silenced.is_set() and self._clock.mono_ms() < end_ms:
-            await self._ring(info)
-            try:
-                async with asyncio.timeout(RING_EVERY_S):
-                    await self._silenced.wait()
-            except TimeoutError:
-                pass
-        await self.remove(timer.timer_id)
+    def _pause_s(self) -> float | None:
+        """Until the next ring; None when there is none."""
+        next_ms = min((timer.next_ring_ms for timer in self._timers.values()), default=None)
+        return None if next_ms is None else max(0.0, (next_ms - self._clock.mono_ms()) / 1000)
+
+    async def _finish(self, timer: _Timer) -> None:
+        try:
+            await self.remove(timer.timer_id)
+        except JarvisError as error:
+            log.warning("a timer that rang was not removed", reason=str(error))
+            self._timers.pop(timer.timer_id, None)
 
     def _info(self, timer: _Timer) -> TimerInfo:
         left_s = max(0.0, (timer.due_mono_ms - self._clock.mono_ms()) / 1000)
