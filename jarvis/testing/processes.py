@@ -112,6 +112,10 @@ class NodeProcess:
     ) -> None:
         self.close()
 
+    def use_program(self, *program: str) -> None:
+        """Run this with Python instead of the command itself, from the next start on."""
+        self._program = program
+
     # --- its life -----------------------------------------------------------------------------------------------
 
     def start(self, within_s: float = READY_S) -> dict[str, Any]:
