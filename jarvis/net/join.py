@@ -149,7 +149,8 @@ class _Attempt:
         await write_frame(writer, message("wishes", self._wishes))
         welcome = Welcome.from_fields(await _receive(reader, "welcome", WELCOME_S))
         await self._keep(welcome)
-        await write_frame(writer, message("saved"))
+        with contextlib.suppress(OSError):  # we have joined, whether or not the inviter hears of it
+            await write_frame(writer, message("saved"))
         return welcome
 
     async def _keep(self, welcome: Welcome) -> None:

@@ -235,6 +235,28 @@ def test_the_home_s_refusal_reaches_the_joiner_and_leaves_the_code_good(identiti
     play(main)
 
 
+def test_who_has_saved_has_joined_whether_or_not_the_inviter_hears_of_it(
+    identities: list[Identity], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cut(writer: asyncio.StreamWriter, frame: bytes) -> None:
+        if read_message(frame)[0] == "saved":
+            raise ConnectionResetError
+        await write_frame(writer, frame)
+
+    monkeypatch.setattr("jarvis.net.join.write_frame", cut)
+
+    async def main() -> None:
+        saved: list[Welcome] = []
+
+        async def save(welcome: Welcome) -> None:
+            saved.append(welcome)
+
+        async with inviting(identities[0]) as home:
+            assert [await join_as(identities[1], home.code, home.address, save=save)] == saved
+
+    play(main)
+
+
 def test_a_joiner_that_vanished_before_saving_joins_again_with_a_new_code(identities: list[Identity]) -> None:
     async def main() -> None:
         async def disk_full(_welcome: Welcome) -> None:
