@@ -71,6 +71,9 @@ async def join_home(
 ) -> dict[str, Any]:
     """Join the home whose node shows `code`. Raises what net.join raises, and BadConfiguration when the directory
     holds a node."""
+    # Before anybody is asked: once the home has admitted this node, that stands.
+    name = check_name(name, "name") if name else None
+    room = check_name(room, "room") if room else None
     directory = DataDirectory(data_dir)
     with directory.founding():
         key = SigningKey(os.urandom(SEED_BYTES))
