@@ -3,7 +3,6 @@ called; what a command raises leaves here as one sentence, what to do next, and 
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -59,8 +58,6 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code. `arguments` are those after the program's name."""
-    # onnxruntime 1.29 and later reports each use to its maker unless this says not to. A home tells nobody.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

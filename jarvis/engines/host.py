@@ -124,6 +124,8 @@ def die_with(parent: int) -> None:
 
 
 def main() -> None:
+    # onnxruntime reports its use to its maker unless told not to, and keeps reports on disk until it can.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     target, parent = sys.argv[1], int(sys.argv[2])
     die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides

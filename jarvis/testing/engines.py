@@ -29,6 +29,9 @@ class Misbehaving:
     def echo(self, value: Value) -> Value:
         return value
 
+    def environment(self, name: str) -> Value:
+        return os.environ.get(name)
+
     def noise(self, value: Value) -> Value:
         """Prints to file descriptor 1 as native libraries do."""
         os.write(1, b"progress 100%\n")

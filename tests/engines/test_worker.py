@@ -270,3 +270,15 @@ def alive(pid: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return False
+
+
+def test_a_child_keeps_its_libraries_from_reporting_their_use() -> None:
+    async def run() -> None:
+        worker = Worker("test", TARGET, {})
+        try:
+            await worker.start()
+            assert await worker.call("environment", "ORT_DISABLE_TELEMETRY", deadline_s=10) == "1"
+        finally:
+            await worker.close()
+
+    asyncio.run(run())
