@@ -178,7 +178,6 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         clock,
         bind=settings.bind,
         announcer=lambda: node().discovery,
-        admitted=peering.membership_changed,
     )
     built.append(
         Node(

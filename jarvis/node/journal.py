@@ -29,6 +29,8 @@ class Commit:
     documents: frozenset[str]
     source: bytes | None = None
     """The peer whose records these were."""
+    chain: Chain | None = None
+    """The membership chain, when it is a new one."""
 
 
 Listener = Callable[[Commit], None]
@@ -57,18 +59,11 @@ class Journal:
         """Sign and keep one record a write, all in one transaction. Durable when this returns."""
 
         def work(tx: Transaction) -> tuple[list[SignedRecord], Accepted]:
-            records, all_accepted = [], Accepted()
-            for document, make in writes:
-                operations = make(self._replica.state(tx, document))
-                if operations:
-                    record, accepted = self._replica.append(tx, document, operations)
-                    records.append(record)
-                    all_accepted.heads.update(accepted.heads)
-                    all_accepted.records += accepted.records
-            return records, all_accepted
+            accepted = Accepted()
+            return self._append(tx, writes, accepted), accepted
 
         def tell(done: tuple[list[SignedRecord], Accepted]) -> None:
-            self._tell(done[1].heads, done[0], done[1], None)
+            self._tell(done[1].heads, done[1], own=done[0])
 
         return (await self._commit(work, tell))[0]
 
@@ -82,7 +77,7 @@ class Journal:
             return accepted, {**heads, **accepted.heads}
 
         def tell(done: tuple[Accepted, dict[bytes, Head]]) -> None:
-            self._tell(done[1], [], done[0], source)
+            self._tell(done[1], done[0], source=source)
 
         return (await self._commit(work, tell))[0].refused
 
@@ -94,10 +89,24 @@ class Journal:
             return changed, accepted, self._replica.chain(tx)
 
         def tell(done: tuple[bool, Accepted, Chain]) -> None:
-            self._tell(done[1].heads, [], done[1], None)
+            self._tell(done[1].heads, done[1], chain=done[2] if done[0] else None)
 
         changed, _, chain = await self._commit(work, tell)
         return changed, chain
+
+    async def grow_membership(self, grow: Callable[[Chain], Chain], *writes: Write) -> Chain:
+        """Replace the chain by what `grow` makes of it, and write what tells of it, all in one transaction; nothing of
+        either when it stays as it was. The chain that stands then. Raises what `grow` raises."""
+
+        def work(tx: Transaction) -> tuple[bool, list[SignedRecord], Accepted, Chain]:
+            changed, accepted = self._replica.accept_membership(tx, grow(self._replica.chain(tx)).entries)
+            return changed, self._append(tx, writes if changed else (), accepted), accepted, self._replica.chain(tx)
+
+        def tell(done: tuple[bool, list[SignedRecord], Accepted, Chain]) -> None:
+            changed, own, accepted, chain = done
+            self._tell(accepted.heads, accepted, own=own, chain=chain if changed else None)
+
+        return (await self._commit(work, tell))[3]
 
     async def echo(self, heads: Iterable[tuple[bytes, Head]]) -> None:
         known = dict(heads)
@@ -118,6 +127,18 @@ class Journal:
         """Held records in order, as they travel."""
         stored = await self._store.read(lambda tx: tx.records(author, first, through, max_bytes))
         return [decode_record(one.header, one.signature, one.payload) for one in stored if one.payload is not None]
+
+    def _append(self, tx: Transaction, writes: Iterable[Write], accepted: Accepted) -> list[SignedRecord]:
+        """One record of our own a write, where there is something to write; what became of them goes to `accepted`."""
+        records = []
+        for document, make in writes:
+            operations = make(self._replica.state(tx, document))
+            if operations:
+                record, one = self._replica.append(tx, document, operations)
+                records.append(record)
+                accepted.heads.update(one.heads)
+                accepted.records += one.records
+        return records
 
     async def _commit(self, work: Callable[[Transaction], T], tell: Callable[[T], None]) -> T:
         """Commit and tell, even when the caller is cancelled meanwhile: what is durable must reach the listeners, or
@@ -144,11 +165,17 @@ class Journal:
             await asyncio.wait(set(self._under_way))
 
     def _tell(
-        self, heads: Mapping[bytes, Head], own: Sequence[SignedRecord], accepted: Accepted, source: bytes | None
+        self,
+        heads: Mapping[bytes, Head],
+        accepted: Accepted,
+        *,
+        own: Sequence[SignedRecord] = (),
+        source: bytes | None = None,
+        chain: Chain | None = None,
     ) -> None:
         if own:
             self.author = own[-1].header.author
-        if heads or accepted.records:
-            commit = Commit(dict(heads), tuple(own), frozenset(accepted.documents), source)
+        if heads or accepted.records or chain:
+            commit = Commit(dict(heads), tuple(own), frozenset(accepted.documents), source, chain)
             for listener in self._listeners:
                 listener(commit)

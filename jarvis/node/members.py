@@ -164,7 +164,6 @@ class Invitations:
         *,
         bind: str,
         announcer: Callable[[], Announcer | None],
-        admitted: Callable[[Chain], None],
     ) -> None:
         self._journal = journal
         self._members = members
@@ -174,7 +173,6 @@ class Invitations:
         self._clock = clock
         self._bind = bind
         self._announcer = announcer
-        self._admitted = admitted
         self._peer_port = 0
         self._addresses: tuple[str, ...] = ()
         self._opened: asyncio.Queue[Invitation] = asyncio.Queue(1)
@@ -246,11 +244,10 @@ class Invitations:
             joiner = node_id_of(public_key_of(certificate))
         except InvalidBytes as error:
             raise InvalidInput(str(error)) from None
-        chain = self._members.chain.admit(owner, certificate, at_ms=self._clock.wall_ms())
-        changed, chain = await self._journal.accept_membership(chain.entries)
-        if changed:
-            await self._journal.write(self._audit.entry("node.admitted", to_text(joiner), actor="owner"))
-            self._admitted(chain)
+        chain = await self._journal.grow_membership(
+            lambda chain: chain.admit(owner, certificate, at_ms=self._clock.wall_ms()),
+            self._audit.entry("node.admitted", to_text(joiner), actor="owner"),
+        )
         await self._members.refresh()
         log.info("node admitted", node=to_text(joiner))
         return Welcome(

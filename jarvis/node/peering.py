@@ -195,9 +195,8 @@ class Peering:
                 self._send(self._sync.fetched(peer, found))
             case AcceptMembership(_, entries):
                 changed, chain = await self._journal.accept_membership(entries)
-                if changed:
-                    self._members_changed(chain)
-                self._send(self._sync.membership_changed(chain.entries, self._clock.mono_ms()))
+                if not changed:  # the peer hears of ours; a new chain was told to everyone when it was durable
+                    self._send(self._sync.membership_changed(chain.entries, self._clock.mono_ms()))
             case Echoed(_, heads):
                 await self._journal.echo(heads)
             case Deliver():
@@ -229,6 +228,9 @@ class Peering:
                     waiting.set_result(message)
 
     def _committed(self, commit: Commit) -> None:
+        if commit.chain is not None:
+            self._members_changed(commit.chain)
+            self._send(self._sync.membership_changed(commit.chain.entries, self._clock.mono_ms()))
         self._send(self._sync.committed(commit.heads, commit.own, self._clock.mono_ms(), source=commit.source))
 
     async def run(self) -> None:
@@ -236,11 +238,6 @@ class Peering:
         while True:
             await asyncio.sleep(TICK_S)
             self._send(self._sync.tick(self._clock.mono_ms()))
-
-    def membership_changed(self, chain: Chain) -> None:
-        """The owner admitted somebody here."""
-        self._members_changed(chain)
-        self._send(self._sync.membership_changed(chain.entries, self._clock.mono_ms()))
 
     def reached_at(self, addresses: tuple[str, ...]) -> None:
         """What to tell peers in our hello."""
