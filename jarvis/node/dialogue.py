@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from jarvis.assistant.assistant import Assistant
+from jarvis.assistant.language import closing
 from jarvis.assistant.types import Home, PastTurn, Reply, Request
 from jarvis.core.errors import JarvisError
 from jarvis.core.events import EventBus
@@ -52,11 +53,12 @@ class OngoingTurn:
         streamed = self.reply.source == "llm"
         held: list[str] = []
         try:
-            async for piece in self.reply.pieces:
-                if streamed:
-                    yield piece
-                else:
-                    held.append(piece)
+            async with closing(self.reply.pieces) as pieces:  # a model that nobody listens to any more stops at once
+                async for piece in pieces:
+                    if streamed:
+                        yield piece
+                    else:
+                        held.append(piece)
         except (GeneratorExit, asyncio.CancelledError):
             await self._finish("interrupted")
             raise
@@ -107,7 +109,7 @@ class Dialogue:
         """Keep what was heard and decide. `session` is an id or its beginning, `new`, or None for the one that an
         utterance in this room continues. Raises InvalidInput, NotFound, StoreFailed: then nothing was kept."""
         began_ms = self._clock.mono_ms()
-        room = await self._room()
+        room, assistant_name = await self._room(), await self._assistant_name()
         if session == NEW:
             session_id = None
         elif session is not None:
@@ -117,7 +119,7 @@ class Dialogue:
         past = await self._past(session_id)
         session_id, turn = await self._sessions.add_turn(session_id, text, room)
         kept_ms = self._clock.mono_ms()
-        request = Request(text, room, await self._assistant_name(), past)
+        request = Request(text, room, assistant_name, past)
         reply = await self._assistant.answer(request, self._home)
         decided_ms = self._clock.mono_ms()
         if reply.closes:
