@@ -101,6 +101,29 @@ class _MemoryTransaction:
             found.append(record)
         return found
 
+    def set_status(self, author: bytes, seq: int, status: int) -> None:
+        before = self.record(author, seq)
+        if before is None or before.status == status:
+            return
+        self._replace(before, replace(before, status=status))
+        self.undo.append(lambda: self._replace(replace(before, status=status), before))
+
+    def _replace(self, old: StoredRecord, new: StoredRecord) -> None:
+        chain = self._tables.chains[old.author]
+        chain[bisect_left(chain, old.seq, key=_sequence)] = new
+        if old.status == APPLIED:
+            records = self._tables.documents[old.document]
+            records.pop(bisect_left(records, old.position, key=_position))
+            if not records:
+                del self._tables.documents[old.document]
+        if new.status == APPLIED:
+            insort(self._tables.documents.setdefault(new.document, []), new, key=_position)
+
+    def records_in_order(self, after: int) -> Iterator[StoredRecord]:
+        chains = self._tables.chains.values()
+        found = sorted((record for chain in chains for record in chain if record.position > after), key=_position)
+        return iter(found)
+
     def document_records(self, document: str, after: int) -> Iterator[StoredRecord]:
         records = self._tables.documents.get(document, [])
         return iter(records[bisect_left(records, after + 1, key=_position) :])
@@ -114,11 +137,17 @@ class _MemoryTransaction:
     def put_head(self, author: bytes, head: Head) -> None:
         self._set(self._tables.heads, author, head)
 
+    def drop_head(self, author: bytes) -> None:
+        self._drop(self._tables.heads, author)
+
     def checkpoint(self, document: str) -> Checkpoint | None:
         return self._tables.checkpoints.get(document)
 
     def put_checkpoint(self, document: str, checkpoint: Checkpoint) -> None:
         self._set(self._tables.checkpoints, document, checkpoint)
+
+    def drop_checkpoint(self, document: str) -> None:
+        self._drop(self._tables.checkpoints, document)
 
     def membership(self) -> list[tuple[bytes, bytes]]:
         return list(self._tables.membership)
@@ -135,15 +164,18 @@ class _MemoryTransaction:
         self._set(self._tables.values, key, value)
 
     def delete(self, key: str) -> None:
-        if key in self._tables.values:
-            before = self._tables.values.pop(key)
-            self.undo.append(lambda: self._tables.values.__setitem__(key, before))
+        self._drop(self._tables.values, key)
 
     def keys(self, prefix: str) -> list[str]:
         return sorted(key for key in self._tables.values if key.startswith(prefix))
 
     def record_count(self) -> int:
         return sum(len(chain) for chain in self._tables.chains.values())
+
+    def _drop(self, table: dict[K, V], key: K) -> None:
+        if key in table:
+            before = table.pop(key)
+            self.undo.append(lambda: table.__setitem__(key, before))
 
     def _set(self, table: dict[K, V], key: K, value: V) -> None:
         if key in table:

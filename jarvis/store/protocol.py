@@ -10,9 +10,9 @@ from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
-APPLIED, REJECTED, UNKNOWN = 0, 1, 2
+APPLIED, REJECTED, UNKNOWN, ASIDE = 0, 1, 2, 3
 """A record's status: part of its document; invalid and kept only so that the chain goes on; of a version or kind
-that this program does not know, kept and forwarded until it does."""
+that this program does not know, kept and forwarded until it does; set aside by a removal or a fork, kept and shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,12 @@ class Transaction(Protocol):
 
     def record(self, author: bytes, seq: int) -> StoredRecord | None: ...
 
+    def set_status(self, author: bytes, seq: int, status: int) -> None:
+        """Of a record that is held. The caller drops the checkpoints of documents that this changes."""
+
+    def records_in_order(self, after: int) -> Iterator[StoredRecord]:
+        """All records with a position above `after`, of every status, in order of position."""
+
     def records(self, author: bytes, first: int, last: int, max_bytes: int) -> list[StoredRecord]:
         """Records `first` to `last` inclusive in order, cut before `max_bytes` is passed, at least one if there is.
 
@@ -79,9 +85,14 @@ class Transaction(Protocol):
     def put_head(self, author: bytes, head: Head) -> None:
         """Set, not compare: the caller knows that the head only moves forward."""
 
+    def drop_head(self, author: bytes) -> None:
+        """The author has none any more."""
+
     def checkpoint(self, document: str) -> Checkpoint | None: ...
 
     def put_checkpoint(self, document: str, checkpoint: Checkpoint) -> None: ...
+
+    def drop_checkpoint(self, document: str) -> None: ...
 
     def membership(self) -> list[tuple[bytes, bytes]]:
         """The chain: (entry, signature) in order."""

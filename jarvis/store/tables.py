@@ -29,6 +29,7 @@ _RANGE = _SELECT + "WHERE r.author = ? AND r.seq BETWEEN ? AND ? ORDER BY r.seq"
 _OF_DOCUMENT = (
     _SELECT + "WHERE r.document = ? AND r.status = 0 AND r.position > ? AND r.position <= ? ORDER BY r.position"
 )
+_IN_ORDER = _SELECT + "WHERE r.position > ? AND r.position <= ? ORDER BY r.position"
 _PUT = """
 INSERT INTO records (author, seq, document, status, hash, header, signature, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
@@ -81,14 +82,22 @@ class SqlTransaction:
         cursor.close()
         return found
 
+    def set_status(self, author: bytes, seq: int, status: int) -> None:
+        sql = "UPDATE records SET status = ? WHERE author = ? AND seq = ?"
+        self._db.execute(sql, (status, self._known_author(author), seq))
+
+    def records_in_order(self, after: int) -> Iterator[StoredRecord]:
+        newest = self._db.execute("SELECT max(position) FROM records").fetchone()[0] or 0
+        return self._slices(_IN_ORDER, (), after, newest)
+
     def document_records(self, document: str, after: int) -> Iterator[StoredRecord]:
         newest = self._db.execute("SELECT max(position) FROM records").fetchone()[0] or 0
-        return self._document_records(self._known_document(document), after, newest)
+        return self._slices(_OF_DOCUMENT, (self._known_document(document),), after, newest)
 
-    def _document_records(self, document: int | None, after: int, newest: int) -> Iterator[StoredRecord]:
+    def _slices(self, query: str, arguments: tuple[int | None, ...], after: int, newest: int) -> Iterator[StoredRecord]:
         """In slices, so that no cursor stays open while the work writes."""
         while True:
-            rows = self._db.execute(_OF_DOCUMENT + " LIMIT ?", (document, after, newest, FETCH_RECORDS)).fetchall()
+            rows = self._db.execute(query + " LIMIT ?", (*arguments, after, newest, FETCH_RECORDS)).fetchall()
             for row in rows:
                 yield StoredRecord(*row)
             if len(rows) < FETCH_RECORDS:
@@ -106,6 +115,10 @@ class SqlTransaction:
         sql = "UPDATE authors SET head_seq = ?, head_hash = ? WHERE id = ?"
         self._db.execute(sql, (head.seq, head.hash, self._author(author)))
 
+    def drop_head(self, author: bytes) -> None:
+        sql = "UPDATE authors SET head_seq = NULL, head_hash = NULL WHERE id = ?"
+        self._db.execute(sql, (self._known_author(author),))
+
     def checkpoint(self, document: str) -> Checkpoint | None:
         sql = "SELECT position, state FROM checkpoints WHERE document = ?"
         row = self._db.execute(sql, (self._known_document(document),)).fetchone()
@@ -114,6 +127,9 @@ class SqlTransaction:
     def put_checkpoint(self, document: str, checkpoint: Checkpoint) -> None:
         sql = "INSERT OR REPLACE INTO checkpoints (document, position, state) VALUES (?, ?, ?)"
         self._db.execute(sql, (self._document(document), checkpoint.position, checkpoint.state))
+
+    def drop_checkpoint(self, document: str) -> None:
+        self._db.execute("DELETE FROM checkpoints WHERE document = ?", (self._known_document(document),))
 
     def membership(self) -> list[tuple[bytes, bytes]]:
         return list(self._db.execute("SELECT entry, signature FROM membership ORDER BY position"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jarvis.core.errors import StoreFailed
-from jarvis.store.protocol import REJECTED, UNKNOWN, Checkpoint, Head, Store, Transaction
+from jarvis.store.protocol import APPLIED, ASIDE, REJECTED, UNKNOWN, Checkpoint, Head, Store, Transaction
 from tests.store.support import AUTHOR, make_record, putting, run
 
 OTHER = b"b" * 32
@@ -298,3 +298,60 @@ def _everything(transaction: Transaction) -> tuple[Any, ...]:
         [(key, transaction.get(key)) for key in transaction.keys("")],
         transaction.record_count(),
     )
+
+
+def test_a_record_set_aside_leaves_its_document_and_can_come_back(form: Any) -> None:
+    async def body(store: Store) -> None:
+        await store.write(putting(*[make_record(seq, document="config") for seq in (1, 2, 3)], make_record(4)))
+
+        def seqs(t: Transaction) -> list[int]:
+            return [record.seq for record in t.document_records("config", 0)]
+
+        await store.write(lambda t: t.set_status(AUTHOR, 2, ASIDE))
+        assert await store.read(seqs) == [1, 3]
+        assert await store.read(lambda t: [one.status for one in t.records_in_order(0)]) == [APPLIED, ASIDE, 0, 0]
+        assert await store.read(lambda t: [one.seq for one in t.records_in_order(2)]) == [3, 4]
+
+        def fails(t: Transaction) -> None:
+            t.set_status(AUTHOR, 2, APPLIED)
+            t.set_status(AUTHOR, 1, ASIDE)
+            raise ValueError
+
+        with pytest.raises(ValueError):
+            await store.write(fails)
+        assert await store.read(seqs) == [1, 3]
+        await store.write(lambda t: t.set_status(AUTHOR, 2, APPLIED))
+        assert await store.read(seqs) == [1, 2, 3]
+        for seq in (1, 2, 3):
+            await store.write(lambda t, seq=seq: t.set_status(AUTHOR, seq, ASIDE))
+        assert "config" not in await store.read(lambda t: t.documents())
+
+    run(form, body)
+
+
+def test_heads_and_checkpoints_can_be_dropped(form: Any) -> None:
+    async def body(store: Store) -> None:
+        def fill(t: Transaction) -> None:
+            t.put_record(make_record(1, document="config"))
+            t.put_head(AUTHOR, Head(1, b"h" * 32))
+            t.put_checkpoint("config", Checkpoint(1, b"state"))
+
+        await store.write(fill)
+
+        def drop(t: Transaction) -> None:
+            t.drop_head(AUTHOR)
+            t.drop_checkpoint("config")
+            t.drop_head(OTHER)
+            t.drop_checkpoint("nothing")
+
+        def drop_and_fail(t: Transaction) -> None:
+            drop(t)
+            raise ValueError
+
+        with pytest.raises(ValueError):
+            await store.write(drop_and_fail)
+        assert await store.read(lambda t: t.heads()) == {AUTHOR: Head(1, b"h" * 32)}
+        await store.write(drop)
+        assert await store.read(lambda t: (t.heads(), t.checkpoint("config"))) == ({}, None)
+
+    run(form, body)
