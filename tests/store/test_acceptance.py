@@ -302,7 +302,9 @@ def _everything(transaction: Transaction) -> tuple[Any, ...]:
 
 def test_a_record_set_aside_leaves_its_document_and_can_come_back(form: Any) -> None:
     async def body(store: Store) -> None:
-        await store.write(putting(*[make_record(seq, document="config") for seq in (1, 2, 3)], make_record(4)))
+        await store.write(
+            putting(*[make_record(seq, document="config") for seq in (1, 2, 3)], make_record(4, document="memory"))
+        )
 
         def seqs(t: Transaction) -> list[int]:
             return [record.seq for record in t.document_records("config", 0)]
