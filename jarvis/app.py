@@ -76,15 +76,12 @@ async def run_node(settings: Settings, *, on_ready: Callable[[dict[str, Any]], N
             raise
         api = ApiServer(node, token=secrets.token_urlsafe(32), port=settings.api_port)
 
-        async def ready() -> None:
+        async def serve() -> None:
             node.api_url = await api.start()
             info = node.info()
             on_ready({"event": "ready", **{name: info[name] for name in ("node_id", "api_url", "peer_port")}})
 
-        try:
-            await node.run(ready)
-        finally:
-            await api.close()
+        await node.run(serve, api.close)
 
 
 async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, store: Store) -> Node:
@@ -146,7 +143,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
             port=port,
             bind=settings.bind,
             found=connector.learn,
-            network_changed=connector.network_changed,
+            network_changed=lambda: node().network_changed(),
             mdns=settings.mdns,
         )
 
@@ -202,7 +199,8 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                 assistant=assistant,
                 bind=settings.bind,
                 listen=_listening(settings.audio, speech),
-                close=(speech.close, embedded.close, store.close),
+                engines=(speech.close, embedded.close),
+                close=store.close,
             )
         )
     )

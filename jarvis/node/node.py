@@ -38,7 +38,7 @@ from jarvis.node.timers import Timers
 from jarvis.sync.messages import Ephemeral
 
 SHUTDOWN_S = 4.0
-"""Of the five seconds that a stop may take; the API has its own two, meanwhile."""
+"""Of the five seconds that a stop may take."""
 SAY = "say"
 SAY_LIMITS = Limits(size_bytes=9_000, depth=2, items=4)
 MAX_SAY_CHARS = 2_000
@@ -78,8 +78,10 @@ class Parts:
     """Address the peer port listens on."""
     listen: Callable[[], Awaitable[None]] | None
     """Hears and answers until the source ends; None without sound."""
-    close: Sequence[Callable[[], Awaitable[None]]] = ()
-    """In this order, last of all."""
+    engines: Sequence[Callable[[], Awaitable[None]]]
+    """Close the workers: whatever is being answered ends with them."""
+    close: Callable[[], Awaitable[None]]
+    """Closes the store, last of all."""
 
 
 class Node:
@@ -108,16 +110,15 @@ class Node:
 
     # --- its life -----------------------------------------------------------------------------------------------
 
-    async def run(self, ready: Callable[[], Awaitable[None]]) -> None:
-        """Run until cancelled; `ready` is awaited once peers can link and timers ring."""
+    async def run(self, serve: Callable[[], Awaitable[None]], stop_serving: Callable[[], Awaitable[None]]) -> None:
+        """Run until cancelled; `serve` is awaited once peers can link and timers ring, `stop_serving` while the store
+        is still there for those who are being answered."""
         parts = self._parts
         try:
             await parts.members.refresh()
             await parts.timers.load()
             self.peer_port = await parts.connector.open()
-            addresses = tuple(join_address(one, self.peer_port) for one in local_addresses(parts.bind)[:MAX_ADDRESSES])
-            parts.invitations.reachable(self.peer_port, addresses)
-            parts.peering.reached_at(addresses)
+            self._tell_addresses()
             self.discovery = parts.discovery(self.peer_port)
             async with asyncio.TaskGroup() as group:
                 self._background = group
@@ -130,18 +131,20 @@ class Node:
                 group.create_task(self._remember_addresses(), name="addresses")
                 if parts.listen is not None:
                     group.create_task(self._listen(parts.listen), name="audio")
-                await ready()
+                await serve()
         finally:
             self._background = None
-            await asyncio.shield(self._close())
+            await asyncio.shield(self._close(stop_serving))
 
-    async def _close(self) -> None:
-        with contextlib.suppress(TimeoutError):
+    async def _close(self, stop_serving: Callable[[], Awaitable[None]]) -> None:
+        try:
             async with asyncio.timeout(SHUTDOWN_S):
-                await self._parts.connector.close()
+                engines = [close() for close in self._parts.engines]
+                await asyncio.gather(stop_serving(), self._parts.connector.close(), *engines)
                 await self._parts.journal.drain()
-                for close in self._parts.close:
-                    await close()
+                await self._parts.close()
+        except TimeoutError:
+            log.warning("the node did not close in time", seconds=SHUTDOWN_S)
 
     async def _listen(self, listen: Callable[[], Awaitable[None]]) -> None:
         """A microphone that vanishes is waited for; the node answers by text meanwhile."""
@@ -167,6 +170,18 @@ class Node:
                 log.warning("addresses were not saved", reason=str(error))
 
     # --- what happens around it ---------------------------------------------------------------------------------
+
+    def network_changed(self) -> None:
+        """The device has another address, or a cable again."""
+        self._tell_addresses()
+        self._parts.connector.network_changed()
+
+    def _tell_addresses(self) -> None:
+        """To whoever is invited or linked from now on."""
+        hosts = local_addresses(self._parts.bind)[:MAX_ADDRESSES]
+        addresses = tuple(join_address(host, self.peer_port) for host in hosts)
+        self._parts.invitations.reachable(self.peer_port, addresses)
+        self._parts.peering.reached_at(addresses)
 
     def remember_addresses(self, addresses: dict[bytes, list[str]]) -> None:
         self._addresses = addresses
