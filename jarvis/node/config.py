@@ -94,6 +94,7 @@ class Config:
             raise InvalidInput(f"A value may have {MAX_VALUE_BYTES} bytes.", fix="Give a shorter one.")
         if declared and declared.choices and value not in declared.choices:
             raise InvalidInput(f"{key} is one of {', '.join(declared.choices)}.")
+        await self._check_scope(node, local)
         if local:
             await self._journal.change_local(lambda tx: tx.put(_LOCAL + key, pack(value)))
         else:
@@ -104,6 +105,7 @@ class Config:
     async def unset(self, key: str, *, node: str | None = None, local: bool = False) -> dict[str, Any]:
         """Back to what lies below: the home's value, or the default. Raises NotFound when nothing was set there."""
         _check_key(key)
+        await self._check_scope(node, local)
         if local:
             held = await self._journal.read(lambda tx, _: tx.get(_LOCAL + key) is not None)
             await self._journal.change_local(lambda tx: tx.delete(_LOCAL + key))
@@ -132,6 +134,10 @@ class Config:
 
     def _said(self, what: str, stored: str) -> Write:
         return self._audit.entry(f"config.{what}", stored, actor="user")
+
+    async def _check_scope(self, node: str | None, local: bool) -> None:
+        if local and node is not None and await self._find(node) != self._node_id:
+            raise InvalidInput("Another node's own values can only be set there.", fix="Leave out --local or --node.")
 
     async def _stored_key(self, key: str, node: str | None) -> str:
         declared = DECLARED.get(key)
