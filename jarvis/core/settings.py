@@ -98,5 +98,5 @@ def load(**flags: Any) -> Settings:
             f"The setting {name!r} is not valid: {first['msg'].removeprefix('Value error, ')}.",
             fix=f"Correct the flag, the JARVIS_{name.upper()} variable or {SETTINGS_FILE}.",
         ) from None
-    except ValueError as error:  # a TOML file that does not parse
+    except (ValueError, OSError) as error:  # a TOML file that does not parse, or may not be read
         raise BadConfiguration(f"{SETTINGS_FILE} cannot be read: {error}.", fix="Correct the file.") from None
