@@ -14,9 +14,7 @@ def iso_time(ms: int) -> str:
 
 
 def parse_time(text: str) -> int:
-    """ISO 8601 (UTC unless it says otherwise), or `30m`, `12h`, `7d` ago relative to now is the caller's business.
-
-    Milliseconds since 1970. Raises ValueError."""
+    """Milliseconds since 1970 of an ISO 8601 time, in UTC unless it says otherwise. Raises ValueError."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
