@@ -3,7 +3,6 @@ a hint that a handshake proves or disproves. No I/O."""
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 
 from jarvis.core.errors import InvalidInput
@@ -32,13 +31,6 @@ def split_address(text: str) -> tuple[str, int]:
 def join_address(host: str, port: int) -> str:
     """The text form of a host and a port, with brackets around IPv6."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def is_link_local(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_link_local
-    except ValueError:
-        return False
 
 
 class AddressBook:

@@ -5,12 +5,10 @@ rejected, so that its author's chain goes on and it is never asked for again."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from jarvis.core.codec import Value
 from jarvis.core.errors import InvalidBytes
 from jarvis.crdt.dots import Dot
-from jarvis.crdt.kind import Kind
 from jarvis.crdt.registry import kind_of
 from jarvis.identity.record import VERSION, SignedRecord, operations_of
 from jarvis.store.protocol import APPLIED, REJECTED, UNKNOWN
@@ -20,7 +18,6 @@ from jarvis.store.protocol import APPLIED, REJECTED, UNKNOWN
 class Verdict:
     status: int
     reason: str = ""
-    kind: Kind[Any] | None = None
     operations: tuple[Value, ...] = ()
     names: frozenset[Dot] = frozenset()
     """Dots of other records that must be held first."""
@@ -47,4 +44,4 @@ def judge(record: SignedRecord, previous_hlc: int) -> Verdict:
                     return Verdict(REJECTED, "it names an operation of its own future")
     except InvalidBytes as error:
         return Verdict(REJECTED, str(error))
-    return Verdict(APPLIED, "", kind, tuple(operations), frozenset(names))
+    return Verdict(APPLIED, "", tuple(operations), frozenset(names))
