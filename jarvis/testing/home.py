@@ -8,21 +8,25 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 from jarvis.core.codec import Value
 from jarvis.core.errors import InvalidBytes, JarvisError
 from jarvis.identity.certificate import make_certificate
+from jarvis.identity.entries import RawEntry
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord, decode_record
 from jarvis.replica.replica import Accepted, Replica
 from jarvis.store.memory import MemoryStore
-from jarvis.store.protocol import StoredRecord
+from jarvis.store.protocol import Head, StoredRecord, Transaction
 from jarvis.sync.effects import Accept, AcceptMembership, Drop, Echoed, Effect, Fetch, Send
 from jarvis.sync.machine import FETCH_BYTES, Sync
-from jarvis.sync.messages import decode, encode
+from jarvis.sync.messages import Message, decode, encode
 
+T = TypeVar("T")
+Operations = Callable[[Any], list[Value]]
+"""What to write, made from the document's state."""
 START_MS = 1_800_000_000_000
 OWNER_SEED, RECOVERY_SEED = b"owner key of a simulated home...", b"recovery key of a simulated home"
 
@@ -79,25 +83,62 @@ class SimNode:
         heads = self.store.view(lambda tx: dict(self.replica.heads(tx)))
         self.sync = Sync(self.node_id, chain.entries, heads)
 
-    def write(self, document: str, operations: Callable[[Any], list[Value]]) -> SignedRecord:
-        """One record of our own; `operations` is given the document's state."""
-        record, accepted = self.store.transact(
-            lambda tx: self.replica.append(tx, document, operations(self.replica.state(tx, document)))
-        )
-        assert self.sync is not None
-        self.perform(self.sync.committed(accepted.heads, [record], self.clock.now_ms))
-        return record
+    def commit(
+        self, work: Callable[[Transaction], T], then: Callable[[T], None], failed: Callable[[JarvisError], None]
+    ) -> None:
+        """Run `work` in a transaction; `then` hears its result once it is durable, `failed` why it is not."""
+        try:
+            result = self.store.transact(work)
+        except JarvisError as error:
+            failed(error)
+        else:
+            then(result)
 
-    def accept(self, records: Iterable[SignedRecord], source: bytes | None = None) -> Accepted:
+    def write(self, document: str, operations: Operations) -> SignedRecord:
+        """One record of our own, at once; `operations` is given the document's state."""
+        written: list[SignedRecord] = []
+        self.begin_write(document, operations, written.append, _raise)
+        return written[0]
+
+    def begin_write(
+        self,
+        document: str,
+        operations: Operations,
+        then: Callable[[SignedRecord], None],
+        failed: Callable[[JarvisError], None],
+    ) -> None:
+        def work(tx: Transaction) -> tuple[SignedRecord, Accepted]:
+            return self.replica.append(tx, document, operations(self.replica.state(tx, document)))
+
+        def tell(done: tuple[SignedRecord, Accepted]) -> None:
+            then(done[0])
+            assert self.sync is not None
+            self.perform(self.sync.committed(done[1].heads, [done[0]], self.clock.now_ms))
+
+        self.commit(work, tell, failed)
+
+    def accept(self, records: Iterable[SignedRecord], source: bytes | None = None) -> None:
         batch = list(records)
-        accepted = self.store.transact(lambda tx: self.replica.accept(tx, batch))
-        self.refused += [one.reason for one in accepted.refused]
         authors = {record.header.author for record in batch}
-        held = self.store.view(lambda tx: {a: h for a, h in self.replica.heads(tx).items() if a in authors})
-        assert self.sync is not None
-        heads = {**held, **accepted.heads}
-        self.perform(self.sync.committed(heads, [], self.clock.now_ms, source=source))
-        return accepted
+
+        def work(tx: Transaction) -> tuple[Accepted, dict[bytes, Head]]:
+            accepted = self.replica.accept(tx, batch)
+            held = {author: head for author, head in self.replica.heads(tx).items() if author in authors}
+            return accepted, {**held, **accepted.heads}
+
+        def tell(done: tuple[Accepted, dict[bytes, Head]]) -> None:
+            self.refused += [one.reason for one in done[0].refused]
+            assert self.sync is not None
+            self.perform(self.sync.committed(done[1], [], self.clock.now_ms, source=source))
+
+        self.commit(work, tell, lambda error: self.fail(source, error))
+
+    def fail(self, peer: bytes | None, error: JarvisError) -> None:
+        """What a link asked of the store could not be done: that link ends."""
+        if peer is None:
+            raise error
+        self.refused.append(str(error))
+        self.cut(self, peer)
 
     def receive(self, peer: bytes, frame: bytes) -> None:
         assert self.sync is not None
@@ -117,7 +158,7 @@ class SimNode:
         while queue:
             match queue.popleft():
                 case Send(peer, message):
-                    self.send(self, peer, encode(message))
+                    self.post(peer, message)
                 case Fetch(peer, author, first, through):
                     found = self.records(author, first, through)
                     queue.extend(self.sync.fetched(peer, found))
@@ -125,24 +166,33 @@ class SimNode:
                     self.accept(records, source=peer)
                 case AcceptMembership(peer, entries):
                     self._membership(peer, entries)
-                case Echoed(_, heads):
-                    known = dict(heads)
-                    self.store.transact(lambda tx, known=known: self.replica.echo(tx, known))  # type: ignore[misc]
+                case Echoed(peer, heads):
+                    self.echoed(peer, dict(heads))
                 case Drop(peer, reason):
                     self.refused.append(reason)
                     self.cut(self, peer)
 
-    def _membership(self, peer: bytes, entries: tuple[tuple[bytes, bytes], ...]) -> None:
-        assert self.sync is not None
-        try:
-            _, accepted = self.store.transact(lambda tx: self.replica.accept_membership(tx, entries))
-        except JarvisError as error:
-            self.refused.append(str(error))
-            self.cut(self, peer)
-            return
-        chain = self.store.view(self.replica.chain)
-        self.perform(self.sync.membership_changed(chain.entries, self.clock.now_ms))
-        self.perform(self.sync.committed(accepted.heads, [], self.clock.now_ms))
+    def post(self, peer: bytes, message: Message) -> None:
+        self.send(self, peer, encode(message))
+
+    def echoed(self, peer: bytes, heads: dict[bytes, Head]) -> None:
+        def work(tx: Transaction) -> None:
+            self.replica.echo(tx, heads)
+
+        self.commit(work, lambda _: None, lambda error: self.fail(peer, error))
+
+    def _membership(self, peer: bytes, entries: tuple[RawEntry, ...]) -> None:
+        def tell(done: tuple[Accepted, Chain]) -> None:
+            accepted, chain = done
+            assert self.sync is not None
+            self.perform(self.sync.membership_changed(chain.entries, self.clock.now_ms))
+            self.perform(self.sync.committed(accepted.heads, [], self.clock.now_ms))
+
+        def work(tx: Transaction) -> tuple[Accepted, Chain]:
+            _, accepted = self.replica.accept_membership(tx, entries)
+            return accepted, self.replica.chain(tx)
+
+        self.commit(work, tell, lambda error: self.fail(peer, error))
 
     def records(self, author: bytes, first: int, through: int) -> list[SignedRecord]:
         return [wire(one) for one in self.store.view(lambda tx: tx.records(author, first, through, FETCH_BYTES))]
@@ -155,6 +205,10 @@ class SimNode:
 
     def frontier(self) -> dict[bytes, int]:
         return self.store.view(lambda tx: {a: head.seq for a, head in self.replica.heads(tx).items()})
+
+
+def _raise(error: JarvisError) -> NoReturn:
+    raise error
 
 
 def wire(stored: StoredRecord) -> SignedRecord:
