@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jarvis.core.codec import Value, pack
-from jarvis.core.errors import BadConfiguration, InvalidBytes, InvalidInput
+from jarvis.core.errors import BadConfiguration, InvalidBytes, InvalidInput, NotAllowed
 from jarvis.core.hlc import HybridClock
 from jarvis.core.ids import NODE_ID_BYTES
 from jarvis.crdt.dots import Dot
@@ -91,11 +91,13 @@ class Replica:
 
     # --- who we are -------------------------------------------------------------------------------------------
 
-    def open(self, tx: Transaction) -> Chain:
-        """Take up where the store left off. Raises BadConfiguration when it holds no home, or not one of ours."""
+    def open(self, tx: Transaction, *, guest: bool = False) -> Chain:
+        """Take up where the store left off. Raises BadConfiguration when it holds no home, or not one of ours.
+
+        A `guest` may read a home that has not admitted its key yet: one restored from a member's backup."""
         self._clock.last = int.from_bytes(tx.get(_CLOCK) or b"", "big")
         chain = self.chain(tx)
-        if self._key.node_id not in chain.members:
+        if self._key.node_id not in chain.members and not guest:
             raise BadConfiguration(
                 "This node's key is no member of the home in its store.",
                 fix="The data directory mixes two nodes; restore both keys and store from the same one.",
@@ -154,10 +156,16 @@ class Replica:
     # --- writing and accepting ----------------------------------------------------------------------------------
 
     def append(self, tx: Transaction, document: str, operations: list[Value]) -> tuple[SignedRecord, Accepted]:
-        """Sign and accept one record of our own. Raises InvalidInput when the operations are not the document's."""
+        """Sign and accept one record of our own. Raises InvalidInput when the operations are not the document's,
+        NotAllowed when the home has not admitted this node."""
         kind = kind_of(document)
         if kind is None:
             raise InvalidInput(f"There is no document called {document!r}.")
+        if self._key.node_id not in self.chain(tx).members:
+            raise NotAllowed(
+                "This node is no member of its home, so it can read and not write.",
+                fix="Run `jarvis node invite` on a member, then stop this node and run `jarvis node join CODE`.",
+            )
         try:
             for operation in operations:
                 kind.check(operation)
