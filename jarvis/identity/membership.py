@@ -1,38 +1,41 @@
 """Who belongs to the home: a linear, hash-chained list of entries signed by the owner key. Linear on purpose: access
 lists that are themselves CRDTs diverge by the order of receipt. Names and rooms are not here but in `config`.
 
-    entry = msgpack array: version, action, term, index, prev, at_ms, fields
-    found {owner, recovery, nonce}     the first entry; home_id is the start of its hash
-    admit {certificate}                a node, by the certificate that carries its key
-
-Removal, horizon and hand-over are further actions of the same list. An action this program does not know makes
-the chain unusable here, said by name: guessing who is a member would be worse than stopping.
+The owner key may be handed over; only the recovery key raises the term, and the higher term wins. What an entry says
+and its bytes are in `entries`.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
-from jarvis.core.codec import Limits, Value, pack, unpack_canonical
-from jarvis.core.errors import InvalidBytes, InvalidInput, NotAllowed
+from jarvis.core.errors import InvalidBytes, InvalidInput, NotAllowed, NotFound
 from jarvis.core.ids import NODE_ID_BYTES
-from jarvis.identity.certificate import MAX_CERTIFICATE_BYTES, public_key_of
-from jarvis.identity.keys import PUBLIC_KEY_BYTES, SigningKey, node_id_of, verify
+from jarvis.identity.certificate import public_key_of
+from jarvis.identity.entries import (
+    ADMIT,
+    FOUND,
+    HANDOVER,
+    NOTHING_COUNTS,
+    RECOVER,
+    REMOVE,
+    TAG,
+    Cutoff,
+    Entry,
+    RawEntry,
+    cutoffs_of,
+    entry_hash,
+    read_entry,
+    write_entry,
+)
+from jarvis.identity.keys import SigningKey, node_id_of, verify
 from jarvis.identity.record import ENTRY_ID_BYTES
 
-VERSION = 1
-TAG = b"jarvis membership v1\x00"
-FOUND, ADMIT = "found", "admit"
-ENTRY_LIMITS = Limits(size_bytes=2_048, depth=3, items=32)
 MAX_ENTRIES = 1_024
-"""A home of 50 nodes that admits and replaces one a week needs this many in twenty years."""
-
-RawEntry = tuple[bytes, bytes]
-"""An entry's bytes and its signature."""
+"""A home of 50 nodes that admits and replaces one a week needs this many in ten years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,15 @@ class Member:
     """Index of the entry that admitted it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    member: Member
+    removed_at: int
+    """Index of the entry that removed it."""
+    cutoffs: Mapping[bytes, Cutoff]
+    """By author; of an author that is not here, nothing counts."""
+
+
 @dataclass(frozen=True)
 class Chain:
     """A verified membership chain; immutable, and every change gives a new one."""
@@ -52,29 +64,79 @@ class Chain:
     entries: tuple[RawEntry, ...]
     owner: bytes
     """Public key that signs entries."""
+    owner_node: bytes
+    """The node that keeps the owner key."""
     recovery: bytes
+    term: int
     members: Mapping[bytes, Member]
+    """Those of now, by node id, in the order of admission."""
+    removed: Mapping[bytes, Removal]
     hashes: tuple[bytes, ...]
+
+    # --- changing -------------------------------------------------------------------------------------------------
 
     @staticmethod
     def found(owner: SigningKey, recovery_public: bytes, certificate: bytes, *, nonce: bytes, at_ms: int) -> Chain:
         """A new home with one node, the one with `certificate`. `nonce` is 16 random bytes."""
         fields = {"owner": owner.public, "recovery": recovery_public, "nonce": nonce}
-        first = pack([VERSION, FOUND, 0, 0, b"", at_ms, fields])
-        return Chain.verify([(first, owner.sign(TAG + first))]).admit(owner, certificate, at_ms=at_ms)
+        first = write_entry(owner, FOUND, term=0, index=0, prev=b"", at_ms=at_ms, fields=fields)
+        return Chain.verify([first]).admit(owner, certificate, at_ms=at_ms)
 
     def admit(self, owner: SigningKey, certificate: bytes, *, at_ms: int) -> Chain:
-        """This chain and one more member. A node that is one already changes nothing."""
-        if owner.public != self.owner:
-            raise NotAllowed("Only the home's owner can admit a node.")
+        """This chain and one more member. A node that is one already changes nothing; one that was removed needs a
+        new key."""
         try:
             node_id = node_id_of(public_key_of(certificate))
         except InvalidBytes as error:
             raise InvalidInput(str(error)) from None
-        if node_id in self.members:
+        if node_id in self.removed:
+            raise NotAllowed("That node was removed for good.", fix="Join with an empty data directory.")
+        if node_id in self.members and owner.public == self.owner:
             return self
-        data = pack([VERSION, ADMIT, 0, len(self.entries), self.head, at_ms, {"certificate": certificate}])
-        return Chain.verify([*self.entries, (data, owner.sign(TAG + data))])
+        return self._extend(owner, ADMIT, at_ms, {"certificate": certificate})
+
+    def remove(self, owner: SigningKey, node_id: bytes, cutoffs: Mapping[bytes, Cutoff], *, at_ms: int) -> Chain:
+        """This chain without a member. Of its authors in `cutoffs` the records up to there count, of others none."""
+        if node_id not in self.members:
+            raise NotFound("That node is no member.")
+        if node_id == self.owner_node:
+            raise NotAllowed("The owner's node cannot be removed.", fix="Hand the home over to another node first.")
+        written = {author: [cutoff.seq, cutoff.hash] for author, cutoff in cutoffs.items() if cutoff.seq}
+        return self._extend(owner, REMOVE, at_ms, {"node": node_id, "cutoffs": written})
+
+    def hand_over(self, owner: SigningKey, new_owner: bytes, node_id: bytes, *, at_ms: int) -> Chain:
+        """This chain with another owner key (its public half), which `node_id` keeps."""
+        if node_id not in self.members:
+            raise NotFound("That node is no member.")
+        return self._extend(owner, HANDOVER, at_ms, {"owner": new_owner, "node": node_id})
+
+    def recover(
+        self, recovery: SigningKey, new_owner: bytes, new_recovery: bytes, node_id: bytes, *, at_ms: int
+    ) -> Chain:
+        """This chain in the next term, with new owner and recovery keys (public halves); `node_id` keeps the owner's.
+        It wins over whatever the lost owner key signs."""
+        if recovery.public != self.recovery:
+            raise NotAllowed("That is not this home's recovery phrase.")
+        fields = {"owner": new_owner, "recovery": new_recovery, "node": node_id}
+        entry = write_entry(
+            recovery,
+            RECOVER,
+            term=self.term + 1,
+            index=len(self.entries),
+            prev=self.head,
+            at_ms=at_ms,
+            fields=fields,
+        )
+        return Chain.verify([*self.entries, entry])
+
+    def _extend(self, owner: SigningKey, action: str, at_ms: int, fields: dict[str, object]) -> Chain:
+        if owner.public != self.owner:
+            raise NotAllowed("Only the home's owner can do that.")
+        index = len(self.entries)
+        entry = write_entry(owner, action, term=self.term, index=index, prev=self.head, at_ms=at_ms, fields=fields)
+        return Chain.verify([*self.entries, entry])
+
+    # --- verifying ------------------------------------------------------------------------------------------------
 
     @staticmethod
     def verify(entries: Iterable[RawEntry]) -> Chain:
@@ -82,21 +144,21 @@ class Chain:
         entries = tuple(entries)
         if not 1 <= len(entries) <= MAX_ENTRIES:
             raise InvalidBytes(f"A membership chain has 1 to {MAX_ENTRIES} entries.")
-        owner, recovery = b"", b""
-        hashes: list[bytes] = []
-        members: dict[bytes, Member] = {}
-        for index, (data, signature) in enumerate(entries):
-            action, fields = _decode(data, index, hashes[-1] if hashes else b"")
-            if index == 0:
-                owner, recovery = fields["owner"], fields["recovery"]
-            else:
-                public_key = public_key_of(fields["certificate"])
-                member = Member(node_id_of(public_key), public_key, fields["certificate"], index)
-                members.setdefault(member.node_id, member)
-            if not verify(owner, TAG + data, signature):
-                raise InvalidBytes(f"Membership entry {index} ({action}) is not signed by the home's owner.")
-            hashes.append(entry_hash(data))
-        return Chain(entries, owner, recovery, MappingProxyType(members), tuple(hashes))
+        reading = _Reading()
+        for index, raw in enumerate(entries):
+            reading.take(index, raw)
+        return Chain(
+            entries,
+            reading.owner,
+            reading.owner_node,
+            reading.recovery,
+            reading.term,
+            MappingProxyType(reading.members),
+            MappingProxyType(reading.removed),
+            tuple(reading.hashes),
+        )
+
+    # --- asking ---------------------------------------------------------------------------------------------------
 
     @property
     def head(self) -> bytes:
@@ -118,42 +180,86 @@ class Chain:
     def knows(self, entry_id: bytes) -> bool:
         return entry_id in self._index_of
 
+    def member(self, node_id: bytes) -> Member | None:
+        """A member of now or of once."""
+        removal = self.removed.get(node_id)
+        return removal.member if removal else self.members.get(node_id)
+
     def member_at(self, node_id: bytes, entry_id: bytes) -> Member | None:
         """The member `node_id` was when `entry_id` was the head; None when it was none, or the entry is unknown."""
-        member, index = self.members.get(node_id), self._index_of.get(entry_id)
-        return member if member and index is not None and member.admitted_at <= index else None
+        member, index = self.member(node_id), self._index_of.get(entry_id)
+        if member is None or index is None or index < member.admitted_at:
+            return None
+        removal = self.removed.get(node_id)
+        return None if removal and index >= removal.removed_at else member
+
+    def cutoff(self, author: bytes) -> Cutoff | None:
+        """The last record of an author that counts; None for the authors of a member of now: all do."""
+        removal = self.removed.get(author[:NODE_ID_BYTES])
+        return removal.cutoffs.get(author, NOTHING_COUNTS) if removal else None
 
     def supersedes(self, other: Chain) -> bool:
-        """Whether a node that holds `other` must take this one: the same home, and longer, or, where the two part,
-        the lower hash. A total order, so every node settles on the same chain."""
+        """Whether a node that holds `other` must take this one: the same home and a higher term; in the same term
+        longer, or, where the two part, the lower hash. A total order, so every node settles on the same chain."""
         if self.home_id != other.home_id or self.hashes == other.hashes:
             return False
+        if self.term != other.term:
+            return self.term > other.term
         for mine, theirs in zip(self.hashes, other.hashes, strict=False):
             if mine != theirs:
                 return mine < theirs
         return len(self.hashes) > len(other.hashes)
 
 
-def entry_hash(data: bytes) -> bytes:
-    return hashlib.sha256(TAG + data).digest()
+class _Reading:
+    """What a chain says so far, while it is verified entry by entry."""
 
+    def __init__(self) -> None:
+        self.owner = self.owner_node = self.recovery = b""
+        self.term = 0
+        self.members: dict[bytes, Member] = {}
+        self.removed: dict[bytes, Removal] = {}
+        self.hashes: list[bytes] = []
 
-def _decode(data: bytes, index: int, prev: bytes) -> tuple[str, dict[str, Value]]:
-    value = unpack_canonical(data, ENTRY_LIMITS)
-    if not isinstance(value, list) or len(value) != 7:
-        raise InvalidBytes(f"Membership entry {index} does not have its fields.")
-    version, action, term, at_index, at_prev, at_ms, fields = value
-    if version != VERSION or action not in (FOUND, ADMIT) or term != 0:
-        raise InvalidBytes(f"Membership entry {index} is of a kind that only a newer Jarvis knows.")
-    lengths = {"owner": 32, "recovery": PUBLIC_KEY_BYTES, "nonce": 16} if action == FOUND else {"certificate": 0}
-    if (
-        (at_index, at_prev) != (index, prev)
-        or (action == FOUND) != (index == 0)
-        or not isinstance(at_ms, int)
-        or not isinstance(fields, dict)
-        or fields.keys() != lengths.keys()
-        or not all(isinstance(one, bytes) and len(one) <= MAX_CERTIFICATE_BYTES for one in fields.values())
-        or not all(length in (0, len(fields[name])) for name, length in lengths.items())
-    ):
-        raise InvalidBytes(f"Membership entry {index} does not follow from those before it.")
-    return action, fields
+    def take(self, index: int, raw: RawEntry) -> None:
+        data, signature = raw
+        entry = read_entry(data, index, self.hashes[-1] if self.hashes else b"")
+        if entry.action == FOUND:
+            self.owner, self.recovery = entry.fields["owner"], entry.fields["recovery"]
+        signer = self.recovery if entry.action == RECOVER else self.owner
+        if not verify(signer, TAG + data, signature):
+            raise InvalidBytes(f"Membership entry {index} ({entry.action}) is not signed by the home's owner.")
+        if entry.term != self.term + (entry.action == RECOVER):
+            raise InvalidBytes(f"Membership entry {index} ({entry.action}) is of the wrong term.")
+        getattr(self, f"_{entry.action}")(index, entry)
+        self.hashes.append(entry_hash(data))
+
+    def _found(self, index: int, entry: Entry) -> None:
+        pass
+
+    def _admit(self, index: int, entry: Entry) -> None:
+        public_key = public_key_of(entry.fields["certificate"])
+        member = Member(node_id_of(public_key), public_key, entry.fields["certificate"], index)
+        if member.node_id in self.removed:
+            raise InvalidBytes(f"Membership entry {index} admits a node that was removed.")
+        self.members.setdefault(member.node_id, member)
+        self.owner_node = self.owner_node or member.node_id
+
+    def _remove(self, index: int, entry: Entry) -> None:
+        member = self.members.pop(entry.fields["node"], None)
+        if member is None or member.node_id == self.owner_node:
+            raise InvalidBytes(f"Membership entry {index} removes a node that cannot be removed.")
+        self.removed[member.node_id] = Removal(member, index, MappingProxyType(cutoffs_of(entry)))
+
+    def _handover(self, index: int, entry: Entry) -> None:
+        self._must_be_member(index, entry.fields["node"])
+        self.owner, self.owner_node = entry.fields["owner"], entry.fields["node"]
+
+    def _recover(self, index: int, entry: Entry) -> None:
+        self._must_be_member(index, entry.fields["node"])
+        self.owner, self.recovery = entry.fields["owner"], entry.fields["recovery"]
+        self.owner_node, self.term = entry.fields["node"], entry.term
+
+    def _must_be_member(self, index: int, node_id: bytes) -> None:
+        if node_id not in self.members:
+            raise InvalidBytes(f"Membership entry {index} makes a stranger the owner.")

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jarvis.core.codec import pack, unpack
-from jarvis.core.errors import InvalidBytes, InvalidInput, NotAllowed
+from jarvis.core.errors import InvalidBytes, InvalidInput, NotAllowed, NotFound
 from jarvis.identity.certificate import make_certificate
+from jarvis.identity.entries import TAG, Cutoff
 from jarvis.identity.keys import SigningKey
-from jarvis.identity.membership import MAX_ENTRIES, TAG, Chain
+from jarvis.identity.membership import MAX_ENTRIES, Chain
 
 OWNER = SigningKey(b"o" * 32)
 RECOVERY = SigningKey(b"r" * 32)
@@ -159,7 +160,7 @@ def test_an_entry_that_is_not_understood_stops_the_chain(changes):
 def test_a_newer_action_is_said_to_be_newer():
     chain = found()
     with pytest.raises(InvalidBytes, match="newer Jarvis"):
-        Chain.verify([*chain.entries, signed(next_fields(chain, action="remove"))])
+        Chain.verify([*chain.entries, signed(next_fields(chain, action="horizon"))])
 
 
 @pytest.mark.parametrize("signer", [NODES[0], RECOVERY])
@@ -216,3 +217,72 @@ def test_every_order_of_offers_ends_in_the_same_chain(offers):
     for one in BRANCHES:
         best = one if one.supersedes(best) else best
     assert held.hashes == best.hashes
+
+
+AUTHOR = NODES[1].node_id + b"i" * 16
+CUTOFFS = {AUTHOR: Cutoff(7, b"h" * 32)}
+
+
+def test_a_removed_node_is_a_member_only_of_before():
+    before = admitted(1, 2)
+    chain = before.remove(OWNER, NODES[1].node_id, CUTOFFS, at_ms=NOW)
+    assert NODES[1].node_id not in chain.members
+    assert chain.member_at(NODES[1].node_id, before.head_id), "its old records still verify"
+    assert chain.member_at(NODES[1].node_id, chain.head_id) is None
+    assert chain.cutoff(AUTHOR) == Cutoff(7, b"h" * 32)
+    assert chain.cutoff(NODES[1].node_id + b"j" * 16) == Cutoff(0, b""), "an author that is not listed: nothing"
+    assert chain.cutoff(NODES[2].node_id + b"i" * 16) is None
+    assert Chain.verify(chain.entries) == chain
+    with pytest.raises(NotAllowed, match="for good"):
+        chain.admit(OWNER, CERTIFICATES[1], at_ms=NOW)
+    with pytest.raises(NotFound):
+        chain.remove(OWNER, NODES[1].node_id, {}, at_ms=NOW)
+
+
+def test_the_owners_node_stays_until_it_handed_over():
+    chain = admitted(1)
+    with pytest.raises(NotAllowed, match="owner's node"):
+        chain.remove(OWNER, NODES[0].node_id, {}, at_ms=NOW)
+    new = SigningKey(b"N" * 32)
+    handed = chain.hand_over(OWNER, new.public, NODES[1].node_id, at_ms=NOW)
+    assert (handed.owner, handed.owner_node, handed.term) == (new.public, NODES[1].node_id, 0)
+    with pytest.raises(NotAllowed):
+        handed.admit(OWNER, CERTIFICATES[2], at_ms=NOW)
+    gone = handed.remove(new, NODES[0].node_id, {}, at_ms=NOW)
+    assert set(gone.members) == {NODES[1].node_id}
+    with pytest.raises(NotFound):
+        chain.hand_over(OWNER, new.public, NODES[5].node_id, at_ms=NOW)
+
+
+def test_the_recovery_key_begins_a_term_that_wins():
+    chain = admitted(1)
+    new_owner, new_recovery = SigningKey(b"N" * 32), SigningKey(b"R" * 32)
+    recovered = chain.recover(RECOVERY, new_owner.public, new_recovery.public, NODES[1].node_id, at_ms=NOW)
+    assert (recovered.term, recovered.owner, recovered.recovery) == (1, new_owner.public, new_recovery.public)
+    rival = chain.admit(OWNER, CERTIFICATES[2], at_ms=NOW).admit(OWNER, CERTIFICATES[3], at_ms=NOW)
+    assert recovered.supersedes(rival) and not rival.supersedes(recovered)
+    assert recovered.admit(new_owner, CERTIFICATES[4], at_ms=NOW).supersedes(recovered)
+    with pytest.raises(NotAllowed):
+        chain.recover(OWNER, new_owner.public, new_recovery.public, NODES[1].node_id, at_ms=NOW)
+    with pytest.raises(NotAllowed):
+        recovered.recover(RECOVERY, new_owner.public, new_recovery.public, NODES[1].node_id, at_ms=NOW)
+
+
+def test_only_the_recovery_key_raises_the_term():
+    chain = admitted(1)
+    for term, key in ((1, OWNER), (0, RECOVERY), (2, RECOVERY)):
+        fields = {"owner": OWNER.public, "recovery": RECOVERY.public, "node": NODES[0].node_id}
+        entry = signed([1, "recover", term, 3, chain.head, NOW, fields], key)
+        with pytest.raises(InvalidBytes):
+            Chain.verify([*chain.entries, entry])
+    late = signed([1, "admit", 1, 3, chain.head, NOW, {"certificate": CERTIFICATES[2]}])
+    with pytest.raises(InvalidBytes, match="term"):
+        Chain.verify([*chain.entries, late])
+
+
+def test_a_removal_cuts_off_only_its_own_node():
+    chain = admitted(1, 2)
+    foreign = {NODES[2].node_id + b"i" * 16: [1, b"h" * 32]}
+    entry = signed([1, "remove", 0, 4, chain.head, NOW, {"node": NODES[1].node_id, "cutoffs": foreign}])
+    with pytest.raises(InvalidBytes, match="another node"):
+        Chain.verify([*chain.entries, entry])

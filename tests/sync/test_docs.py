@@ -9,7 +9,7 @@ import pytest
 
 from jarvis.core import codec
 from jarvis.crdt.registry import _EXACT, _PREFIX
-from jarvis.identity import membership, record
+from jarvis.identity import entries, membership, record
 from jarvis.replica import documents, waiting
 from jarvis.sync import machine, messages, peer
 
@@ -42,7 +42,7 @@ def test_the_limits_are_those_of_the_code():
         "the first frame of a link": codec.HELLO_LIMITS,
         "a record's header": record.HEADER_LIMITS,
         "a record's payload": record.PAYLOAD_LIMITS,
-        "a membership entry": membership.ENTRY_LIMITS,
+        "a membership entry": entries.ENTRY_LIMITS,
     }
     assert listed.keys() == limits.keys()
     for name, (size, depth, items) in listed.items():
