@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jarvis.identity.membership import RawEntry
+from jarvis.identity.entries import RawEntry
 from jarvis.identity.record import SignedRecord
 from jarvis.store.protocol import Head
 from jarvis.sync.messages import Digest, Ephemeral, Hello, Message

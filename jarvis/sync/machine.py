@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from jarvis.core.ids import NODE_ID_BYTES
-from jarvis.identity.membership import RawEntry, entry_hash
+from jarvis.identity.entries import RawEntry, entry_hash
 from jarvis.identity.record import SignedRecord
 from jarvis.store.protocol import Head
 from jarvis.sync.effects import Accept, AcceptMembership, Deliver, Drop, Echoed, Effect, Fetch, Send

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from jarvis.core.codec import FRAME_LIMITS, HELLO_LIMITS, Value, pack, unpack
 from jarvis.core.errors import InvalidBytes
 from jarvis.core.ids import NODE_ID_BYTES
-from jarvis.identity.membership import MAX_ENTRIES, RawEntry
+from jarvis.identity.entries import RawEntry
+from jarvis.identity.membership import MAX_ENTRIES
 from jarvis.identity.record import AUTHOR_BYTES, HASH_BYTES, MAX_SEQ, SignedRecord, decode_record
 from jarvis.store.protocol import Head
 
