@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from jarvis.core.codec import Value
@@ -37,6 +37,14 @@ class Kind(ABC, Generic[S]):
     @abstractmethod
     def names(self, operation: Value) -> Iterable[Dot]:
         """The dots a checked operation names. It is applied once they are held."""
+
+    def fits(self, state: S, operations: Sequence[Value], author: bytes, document: str) -> None:
+        """Raises InvalidBytes unless one record's checked operations go on from what their author wrote here before.
+
+        Asked once the author's earlier records and all named dots are held, before any of the operations is applied.
+        The answer may depend on nothing but the operations, the author, the document's name, and what those held
+        records say: `state` also holds whatever else has arrived, which differs from node to node and must not count.
+        """
 
     @abstractmethod
     def delta(self, operation: Value, dot: Dot, hlc: int) -> S:

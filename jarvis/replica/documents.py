@@ -40,6 +40,11 @@ class Documents:
         """The state of a document of a known kind; empty when nothing was written. Not to be changed by the caller."""
         return self._load(tx, document).state
 
+    def fit(self, tx: Transaction, document: str, operations: tuple[Value, ...], author: bytes) -> None:
+        """Raises InvalidBytes when a record's operations do not go on from what their author wrote there before."""
+        loaded = self._load(tx, document)
+        loaded.kind.fits(loaded.state, operations, author, document)
+
     def apply(
         self, tx: Transaction, document: str, operations: tuple[Value, ...], dot: tuple[bytes, int], hlc: int
     ) -> None:

@@ -34,9 +34,9 @@ from jarvis.identity.record import (
     write_record,
 )
 from jarvis.replica.documents import Documents
-from jarvis.replica.validity import judge
+from jarvis.replica.validity import Verdict, judge
 from jarvis.replica.waiting import Need, WaitingRoom
-from jarvis.store.protocol import APPLIED, Head, StoredRecord, Transaction
+from jarvis.store.protocol import APPLIED, REJECTED, Head, StoredRecord, Transaction
 
 DIGEST_TAG = b"jarvis home v1\x00"
 NOTHING = Head(0, b"")
@@ -169,7 +169,7 @@ class Replica:
         try:
             for operation in operations:
                 kind.check(operation)
-            author, chain = self._writing_author(tx), self.chain(tx)
+            author, chain = self.writing_author(tx), self.chain(tx)
             head = self.head(tx, author)
             # Our own last stamp counts however far ahead of our clock it is: the next must rise above it.
             self._clock.last = max(self._clock.last, self._stamp(tx, author, head))
@@ -198,8 +198,8 @@ class Replica:
             raise InvalidInput("That entry is nested too deeply, or holds too much.")
         return record, accepted
 
-    def _writing_author(self, tx: Transaction) -> bytes:
-        """The confirmed author, else a new incarnation."""
+    def writing_author(self, tx: Transaction) -> bytes:
+        """Whose the next record of our own will be: the confirmed author, else a new incarnation."""
         author = self.author(tx)
         if not author or author != self._confirmed:
             author = self._key.node_id + self._entropy(INCARNATION_BYTES)
@@ -257,6 +257,8 @@ class Replica:
             self._waiting.put(record, needs)
             return False
         if verdict.status == APPLIED:
+            verdict = self._fitted(tx, record, verdict)
+        if verdict.status == APPLIED:
             self._documents.apply(tx, header.document, verdict.operations, (header.author, header.seq), header.hlc)
         stored = StoredRecord(
             header.author,
@@ -274,6 +276,14 @@ class Replica:
         self._move_head(tx, header.author, Head(header.seq, record.hash), header.hlc, accepted)
         accepted.records.append(stored)
         return True
+
+    def _fitted(self, tx: Transaction, record: SignedRecord, verdict: Verdict) -> Verdict:
+        """The last of validity: what an author writes must go on from what it wrote in that document before."""
+        try:
+            self._documents.fit(tx, record.header.document, verdict.operations, record.header.author)
+        except InvalidBytes as error:
+            return Verdict(REJECTED, str(error))
+        return verdict
 
     def _is_held(self, tx: Transaction, record: SignedRecord, head: Head) -> bool:
         if record.header.seq > head.seq:

@@ -1,6 +1,7 @@
 """Whether an authentic record may change its document. A pure function of the record and the stamp before it in its
 author's chain, never of local state or time: every node judges alike, for ever. An invalid record is kept as
-rejected, so that its author's chain goes on and it is never asked for again."""
+rejected, so that its author's chain goes on and it is never asked for again. Where a kind also asks that an author
+goes on from its own earlier words (`Kind.fits`), the replica asks it last, when those are held."""
 
 from __future__ import annotations
 
