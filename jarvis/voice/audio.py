@@ -119,11 +119,7 @@ class _Converter:
     """Blocks at the device's rate to 16 kHz, without a seam between blocks."""
 
     def __init__(self, rate_hz: int) -> None:
-        self._resampler: Any = None
-        if rate_hz != RATE_HZ:
-            import soxr
-
-            self._resampler = soxr.ResampleStream(rate_hz, RATE_HZ, 1, dtype="int16")
+        self._resampler = None if rate_hz == RATE_HZ else wav.resampler(rate_hz, RATE_HZ, "int16")
 
     def __call__(self, data: bytes) -> Samples:
         import numpy as np
