@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
-
 from jarvis_cli import logs
 
 SPOKEN = "the spare key is under the third flower pot"
