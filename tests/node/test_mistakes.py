@@ -102,17 +102,13 @@ def still_whole(home: Home, room: str = "kitchen") -> None:
 # --- starting ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_taken_port_is_named(home: Home, hands: Hands) -> None:
+def test_a_port_or_address_that_cannot_be_had_is_named(home: Home, hands: Hands) -> None:
+    refused(hands("kitchen", "run", "--bind", "kitchen table"), CONFIGURATION, "kitchen table")
+    refused(hands("kitchen", "run", "--bind", "203.0.113.7"), CONFIGURATION, "203.0.113.7")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         refused(hands.run("kitchen", "--api-port", port), CONFIGURATION, port, "--api-port")
         refused(hands.run("kitchen", "--peer-port", port), CONFIGURATION, port)
-    still_whole(home)
-
-
-def test_a_bad_address_to_listen_on_is_named(home: Home, hands: Hands) -> None:
-    refused(hands("kitchen", "run", "--bind", "kitchen table"), CONFIGURATION, "kitchen table")
-    refused(hands("kitchen", "run", "--bind", "203.0.113.7"), CONFIGURATION, "203.0.113.7")
     still_whole(home)
 
 
@@ -123,11 +119,8 @@ def test_no_node_in_the_directory(hands: Hands) -> None:
         refused(hands("nowhere", *arguments), UNREACHABLE, "not running", "jarvis run")
 
 
-def test_a_node_that_does_not_run(hands: Hands) -> None:
+def test_a_node_that_does_not_run_or_was_killed(home: Home, hands: Hands) -> None:
     refused(hands("kitchen", "ask", "What time is it?"), UNREACHABLE, "not running", "jarvis run")
-
-
-def test_a_node_that_was_killed_is_not_running(home: Home, hands: Hands) -> None:
     kitchen = home.node("kitchen")
     kitchen.start()
     kitchen.kill()
@@ -179,46 +172,34 @@ def test_the_node_key_of_another_home(home: Home, hands: Hands) -> None:
     still_whole(home)
 
 
-def test_certificate_and_key_of_two_nodes(home: Home, hands: Hands) -> None:
-    swap(home.folder / "kitchen" / "keys" / "node.crt", home.folder / "bedroom" / "keys" / "node.crt")
-    refused(hands.run("kitchen"), CONFIGURATION, "certificate or key")
-    swap(home.folder / "kitchen" / "keys" / "node.crt", home.folder / "bedroom" / "keys" / "node.crt")
-    still_whole(home)
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [(None, ("missing",)), (b"", ("32 bytes",)), (bytes(31), ("32 bytes",)), (bytes(32), ("key",))],
-    ids=["missing", "empty", "cut", "wrong"],
-)
-def test_a_store_key_that_is_not_ours(home: Home, hands: Hands, content: bytes | None, words: tuple[str, ...]) -> None:
+def test_a_store_key_that_is_not_ours(home: Home, hands: Hands) -> None:
+    """Missing, empty, cut, wrong, and readable by others; no new key is made over an old store."""
     key = home.folder / "kitchen" / "keys" / "store.key"
     ours = key.read_bytes()
     key.unlink()
-    if content is not None:
+    refused(hands.run("kitchen"), CONFIGURATION, "missing")
+    assert not key.exists()
+    for content, words in ((b"", "32 bytes"), (bytes(31), "32 bytes"), (bytes(33), "32 bytes"), (bytes(32), "key")):
         key.write_bytes(content)
         key.chmod(0o600)
-    refused(hands.run("kitchen"), CONFIGURATION, *words)
-    assert key.exists() == (content is not None), "no new key is made over an old store"
+        refused(hands.run("kitchen"), CONFIGURATION, words)
+        assert key.read_bytes() == content
     key.write_bytes(ours)
-    key.chmod(0o600)
-    still_whole(home)
-
-
-def test_a_key_that_others_can_read(home: Home, hands: Hands) -> None:
-    key = home.folder / "kitchen" / "keys" / "store.key"
     key.chmod(0o644)
     refused(hands.run("kitchen"), CONFIGURATION, "chmod 600")
     key.chmod(0o600)
     still_whole(home)
 
 
-def test_a_node_key_that_is_none(home: Home, hands: Hands) -> None:
-    key = home.folder / "kitchen" / "keys" / "node.key"
-    ours = key.read_bytes()
-    key.write_bytes(b"not a key")
+def test_a_node_key_that_is_none_or_another_s(home: Home, hands: Hands) -> None:
+    keys = home.folder / "kitchen" / "keys"
+    swap(keys / "node.crt", home.folder / "bedroom" / "keys" / "node.crt")
+    refused(hands.run("kitchen"), CONFIGURATION, "certificate or key")
+    swap(keys / "node.crt", home.folder / "bedroom" / "keys" / "node.crt")
+    ours = (keys / "node.key").read_bytes()
+    (keys / "node.key").write_bytes(b"not a key")
     refused(hands.run("kitchen"), CONFIGURATION, "not a node's key")
-    key.write_bytes(ours)
+    (keys / "node.key").write_bytes(ours)
     still_whole(home)
 
 
