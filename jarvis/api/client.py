@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -15,6 +16,8 @@ from jarvis.core.errors import DeadlineExceeded, EngineFailed, NotAllowed, Unrea
 ANSWER_BYTES = 64 * 1024 * 1024
 """The longest answer is a session's export or a spoken reply, some megabytes."""
 DEADLINE_S = 30.0
+LINE_BYTES = 64 * 1024
+"""Of a stream: a line is some hundred."""
 
 
 class Client:
@@ -48,6 +51,22 @@ class Client:
     def upload(self, path: str, audio: bytes, *, deadline_s: float, **query: Any) -> Any:
         return self.call("POST", path, query=query, audio=audio, deadline_s=deadline_s)
 
+    def stream(self, path: str) -> Iterator[Any]:
+        """The answer's JSON, line by line, until the node ends it. Raises Unreachable when it vanishes."""
+        connection = self._connection(DEADLINE_S)
+        try:
+            connection.request("GET", path, headers=self._headers())
+            answer = connection.getresponse()
+            if answer.status >= 400:
+                self._value(answer.status, answer.read(ANSWER_BYTES))
+            while line := answer.readline(LINE_BYTES):
+                if line.strip():
+                    yield json.loads(line)
+        except (OSError, ValueError, http.client.HTTPException):
+            raise self._silent() from None
+        finally:
+            connection.close()
+
     def call(
         self,
         method: str,
@@ -63,9 +82,8 @@ class Client:
         target = f"{path}?{urlencode(given)}" if given else path
         content = json.dumps(body).encode() if body is not None else audio
         kind = "application/json" if audio is None else "application/octet-stream"
-        headers = {"Authorization": f"Bearer {self.runtime.token}", "Content-Type": kind, "Connection": "close"}
-        address = urlsplit(self.runtime.api_url)
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=deadline_s)
+        headers = {**self._headers(), "Content-Type": kind}
+        connection = self._connection(deadline_s)
         try:
             connection.request(method, target, content, headers)
             answer = connection.getresponse()
@@ -79,6 +97,13 @@ class Client:
         finally:
             connection.close()
         return self._value(answer.status, data)
+
+    def _connection(self, deadline_s: float) -> http.client.HTTPConnection:
+        address = urlsplit(self.runtime.api_url)
+        return http.client.HTTPConnection(address.hostname or "", address.port, timeout=deadline_s)
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.runtime.token}", "Connection": "close"}
 
     def _value(self, status: int, data: bytes) -> Any:
         try:

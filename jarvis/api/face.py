@@ -3,6 +3,7 @@ tests. Every dict and list that comes back is JSON-ready and goes out as it is; 
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 from jarvis.core.events import EventBus
@@ -39,6 +40,12 @@ class Timers(Protocol):
 class Peering(Protocol):
     async def status(self) -> Json: ...
     async def verify(self) -> Json: ...
+
+    async def metrics(self) -> str:
+        """In Prometheus's text form."""
+
+    def trace(self, peer: str) -> AsyncGenerator[Json, None]:
+        """Messages to and from a peer as they go; the first row says that it has begun, or it raises."""
 
 
 class NodeFace(Protocol):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from jarvis import __version__
+from jarvis.api import streams
 from jarvis.api.problems import CONTENT_TYPE
 from jarvis.api.route import Fields, Route
 
@@ -45,7 +46,7 @@ def _operation(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": route.summary,
         "responses": {
-            "200": {"description": "Done.", "content": {"application/json": {"schema": _answer(route)}}},
+            "200": {"description": "Done.", "content": {_content_type(route): {"schema": _answer(route)}}},
             "default": {
                 "description": "It could not be done.",
                 "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -63,6 +64,10 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.open:
         operation["security"] = []
     return operation
+
+
+def _content_type(route: Route) -> str:
+    return streams.CONTENT_TYPE if route.streams else "application/json"
 
 
 def _answer(route: Route) -> dict[str, Any]:

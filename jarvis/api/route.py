@@ -34,6 +34,7 @@ class Call:
 
 
 Handler = Callable[[NodeFace, Call], Awaitable[Any]]
+"""Gives the answer; of a route that streams, the async generator of its lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +51,7 @@ class Route:
     body: type[Fields] | None = None
     audio: bool = False
     """The body is a sound file."""
+    streams: bool = False
+    """One JSON object a line, until the caller leaves."""
     open: bool = field(default=False)
     """Needs no token. Such a route tells nothing but that something is alive."""

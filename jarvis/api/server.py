@@ -16,6 +16,7 @@ from jarvis.api.face import NodeFace
 from jarvis.api.incoming import AUDIO_BYTES, call_of
 from jarvis.api.route import Route
 from jarvis.api.routes import ROUTES
+from jarvis.api.streams import Streams
 from jarvis.core.errors import BadConfiguration, JarvisError, Overloaded
 from jarvis.core.time import Clock, SystemClock
 
@@ -24,7 +25,7 @@ SHUTDOWN_S = 2.0
 """For answers under way when the node stops; all of it must end in 5 s."""
 MAX_SOUNDS = 4
 """Held in memory at once, 32 MiB each at most; the node hears one at a time anyway."""
-_READY_PATH, _OPENAPI_PATH, _EVENTS_PATH = "/readyz", "/openapi.json", "/api/v2/events"
+_READY_PATH, _OPENAPI_PATH, _EVENTS_PATH, _METRICS_PATH = "/readyz", "/openapi.json", "/api/v2/events", "/metrics"
 
 
 class ApiServer:
@@ -35,6 +36,7 @@ class ApiServer:
         self._token = token
         self._port = port
         self._sockets = EventSockets(node, clock or SystemClock())
+        self._streams = Streams()
         self._sounds = 0
         self._runner: web.AppRunner | None = None
 
@@ -67,6 +69,7 @@ class ApiServer:
         if runner is not None:
             runtime.remove(self._data_dir(), os.getpid())
             await self._sockets.close()
+            await self._streams.close()
             await runner.cleanup()
 
     def _data_dir(self) -> Path:
@@ -87,6 +90,7 @@ class ApiServer:
         application.router.add_get(_READY_PATH, self._ready)
         application.router.add_get(_OPENAPI_PATH, self._openapi)
         application.router.add_get(_EVENTS_PATH, self._sockets.handle)
+        application.router.add_get(_METRICS_PATH, self._metrics)
         return application
 
     def _handler(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -102,6 +106,11 @@ class ApiServer:
             finally:
                 self._sounds -= 1
 
+        async def handle_stream(request: web.Request) -> web.StreamResponse:
+            return await self._streams.answer(request, await route.handler(self._node, await call_of(route, request)))
+
+        if route.streams:
+            return handle_stream
         return handle_sound if route.audio else handle
 
     async def _ready(self, request: web.Request) -> web.Response:
@@ -113,6 +122,10 @@ class ApiServer:
         states = {name: part["state"] for name, part in parts.items()}
         ready = "failed" not in states.values()
         return web.json_response({"ready": ready, "components": states}, status=200 if ready else 503)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        """For Prometheus. It needs the token: who talks to whom, and when, is nobody else's business."""
+        return web.Response(text=await self._node.peering.metrics(), content_type="text/plain")
 
     async def _openapi(self, request: web.Request) -> web.Response:
         return web.json_response(openapi.document(ROUTES))

@@ -50,6 +50,11 @@ class EventBus:
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
 
+    @property
+    def listened(self) -> bool:
+        """Whether anybody would hear."""
+        return bool(self._subscriptions)
+
     def publish(self, event: Event) -> None:
         for subscription in self._subscriptions:
             subscription.put(event)

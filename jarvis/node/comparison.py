@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
+from jarvis.core.errors import InvalidInput
 from jarvis.core.ids import to_text
+from jarvis.node import metrics
 from jarvis.node.journal import Journal
 from jarvis.node.members import Members
 from jarvis.node.peering import Peering
+from jarvis.node.tracing import Traced
 
 
 class Comparison:
@@ -34,12 +38,39 @@ class Comparison:
                     "behind": behind,
                     "ahead": ahead,
                     "clock_offset_ms": self._peering.clock_offset_ms(node_id),
+                    **self._peering.flow(node_id),
                 }
             )
         records, documents, waiting = await self._journal.read(
             lambda tx, replica: (tx.record_count(), len(tx.documents()), replica.waiting())
         )
-        return {"peers": peers, "records": records, "documents": documents, "waiting": waiting}
+        held = {"records": records, "documents": documents, "waiting": waiting}
+        return {"peers": peers, **held, **self._journal.commits.as_dict()}
+
+    async def metrics(self) -> str:
+        """For Prometheus."""
+        return metrics.exposition(await self.status(), self._journal.commits)
+
+    async def trace(self, peer: str) -> AsyncGenerator[dict[str, Any], None]:
+        """Every message to and from a peer, from now on; the first row says that it has begun. Raises NotFound."""
+        node_id = await self._members.find(peer)
+        if node_id == self._node_id:
+            raise InvalidInput("A node does not talk to itself.", fix="`jarvis sync status` names the peers.")
+        with self._peering.traced.subscribe() as messages:
+            told_lost = 0
+            yield {
+                "event": "tracing",
+                "node_id": to_text(node_id),
+                "name": self._members.name_of(node_id),
+                "connected": node_id in self._peering.connected(),
+            }
+            while True:
+                message = await messages.get()
+                if messages.lost > told_lost:
+                    yield {"event": "lost", "node_id": to_text(node_id), "count": messages.lost - told_lost}
+                    told_lost = messages.lost
+                if isinstance(message, Traced) and message.node_id == to_text(node_id):
+                    yield message.as_dict()
 
     async def verify(self) -> dict[str, Any]:
         """Compare digests with every connected peer. Unequal frontiers are only "behind"; equal frontiers with

@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 
 from jarvis.core.codec import Value
 from jarvis.core.errors import StoreFailed
-from jarvis.identity.membership import Chain, RawEntry
+from jarvis.identity.entries import RawEntry
+from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord, decode_record
+from jarvis.node.telemetry import Commits
 from jarvis.replica.replica import Accepted, Refusal, Replica
 from jarvis.store.protocol import Head, Store, Transaction
 
@@ -44,6 +46,7 @@ class Journal:
         self._replica = replica
         self._listeners: list[Listener] = []
         self._under_way: set[asyncio.Task[Any]] = set()
+        self.commits = Commits()
         self.author = b""
         """Of the newest record of our own in this life; empty before it."""
         self.problem = ""
@@ -145,12 +148,14 @@ class Journal:
         peers would never hear of it. The store's own queue bounds how many are under way."""
 
         async def commit() -> T:
+            asked_ms = self.commits.mono_ms()
             try:
                 result = await self._store.write(work)
             except StoreFailed as error:
                 self.problem = str(error)
                 raise
             self.problem = ""
+            self.commits.took(self.commits.mono_ms() - asked_ms)
             tell(result)
             return result
 
@@ -175,6 +180,7 @@ class Journal:
     ) -> None:
         if own:
             self.author = own[-1].header.author
+        self.commits.brought(len(own), len(accepted.records) - len(own))
         if heads or accepted.records or chain:
             commit = Commit(dict(heads), tuple(own), frozenset(accepted.documents), source, chain)
             for listener in self._listeners:

@@ -11,12 +11,15 @@ from typing import Any
 import structlog
 
 from jarvis.core.errors import InvalidBytes, JarvisError, Unreachable
+from jarvis.core.events import EventBus
 from jarvis.core.ids import to_text
 from jarvis.core.time import Clock
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord
 from jarvis.net.link import Link, tidy_reason
 from jarvis.node.journal import Commit, Journal
+from jarvis.node.telemetry import Lags, Traffic
+from jarvis.node.tracing import RECEIVED, SENT, traced
 from jarvis.replica.replica import Refusal, frontier_digest
 from jarvis.sync.effects import Accept, AcceptMembership, Deliver, Drop, Echoed, Effect, Fetch, Send
 from jarvis.sync.machine import FETCH_BYTES, Sync
@@ -40,10 +43,11 @@ log = structlog.get_logger()
 
 
 class _LinkRun:
-    """One link's queues."""
+    """One link's queues. `told` hears of each message: its direction, itself, its bytes."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, told: Callable[[str, Message, int], None]) -> None:
         self.link = link
+        self.told = told
         self.outbox: asyncio.Queue[bytes] = asyncio.Queue(MAX_OUTBOX_FRAMES)
         self.jobs: asyncio.Queue[Effect] = asyncio.Queue(MAX_JOBS)
         self.outbox_bytes = 0
@@ -52,11 +56,10 @@ class _LinkRun:
         self.room.set()
         self.ending = asyncio.Event()
         self.reason = ""
-        self.bytes_sent = self.bytes_received = 0
 
     def post(self, message: Message) -> None:
         frame = encode(message)
-        self.bytes_sent += len(frame)
+        self.told(SENT, message, len(frame))
         try:
             self.outbox.put_nowait(frame)
         except asyncio.QueueFull:
@@ -106,13 +109,25 @@ class Peering:
         self._runs: dict[bytes, _LinkRun] = {}
         self._said: dict[tuple[bytes, str], None] = {}
         self._digests: dict[bytes, asyncio.Future[Digest]] = {}
+        self._lags = Lags()
+        self._traffic: dict[bytes, Traffic] = {}
+        """Of members only, who alone get a link."""
+        self.traced = EventBus()
+        """Every message, as `sync trace` tells it; costs nothing while nobody listens."""
         journal.listen(self._committed)
 
     # --- a link's life ------------------------------------------------------------------------------------------
 
     async def on_link(self, link: Link) -> None:
         """Run one link until it closes."""
-        run = self._runs[link.peer] = _LinkRun(link)
+        traffic = self._traffic.setdefault(link.peer, Traffic())
+
+        def told(direction: str, message: Message, size_bytes: int) -> None:
+            (traffic.sent if direction == SENT else traffic.received)(size_bytes)
+            if self.traced.listened:
+                self.traced.publish(traced(self._clock.mono_ms(), link.peer, direction, message, size_bytes))
+
+        run = self._runs[link.peer] = _LinkRun(link, told)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -137,13 +152,13 @@ class Peering:
         peer = run.link.peer
         first = True
         while (frame := await run.link.receive()) is not None:
-            run.bytes_received += len(frame)
             try:
                 message = decode(frame, first=first)
             except InvalidBytes as error:
                 self._say_once(peer, str(error))
                 return run.end("a frame was not valid")
             first = False
+            run.told(RECEIVED, message, len(frame))
             for effect in self._sync.received(peer, message, self._clock.mono_ms(), self._clock.wall_ms()):
                 if isinstance(effect, Echoed) and all(author == self._journal.author for author, _ in effect.heads):
                     continue  # we have written as this author in this life: there is nothing to confirm
@@ -231,6 +246,7 @@ class Peering:
         if commit.chain is not None:
             self._members_changed(commit.chain)
             self._send(self._sync.membership_changed(commit.chain.entries, self._clock.mono_ms()))
+        self._lags.moved(commit.heads, self._clock.mono_ms())
         self._send(self._sync.committed(commit.heads, commit.own, self._clock.mono_ms(), source=commit.source))
 
     async def run(self) -> None:
@@ -264,6 +280,25 @@ class Peering:
         """How far the peer's wall clock was ahead of ours when it said hello."""
         state = self._sync.peers.get(peer)
         return state.clock_offset_ms if state is not None and state.said_hello else None
+
+    def flow(self, peer: bytes) -> dict[str, int | float | None]:
+        """What went over links with a peer, and what waits on the one there is; None for the latter without a link."""
+        traffic = self._traffic.get(peer, Traffic())
+        run, state = self._runs.get(peer), self._sync.peers.get(peer)
+        unacked = state.unacked if state is not None else None
+        lag_ms = None if state is None else round(self._lags.of(peer, state.held, self._clock.mono_ms()), 1)
+        return {
+            "lag_ms": lag_ms,
+            "bytes_sent": traffic.bytes_sent,
+            "bytes_received": traffic.bytes_received,
+            "messages_sent": traffic.messages_sent,
+            "messages_received": traffic.messages_received,
+            "outbox_frames": run.outbox.qsize() if run else None,
+            "outbox_bytes": run.outbox_bytes if run else None,
+            "store_jobs": run.jobs.qsize() if run else None,
+            "unacked_records": None if unacked is None else len(unacked),
+            "unacked_bytes": None if unacked is None else sum(size for _, _, size in unacked),
+        }
 
     async def compare(self) -> dict[bytes, tuple[Digest, Digest]]:
         """Our digest and each connected peer's, as near to each other in time as can be. A peer that does not answer

@@ -6,7 +6,7 @@ import asyncio
 import io
 import threading
 import wave
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,9 +107,35 @@ class ScriptedTimers:
 
 
 class ScriptedPeering:
+    def __init__(self) -> None:
+        self.ends = False
+
     async def status(self) -> dict[str, Any]:
         peer = {"node_id": "ppp", "name": "bedroom", "connected": True, "rtt_ms": 1.5, "behind": 0, "ahead": 2}
-        return {"peers": [peer], "records": 7, "documents": 3}
+        flow = {
+            "lag_ms": 4.0, "bytes_sent": 2_048, "bytes_received": 10, "messages_sent": 3, "messages_received": 1,
+            "outbox_frames": 0, "outbox_bytes": 0, "store_jobs": 0, "unacked_records": 2, "unacked_bytes": 700,
+        }  # fmt: skip
+        took = {
+            "commit": {"count": 3, "p50_ms": 1.5, "p99_ms": 2.5},
+            "records_per_s": {"written": 1.0, "accepted": 0.5},
+        }
+        return {"peers": [peer | flow], "records": 7, "documents": 3, **took}
+
+    async def metrics(self) -> str:
+        return "jarvis_store_records 7.0\n"
+
+    async def trace(self, peer: str) -> AsyncGenerator[dict[str, Any], None]:
+        """Two lines, and then nothing happens, unless `ends`."""
+        if peer != "ppp":
+            raise NotFound(f"There is no node {peer!r}.", fix="List them with `jarvis node list`.")
+        yield {"event": "tracing", "node_id": "ppp", "name": "bedroom", "connected": True}
+        yield {
+            "event": "sync.message", "at_ms": 12.5, "turn": "", "node_id": "ppp", "direction": "sent",
+            "message": "want", "size_bytes": 71, "detail": "abcdef/ghij 1-512",
+        }  # fmt: skip
+        if not self.ends:
+            await asyncio.Event().wait()
 
     async def verify(self) -> dict[str, Any]:
         return {"agree": True, "digest": "d1", "documents": {}, "peers": {"ppp": {"agree": True, "digest": "d1"}}}

@@ -50,6 +50,7 @@ async def refused(answer: aiohttp.ClientResponse, status: int) -> dict[str, Any]
 def _request_of(route: Any) -> tuple[str, dict[str, Any]]:
     """A request that the scripted node answers."""
     path = route.path.replace("{session}", "abc").replace("{key}", "a.b").replace("{timer}", "tt")
+    path = path.replace("{peer}", "ppp")
     if route.audio:
         return path, {"data": wav_bytes()}
     bodies = {"text": "hi", "value": "1"}
@@ -68,7 +69,7 @@ def test_every_route_needs_the_token_and_gives_what_it_promises(route: Any, tmp_
             assert node.calls == []
         async with session.request(route.method, path, **rest) as answer:
             assert answer.status == 200, await answer.text()
-            value = await answer.json()
+            value = json.loads(await answer.content.readline()) if route.streams else await answer.json()
         for one in value if route.many else [value]:
             assert set(route.gives) <= set(one)
         assert value, "an empty answer proves nothing"
@@ -228,6 +229,56 @@ def test_openapi_names_every_route(tmp_path: Path) -> None:
         assert "reply" in chat["responses"]["200"]["content"]["application/json"]["schema"]["required"]
         voice = document["paths"]["/api/v2/voice"]["post"]
         assert {one["name"] for one in voice["parameters"]} == {"wake", "realtime"}
+
+    tell(tmp_path, story)
+
+
+def test_metrics_need_the_token_as_everything_else(tmp_path: Path) -> None:
+    async def story(session: aiohttp.ClientSession, node: ScriptedNode) -> None:
+        async with session.get("/metrics", headers={"Authorization": "Bearer wrong"}) as answer:
+            await refused(answer, 401)
+        async with session.get("/metrics") as answer:
+            assert answer.status == 200 and answer.content_type == "text/plain"
+            assert "jarvis_store_records 7" in await answer.text()
+
+    tell(tmp_path, story)
+
+
+def test_a_stream_tells_line_by_line_beats_and_ends_with_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jarvis.api.streams.BEAT_S", 0.01)
+
+    async def run() -> None:
+        server = ApiServer(ScriptedNode(tmp_path), token=TOKEN)
+        url = await server.start()
+        async with aiohttp.ClientSession(url, headers=BEARER) as session, asyncio.timeout(20):
+            async with session.get("/api/v2/sync/peers/nobody/trace") as answer:
+                await refused(answer, 404)
+            async with session.get("/api/v2/sync/peers/ppp/trace") as answer:
+                lines = [await answer.content.readline() for _ in range(3)]
+                assert [json.loads(line)["event"] for line in lines[:2]] == ["tracing", "sync.message"]
+                assert lines[2] == b"\n", "it is still there"
+                await server.close()
+                assert not (await answer.content.read()).strip()
+
+    asyncio.run(run())
+
+
+def test_streams_are_bounded_and_those_who_leave_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jarvis.api.streams.MAX_STREAMS", 1)
+    monkeypatch.setattr("jarvis.api.streams.BEAT_S", 0.01)
+
+    async def story(session: aiohttp.ClientSession, node: ScriptedNode) -> None:
+        path = "/api/v2/sync/peers/ppp/trace"
+        async with session.get(path) as first:
+            await first.content.readline()
+            async with session.get(path) as second:
+                await refused(second, 429)
+        while True:
+            async with session.get(path) as third:
+                if third.status == 200:
+                    return
 
     tell(tmp_path, story)
 

@@ -229,6 +229,18 @@ def test_wrong_usage_is_2(arguments: tuple[str, ...], jarvis: Run, node: Scripte
     assert ran.code == 2 and json.loads(ran.err)["error"]["message"]
 
 
+def test_trace_prints_a_line_a_message_and_tells_when_the_node_stops(jarvis: Run, node: ScriptedNode) -> None:
+    node.peering.ends = True
+    ran = jarvis("sync", "trace", "ppp")
+    first, second = ran.out.splitlines()
+    assert first == "Messages with bedroom:"
+    assert second.split() == ["0.013", "->", "want", "71", "B", "abcdef/ghij", "1-512"]
+    assert ran.code == 69 and "The node stopped." in ran.err
+    rows = [json.loads(line) for line in jarvis("sync", "trace", "ppp", "--json").out.splitlines()]
+    assert [row["event"] for row in rows] == ["tracing", "sync.message"]
+    assert jarvis("sync", "trace", "nobody").code != 0
+
+
 def test_disagreement_and_a_broken_log_are_failures(
     jarvis: Run, node: ScriptedNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:

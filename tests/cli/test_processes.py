@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -62,6 +63,21 @@ def test_ctrl_c_is_130_without_a_traceback(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (130, "") and "Traceback" not in err
+
+
+@pytest.mark.parametrize("options", [["--json"], []])
+def test_watching_goes_on_until_ctrl_c(options: list[str], tmp_path: Path) -> None:
+    with served(ScriptedNode(tmp_path)):
+        process = jarvis("sync", "status", "--watch", *options, "--data-dir", str(tmp_path))
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(2)] if options else [process.stdout.readline()]
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130 and "Traceback" not in err
+    if options:
+        assert [json.loads(line)["records"] for line in lines] == [7, 7], "one line a second"
+    else:
+        assert "lag ms" in lines[0]
 
 
 def test_nobody_reading_on_costs_no_words() -> None:
