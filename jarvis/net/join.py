@@ -27,6 +27,7 @@ from jarvis.net.pairing import (
     JoinerHandshake,
     JoinRefused,
     NoInvitation,
+    Proven,
     Welcome,
     code_digits,
     expect,
@@ -43,7 +44,7 @@ WELCOME_S = 40.0
 INVITE_AGAIN = "Run `jarvis node invite` on a node of the home and use the new code."
 
 Find = Callable[[float], Awaitable[list[list[str]]]]
-Save = Callable[[Welcome], Awaitable[None]]
+Save = Callable[[Welcome, Proven], Awaitable[None]]
 
 
 async def join(
@@ -60,8 +61,8 @@ async def join(
     """Join the home whose node shows `code`, as the node of `key` and `certificate` (DER).
 
     `address` is HOST:PORT of the inviter's peer port or of its invitation; without it, every invitation announced
-    on the network is tried. `wishes` may hold `name` and `room`. `save` is awaited before the inviter is told that
-    all went well; when it fails, or this process ends before, joining again with a new code works.
+    on the network is tried. `wishes` may hold `name` and `room`. `save` checks that the welcome is the proven home's
+    and keeps it; it is awaited before the inviter is told that all went well; when it fails, or this process ends before, joining again with a new code works.
 
     Raises CodeWrong, InvitationExpired, InvitationUsed, InvitationSpent, NoInvitation, InviterUnreachable,
     InviterNotProven, JoinRefused, DeadlineExceeded, InvalidInput; each says what to do.
@@ -141,23 +142,24 @@ class _Attempt:
         challenge = await _receive(reader, "challenge")
         seen = connection.getpeercert(binary_form=True) or b""
         await write_frame(writer, await asyncio.to_thread(handshake.confirm, challenge, seen))
-        if not handshake.check(await _receive(reader, "proof")):
+        proven = handshake.check(await _receive(reader, "proof"))
+        if proven is None:
             raise InviterNotProven(
                 "Whoever answered does not know this code; nothing was told to it.",
                 fix="Check that the code is of this home's inviting node; somebody may be in between.",
             )
         await write_frame(writer, message("wishes", self._wishes))
         welcome = Welcome.from_fields(await _receive(reader, "welcome", WELCOME_S))
-        await self._keep(welcome)
+        await self._keep(welcome, proven)
         with contextlib.suppress(OSError):  # we have joined, whether or not the inviter hears of it
             await write_frame(writer, message("saved"))
         return welcome
 
-    async def _keep(self, welcome: Welcome) -> None:
+    async def _keep(self, welcome: Welcome, proven: Proven) -> None:
         if self._save is None:
             return
         try:
-            await self._save(welcome)
+            await self._save(welcome, proven)
         except OSError as error:  # told apart from a broken connection
             raise StoreFailed(f"What the home gave could not be saved ({error.strerror}).", fix=INVITE_AGAIN) from None
 

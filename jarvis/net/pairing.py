@@ -80,6 +80,15 @@ class JoinRefused(NotAllowed):
 
 
 @dataclass(frozen=True)
+class Proven:
+    """Which home the code was proven for; the welcome that follows must be this home's."""
+
+    home_id: bytes
+    chain_head: bytes
+    """Head of its membership chain when the invitation was answered; the welcome's chain has grown from it."""
+
+
+@dataclass(frozen=True)
 class Welcome:
     """What a home gives a device that it admitted."""
 
@@ -156,26 +165,25 @@ class JoinerHandshake:
         self._spake = SPAKE2_A(code, idA=_TAG + b"joiner", idB=_TAG + b"inviter")
         self._sent: bytes = self._spake.start()
         self._keys: _Keys | None = None
-        self.home_id = b""
-        self.chain_head = b""
+        self._proven = Proven(b"", b"")
 
     def hello(self) -> bytes:
         return message("hello", VERSION, self._sent, self._certificate)
 
     def confirm(self, challenge: list[Any], inviter_certificate: bytes) -> bytes:
         """The answer to a challenge; `inviter_certificate` is what TLS saw. Raises InvalidBytes."""
-        theirs, self.home_id, self.chain_head = expect(challenge, bytes, bytes, bytes)
-        transcript = _transcript(
-            self._certificate, inviter_certificate, self.home_id, self.chain_head, self._sent, theirs
-        )
+        theirs, home_id, chain_head = expect(challenge, bytes, bytes, bytes)
+        self._proven = Proven(home_id, chain_head)
+        transcript = _transcript(self._certificate, inviter_certificate, home_id, chain_head, self._sent, theirs)
         self._keys = _Keys(_finish(self._spake, theirs), transcript)
         signature = self._key.sign(_TAG + b"joiner signs" + transcript)
         return message("confirm", self._keys.joiner, signature)
 
-    def check(self, proof: list[Any]) -> bool:
-        """Whether the inviter knows the code and saw the same things. Raises InvalidBytes."""
+    def check(self, proof: list[Any]) -> Proven | None:
+        """The home, when the inviter knows the code and saw the same things. Raises InvalidBytes."""
         (mac,) = expect(proof, bytes)
-        return self._keys is not None and hmac.compare_digest(mac, self._keys.inviter)
+        known = self._keys is not None and hmac.compare_digest(mac, self._keys.inviter)
+        return self._proven if known else None
 
 
 class InviterHandshake:

@@ -23,7 +23,7 @@ from jarvis.identity.keys import (
 )
 from jarvis.identity.membership import Chain
 from jarvis.net.join import join
-from jarvis.net.pairing import Welcome
+from jarvis.net.pairing import Proven, Welcome
 from jarvis.node.audit import Audit
 from jarvis.node.directory import DataDirectory
 from jarvis.node.journal import Journal, Write
@@ -79,11 +79,15 @@ async def join_home(
         key = SigningKey(os.urandom(SEED_BYTES))
         result: dict[str, Any] = {}
 
-        async def save(welcome: Welcome) -> None:
+        async def save(welcome: Welcome, proven: Proven) -> None:
             try:
                 chain = Chain.verify(welcome.chain)
             except InvalidBytes as error:
                 raise BadConfiguration(f"The home's membership does not hold: {error}") from None
+            if chain.home_id != proven.home_id or proven.chain_head not in chain.hashes:
+                raise BadConfiguration(
+                    "The membership is not that of the home which the code was for.", fix="Invite it again."
+                )
             if key.node_id not in chain.members:
                 raise BadConfiguration("The home did not admit this node.", fix="Invite it again.")
             own_name = check_name(name or welcome.name or room or welcome.room or DEFAULT_NAME, "name")

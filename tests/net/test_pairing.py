@@ -31,6 +31,7 @@ from jarvis.net.pairing import (
     JoinerHandshake,
     JoinRefused,
     NoInvitation,
+    Proven,
     Welcome,
     code_digits,
     expect,
@@ -105,7 +106,8 @@ def test_a_right_code_brings_the_welcome(identities: list[Identity]) -> None:
     async def main() -> None:
         saved: list[Welcome] = []
 
-        async def save(welcome: Welcome) -> None:
+        async def save(welcome: Welcome, proven: Proven) -> None:
+            assert proven == Proven(HOME_ID, HEAD)
             assert not home.invitation.joined, "the inviter waits until the joiner has saved"
             saved.append(welcome)
 
@@ -248,7 +250,7 @@ def test_who_has_saved_has_joined_whether_or_not_the_inviter_hears_of_it(
     async def main() -> None:
         saved: list[Welcome] = []
 
-        async def save(welcome: Welcome) -> None:
+        async def save(welcome: Welcome, _proven: Proven) -> None:
             saved.append(welcome)
 
         async with inviting(identities[0]) as home:
@@ -259,7 +261,7 @@ def test_who_has_saved_has_joined_whether_or_not_the_inviter_hears_of_it(
 
 def test_a_joiner_that_vanished_before_saving_joins_again_with_a_new_code(identities: list[Identity]) -> None:
     async def main() -> None:
-        async def disk_full(_welcome: Welcome) -> None:
+        async def disk_full(_welcome: Welcome, _proven: Proven) -> None:
             raise OSError(28, "No space left on device")
 
         async with inviting(identities[0]) as home:
