@@ -62,7 +62,8 @@ async def join(
 
     `address` is HOST:PORT of the inviter's peer port or of its invitation; without it, every invitation announced
     on the network is tried. `wishes` may hold `name` and `room`. `save` checks that the welcome is the proven home's
-    and keeps it; it is awaited before the inviter is told that all went well; when it fails, or this process ends before, joining again with a new code works.
+    and keeps it; it is awaited before the inviter is told that all went well. When it fails, or this process ends
+    before, joining again with a new code works.
 
     Raises CodeWrong, InvitationExpired, InvitationUsed, InvitationSpent, NoInvitation, InviterUnreachable,
     InviterNotProven, JoinRefused, DeadlineExceeded, InvalidInput; each says what to do.
