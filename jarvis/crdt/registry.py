@@ -1,10 +1,14 @@
-"""Which kind a document is, by its name. A name that is not here belongs to a newer Jarvis: its records are kept and
-forwarded, and applied after an upgrade."""
+"""Which kind a document is, by its name alone, so that every node knows it, also one that lacks the plugin whose
+document it is. A name that is not here belongs to a newer Jarvis: its records are kept and forwarded, and applied
+after an upgrade."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from jarvis.core.errors import InvalidInput
+from jarvis.crdt.counter import CounterKind, UpCounterKind
 from jarvis.crdt.gset import GSetKind
 from jarvis.crdt.kind import Kind
 from jarvis.crdt.lifecycle import LifecycleKind
@@ -12,12 +16,34 @@ from jarvis.crdt.mvmap import MVMapKind
 from jarvis.crdt.session import SessionKind
 
 CONFIG, MEMORY, SESSIONS = "config", "memory", "sessions"
-SESSION_PREFIX, AUDIT_PREFIX = "session/", "audit/"
+KNOWLEDGE, TIMERS, METRICS = "knowledge", "timers", "metrics"
+SESSION_PREFIX, AUDIT_PREFIX, OWN_PREFIX = "session/", "audit/", "own/"
 
-_EXACT: dict[str, Kind[Any]] = {CONFIG: MVMapKind(), MEMORY: MVMapKind(), SESSIONS: LifecycleKind()}
+_MAP = MVMapKind()
+_EXACT: dict[str, Kind[Any]] = {
+    CONFIG: _MAP,
+    MEMORY: _MAP,
+    SESSIONS: LifecycleKind(),
+    KNOWLEDGE: _MAP,
+    TIMERS: _MAP,
+    METRICS: CounterKind(),
+}
 _PREFIX: dict[str, Kind[Any]] = {SESSION_PREFIX: SessionKind(), AUDIT_PREFIX: GSetKind()}
+PLUGIN_KINDS: dict[str, Kind[Any]] = {
+    "up_counter": UpCounterKind(),
+    "counter": CounterKind(),
+    "set": GSetKind(),
+    "register": _MAP,
+    "or_set": _MAP,
+    "or_map": _MAP,
+}
+"""What a plugin may declare, by the names of `jarvis.crdt.accessors`. The name is part of every such document's name:
+none may change its meaning, and none may go."""
 
-ALL_KINDS: tuple[Kind[Any], ...] = (*_EXACT.values(), *_PREFIX.values())
+ALL_KINDS: tuple[Kind[Any], ...] = (*_EXACT.values(), *_PREFIX.values(), *PLUGIN_KINDS.values())
+
+_PART = r"[a-z0-9][a-z0-9_-]{0,31}"
+_OWN = re.compile(rf"own/({'|'.join(PLUGIN_KINDS)})/{_PART}/{_PART}", re.ASCII)
 
 
 def kind_of(document: str) -> Kind[Any] | None:
@@ -25,7 +51,23 @@ def kind_of(document: str) -> Kind[Any] | None:
     exact = _EXACT.get(document)
     if exact:
         return exact
+    own = _OWN.fullmatch(document)
+    if own:
+        return PLUGIN_KINDS[own[1]]
     for prefix, kind in _PREFIX.items():
         if document.startswith(prefix) and len(document) > len(prefix):
             return kind
     return None
+
+
+def declare(kind: str, plugin: str, name: str) -> str:
+    """The document that a plugin may write and every node understands: `own/<kind>/<plugin>/<name>`. Raises
+    InvalidInput for an unknown kind, and for parts that are not 1 to 32 of a-z, 0-9, - and _."""
+    if kind not in PLUGIN_KINDS:
+        raise InvalidInput(f"There is no kind of document called {kind!r}.", fix=f"One of {', '.join(PLUGIN_KINDS)}.")
+    document = f"{OWN_PREFIX}{kind}/{plugin}/{name}"
+    if not _OWN.fullmatch(document):
+        raise InvalidInput(
+            f"{plugin}/{name} cannot name a document.", fix="Use 1 to 32 of a-z, 0-9, - and _ for each part."
+        )
+    return document

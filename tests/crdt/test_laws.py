@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from jarvis.core.codec import Limits, pack, unpack
 from jarvis.core.errors import InvalidBytes
+from jarvis.crdt.counter import MAX_TOTAL, CounterKind, UpCounterKind
 from jarvis.crdt.dots import Dot
 from jarvis.crdt.gset import GSet, GSetKind
 from jarvis.crdt.lifecycle import LifecycleKind
@@ -28,6 +29,7 @@ values = st.recursive(
 map_operations = st.one_of(
     st.tuples(st.just("put"), keys, values, dot_lists), st.tuples(st.just("del"), keys, dot_lists)
 ).map(list)
+totals = st.integers(0, 9) | st.just(MAX_TOTAL)
 OPERATIONS = {
     MVMapKind: map_operations,
     GSetKind: st.tuples(st.just("add"), values).map(list),
@@ -37,6 +39,8 @@ OPERATIONS = {
             st.just("turn"), st.none() | dots.map(list), st.dictionaries(st.sampled_from(["text", "room"]), values)
         ).map(list),
     ),
+    UpCounterKind: st.tuples(st.just("count"), st.sampled_from(["a", "b"]), totals).map(list),
+    CounterKind: st.tuples(st.just("count"), st.sampled_from(["a", "b"]), totals, totals).map(list),
     LifecycleKind: st.tuples(st.sampled_from(["add", "delete"]), st.sampled_from([b"x", b"y", b"z"])).map(list),
 }
 
