@@ -122,9 +122,10 @@ class Journal:
     async def read(self, view: Callable[[Transaction, Replica], T]) -> T:
         return await self._store.read(lambda tx: view(tx, self._replica))
 
-    async def change_local(self, work: Callable[[Transaction], T]) -> T:
-        """Change this node's own values, which never leave it."""
-        return await self._store.write(work)
+    async def change_local(self, work: Callable[[Transaction], T], then: Callable[[T], None] = lambda _: None) -> T:
+        """Change this node's own values, which never leave it. `then` follows the commit at once, even when the caller
+        is cancelled meanwhile."""
+        return await self._commit(work, then)
 
     async def records(self, author: bytes, first: int, through: int, max_bytes: int) -> list[SignedRecord]:
         """Held records in order, as they travel."""

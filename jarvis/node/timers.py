@@ -77,9 +77,13 @@ class Timers:
         due_mono_ms = self._clock.mono_ms() + ms
         timer = _Timer(timer_id, name[:80], seconds, self._clock.wall_ms() + ms, due_mono_ms, due_mono_ms)
         data = pack([timer.name, seconds, timer.due_wall_ms])
-        await self._journal.change_local(lambda tx: tx.put(_PREFIX + timer_id, data))
-        self._timers[timer_id] = timer
-        self._changed.set()
+
+        def begin(_: None) -> None:
+            self._timers[timer_id] = timer
+            self._changed.set()
+
+        # With the commit: whoever asked may leave in the middle, and a timer that only the disk knows would not ring.
+        await self._journal.change_local(lambda tx: tx.put(_PREFIX + timer_id, data), begin)
         return self._info(timer)
 
     def infos(self) -> list[TimerInfo]:
@@ -105,10 +109,14 @@ class Timers:
         return {"timer_id": timer_id, "cancelled": True}
 
     async def remove(self, timer_id: str) -> bool:
-        await self._journal.change_local(lambda tx: tx.delete(_PREFIX + timer_id))
-        gone = self._timers.pop(timer_id, None)
-        self._changed.set()
-        return gone is not None
+        known = timer_id in self._timers
+
+        def end(_: None) -> None:
+            self._timers.pop(timer_id, None)
+            self._changed.set()
+
+        await self._journal.change_local(lambda tx: tx.delete(_PREFIX + timer_id), end)
+        return known
 
     def silence(self) -> None:
         """Somebody said stop: whatever rings has rung enough."""

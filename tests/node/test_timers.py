@@ -141,6 +141,24 @@ def test_stop_ends_what_rings_and_nothing_else() -> None:
     play(scene)
 
 
+def test_a_timer_whose_asker_leaves_in_the_middle_rings_or_was_never_set() -> None:
+    async def scene(timers: Timers, rings: list[tuple[float, str]]) -> None:
+        for pauses in range(8):
+            asking = asyncio.create_task(timers.set(10, str(pauses)))
+            for _ in range(pauses):
+                await asyncio.sleep(0)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        await asyncio.sleep(1)
+        there = [one.name for one in timers.infos()]
+        known = {one.timer_id for one in timers.infos()}
+        await timers.load()
+        assert {one.timer_id for one in timers.infos()} == known, "the disk knows the same"
+        assert "7" in there and "0" not in there
+
+    play(scene)
+
+
 def test_ringing_gives_up() -> None:
     async def scene(timers: Timers, rings: list[tuple[float, str]]) -> None:
         await timers.set(1, "pasta")
