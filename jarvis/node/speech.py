@@ -39,8 +39,6 @@ class Speech:
         """Where announcements and rings are heard; None on a node without sound."""
         self._pipeline: VoicePipeline | None = None
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
-        self._speaking = asyncio.Lock()
-        """One voice at a time on one loudspeaker."""
 
     def pipeline(self) -> VoicePipeline:
         """Raises Missing when the voice extra is not installed."""
@@ -96,8 +94,7 @@ class Speech:
         from jarvis.voice.streams import NullSink, WavSink
 
         sink = WavSink(self.speaker if aloud and self.speaker else NullSink())
-        async with self._speaking:
-            await pipeline.speak(text, sink)
+        await pipeline.speak(text, sink)
         return wav.to_bytes(sink.samples, sink.rate_hz) if sink.rate_hz else b""
 
     async def announce(self, text: str) -> None:

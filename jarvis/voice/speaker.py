@@ -56,6 +56,9 @@ class Speaker:
         self._tts, self._emit, self._clock, self._settings = tts, emit, clock, settings
         self.saying = ""
         """The sentence being played."""
+        self._voice = asyncio.Lock()
+        """Held while a reply, an announcement or a ring plays, from its first sound to its last: nobody understands two
+        voices at once, and `saying` names one."""
 
     async def speak(
         self, pieces: AsyncIterator[str], sink: Sink, *, turn: str = "", heard_ms: float | None = None
@@ -75,9 +78,6 @@ class Speaker:
         except BaseExceptionGroup as failed:
             raise first_of(failed) from None
         finally:
-            self.saying = ""
-            if not finished:
-                sink.stop()
             self._tell_spoken(speech, interrupted=not finished)
         return speech
 
@@ -140,20 +140,34 @@ class Speaker:
         return samples, rate_hz
 
     async def _play(self, sounds: asyncio.Queue[tuple[str, Samples, int] | None], sink: Sink, speech: Speech) -> None:
-        silent = False
-        while (sound := await sounds.get()) is not None:
-            sentence, samples, rate_hz = sound
-            if silent:
-                continue
-            self._tell_first(speech)
-            self.saying = sentence
-            speech.spoken.append(sentence)
-            speech.audio_ms += len(samples) * 1000 / rate_hz
+        sound, silent = await sounds.get(), False
+        if sound is None:
+            return
+        async with self._voice:
             try:
-                await sink.play(samples, rate_hz)
-            except JarvisError as error:
-                self._problem(speech, "sink", error)
-                silent = True
+                while sound is not None:
+                    if not silent:
+                        silent = not await self._heard(sound, sink, speech)
+                    sound = await sounds.get()
+            except BaseException:
+                sink.stop()
+                raise
+            finally:
+                self.saying = ""
+
+    async def _heard(self, sound: tuple[str, Samples, int], sink: Sink, speech: Speech) -> bool:
+        """Play one sentence; whether the loudspeaker could."""
+        sentence, samples, rate_hz = sound
+        self._tell_first(speech)
+        self.saying = sentence
+        speech.spoken.append(sentence)
+        speech.audio_ms += len(samples) * 1000 / rate_hz
+        try:
+            await sink.play(samples, rate_hz)
+        except JarvisError as error:
+            self._problem(speech, "sink", error)
+            return False
+        return True
 
     def _tell_first(self, speech: Speech) -> None:
         if speech.first_audio_ms is not None:
