@@ -4,6 +4,7 @@ Save, then send: the utterance is durable before anything is decided, an intent'
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -117,10 +118,14 @@ class Dialogue:
         else:
             session_id = await self._sessions.continued_by(room)
         past = await self._past(session_id)
-        session_id, turn = await self._sessions.add_turn(session_id, text, room)
+        session_id, turn = await self._keep_heard(session_id, text, room)
         kept_ms = self._clock.mono_ms()
         request = Request(text, room, assistant_name, past)
-        reply = await self._assistant.answer(request, self._home)
+        try:
+            reply = await self._assistant.answer(request, self._home)
+        except BaseException as error:  # also whoever asked hung up
+            await self._leave(session_id, turn, room, "failed" if isinstance(error, Exception) else "interrupted")
+            raise
         decided_ms = self._clock.mono_ms()
         if reply.closes:
             self._closes()
@@ -136,6 +141,31 @@ class Dialogue:
             )
         )
         return ongoing
+
+    async def close_left(self, node_id: bytes) -> None:
+        """Turns of this node whose reply ended with an earlier process: they are pending no more."""
+        for session_id, turn in await self._sessions.pending(node_id):
+            await self._leave(session_id, turn.turn, turn.room, "interrupted")
+
+    async def _keep_heard(self, session_id: str | None, text: str, room: str) -> tuple[str, Dot]:
+        keeping = asyncio.ensure_future(self._sessions.add_turn(session_id, text, room))
+        try:
+            return await asyncio.shield(keeping)
+        except asyncio.CancelledError:
+            with contextlib.suppress(JarvisError):  # then nothing was kept
+                await self._leave(*await keeping, room, "interrupted")
+            raise
+
+    async def _leave(self, session_id: str, turn: Dot, room: str, status: str) -> None:
+        """No reply will come."""
+        value = {"text": "", "room": room, "status": status, "source": "", "provider": ""}
+        try:
+            await self._journal.write(
+                (SESSION_PREFIX + session_id, lambda state: [state.add_reply(turn, value)]),
+                self._audit.entry("turn", session_id, outcome=status),
+            )
+        except JarvisError as error:
+            log.warning("a turn stays without a reply", reason=str(error))
 
     async def _past(self, session_id: str | None) -> tuple[PastTurn, ...]:
         if session_id is None:

@@ -117,6 +117,7 @@ class Node:
         try:
             await parts.members.refresh()
             await parts.timers.load()
+            await parts.dialogue.close_left(self.node_id)
             self.peer_port = await parts.connector.open()
             self._tell_addresses()
             self.discovery = parts.discovery(self.peer_port)

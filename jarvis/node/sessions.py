@@ -56,9 +56,11 @@ class Summary:
     last_room: str
     last_ms: int
     last_ms_by_room: dict[str, int]
+    pending: tuple[TurnView, ...]
 
 
 TurnViews = list[TurnView]
+PendingTurns = list[tuple[str, TurnView]]
 
 
 def turn_id(turn: Dot) -> str:
@@ -155,6 +157,11 @@ class Sessions:
         """Oldest first."""
         return await self._journal.state(SESSION_PREFIX + session_id, _turn_views)
 
+    async def pending(self, node_id: bytes) -> PendingTurns:
+        """Turns of a node that have no reply yet, with their session's id."""
+        found = (await self._current()).values()
+        return [(one.session_id, turn) for one in found for turn in one.pending if turn.node_id == node_id]
+
     async def add_turn(self, session_id: str | None, text: str, room: str) -> tuple[str, Dot]:
         """Keep what was heard, in a new session if None is given. Durable when this returns."""
         _check_text(text)
@@ -235,7 +242,8 @@ def _summarise(state: Session) -> Summary:
         last_ms_by_room[view.room] = max(view.at_ms, view.reply_at_ms, last_ms_by_room.get(view.room, 0))
     shown = str(title.value) if title else (views[0].text[:TITLE_CHARS] if views else "")
     last_ms = max(last_ms_by_room.values(), default=ms_of(title.at.hlc) if title else 0)
-    return Summary("", shown, len(views), views[-1].room if views else "", last_ms, last_ms_by_room)
+    pending = tuple(view for view in views if view.reply is None)
+    return Summary("", shown, len(views), views[-1].room if views else "", last_ms, last_ms_by_room, pending)
 
 
 def _check_text(text: str) -> None:

@@ -1,13 +1,28 @@
-"""A reply that nobody waits for any more: the model stops, and what was said until then is kept."""
+"""A reply that nobody waits for any more: the model stops, what was said until then is kept, and no turn stays open."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable
+from typing import Any, cast
 
-from jarvis.assistant.types import Reply
+import pytest
+
+from jarvis.assistant.assistant import Assistant
+from jarvis.assistant.types import Home, Reply, Request
+from jarvis.core.events import EventBus
+from jarvis.core.time import SystemClock
 from jarvis.crdt.dots import Dot
-from jarvis.node.dialogue import OngoingTurn
+from jarvis.identity.certificate import make_certificate
+from jarvis.identity.keys import SEED_BYTES, SigningKey
+from jarvis.identity.membership import Chain
+from jarvis.node.audit import Audit
+from jarvis.node.dialogue import Dialogue, OngoingTurn
+from jarvis.node.journal import Journal
+from jarvis.node.sessions import Sessions
+from jarvis.replica.replica import Replica
+from jarvis.store.memory import MemoryStore
 
 
 def test_leaving_in_mid_reply_stops_the_model_and_keeps_the_rest() -> None:
@@ -35,3 +50,111 @@ def test_leaving_in_mid_reply_stops_the_model_and_keeps_the_rest() -> None:
         assert kept == [("interrupted", ["One. "])]
 
     asyncio.run(main())
+
+
+class Thinking:
+    """An assistant that never comes to an end, or to a bad one."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.asked = asyncio.Event()
+        self._error = error
+
+    async def answer(self, request: Request, home: Home) -> Reply:
+        self.asked.set()
+        if self._error is not None:
+            raise self._error
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError("nobody waits that long")
+
+
+class Kitchen:
+    """One node's conversations in a store that outlives its processes."""
+
+    def __init__(self) -> None:
+        key, owner = SigningKey(os.urandom(SEED_BYTES)), SigningKey(os.urandom(SEED_BYTES))
+        self.node_id, self._store, self._clock = key.node_id, MemoryStore(), SystemClock()
+        replica = Replica(key, entropy=os.urandom, wall_ms=self._clock.wall_ms)
+        chain = Chain.found(owner, owner.public, make_certificate(key), nonce=bytes(16), at_ms=0)
+        self._store.transact(lambda tx: replica.found(tx, chain))
+        self.journal = Journal(self._store, replica)
+        self.sessions = Sessions(self.journal, self._clock)
+
+    def dialogue(self, assistant: Any) -> Dialogue:
+        async def room() -> str:
+            return "kitchen"
+
+        return Dialogue(
+            self.journal,
+            self.sessions,
+            Audit(self.journal, self._clock),
+            cast(Assistant, assistant),
+            cast(Home, None),
+            EventBus(),
+            self._clock,
+            room=room,
+            assistant_name=room,
+            closes=lambda: None,
+        )
+
+    async def statuses(self) -> list[str]:
+        rows = await self.sessions.list()
+        return [turn.status for row in rows for turn in await self.sessions.turns(row["session_id"])]
+
+
+def play(scene: Callable[[Kitchen], Any]) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(20):
+            await scene(Kitchen())
+
+    asyncio.run(main())
+
+
+def test_who_hangs_up_while_the_assistant_thinks_leaves_no_open_turn() -> None:
+    async def scene(kitchen: Kitchen) -> None:
+        thinking = Thinking()
+        asking = asyncio.create_task(kitchen.dialogue(thinking).begin("What is the moon?"))
+        await thinking.asked.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert await kitchen.statuses() == ["interrupted"]
+
+    play(scene)
+
+
+def test_who_hangs_up_at_any_moment_leaves_no_open_turn() -> None:
+    async def scene(kitchen: Kitchen) -> None:
+        for steps in range(12):
+            asking = asyncio.create_task(kitchen.dialogue(Thinking()).begin(f"What is {steps}?"))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+        await kitchen.journal.drain()
+        assert set(await kitchen.statuses()) == {"interrupted"}
+
+    play(scene)
+
+
+def test_a_fault_in_the_assistant_leaves_no_open_turn() -> None:
+    async def scene(kitchen: Kitchen) -> None:
+        with pytest.raises(ZeroDivisionError):
+            await kitchen.dialogue(Thinking(ZeroDivisionError())).begin("What is one by nothing?")
+        assert await kitchen.statuses() == ["failed"]
+
+    play(scene)
+
+
+def test_turns_that_a_kill_left_open_are_closed_at_the_next_start_and_no_others() -> None:
+    async def scene(kitchen: Kitchen) -> None:
+        for number in range(3):
+            await kitchen.sessions.add_turn(None, f"turn {number}", "kitchen")
+        assert await kitchen.statuses() == ["pending"] * 3
+        await kitchen.dialogue(Thinking()).close_left(bytes(16))
+        assert await kitchen.statuses() == ["pending"] * 3, "another node's turns are its own"
+        await kitchen.dialogue(Thinking()).close_left(kitchen.node_id)
+        assert await kitchen.statuses() == ["interrupted"] * 3
+        assert await kitchen.sessions.pending(kitchen.node_id) == []
+
+    play(scene)
