@@ -72,6 +72,14 @@ class OngoingTurn:
         for piece in held:
             yield piece
 
+    async def cut_short(self, spoken: str) -> None:
+        """Somebody interrupted the reply while it was said aloud: what counts is what they heard of it."""
+        self.status, self.reply.said = "interrupted", [spoken]
+        try:
+            await self.keep(self, self.status)
+        except JarvisError as error:
+            log.warning("an interrupted reply is kept whole", reason=str(error))
+
     async def _finish(self, status: str) -> None:
         if self.status == "pending":
             self.status = status

@@ -69,11 +69,11 @@ class Speech:
         samples = await asyncio.to_thread(wav.read_bytes, audio)
         async with self._places:
             await self.warm()
-            turns: list[OngoingTurn] = []
+            turns: dict[str, OngoingTurn] = {}
             heard = await pipeline.hear(
                 WavSource(samples, realtime=realtime), NullSink(), self._answer(turns), wake=wake
             )
-        turn = turns[0] if turns else None
+        turn = turns.get(heard.turn)
         result = {
             "wake": heard.wake,
             "claimed": turn is not None,
@@ -110,7 +110,13 @@ class Speech:
         """Answer whatever is heard, until the source ends."""
         self.speaker = sink
         await self.warm()
-        await self.pipeline().run(source, sink, self._answer([]))
+        turns: dict[str, OngoingTurn] = {}
+
+        async def interrupted(turn: str, spoken: str) -> None:
+            if turn in turns:
+                await turns[turn].cut_short(spoken)
+
+        await self.pipeline().run(source, sink, self._answer(turns), interrupted=interrupted)
 
     async def warm(self) -> None:
         """Load both models before they are needed, side by side. Raises Missing, EngineFailed."""
@@ -119,12 +125,13 @@ class Speech:
     async def close(self) -> None:
         await asyncio.gather(self.stt.close(), self.tts.close())
 
-    def _answer(self, turns: list[OngoingTurn]) -> Callable[[Utterance], AsyncIterator[str]]:
-        """The pipeline's question to the dialogue; a turn that was begun is left in `turns`, newest first."""
+    def _answer(self, turns: dict[str, OngoingTurn]) -> Callable[[Utterance], AsyncIterator[str]]:
+        """The pipeline's question to the dialogue; the turn that was begun last is left in `turns`, by the utterance's
+        name for it."""
 
         async def answer(utterance: Utterance) -> AsyncIterator[str]:
-            turn = await self._dialogue.begin(utterance.text, event_turn=utterance.turn)
-            turns[:] = [turn]
+            turns.clear()
+            turn = turns[utterance.turn] = await self._dialogue.begin(utterance.text, event_turn=utterance.turn)
             async with contextlib.aclosing(turn.pieces()) as pieces:
                 async for piece in pieces:
                     yield piece

@@ -65,7 +65,7 @@ class FirstAudio(Event):
 class Spoken(Event):
     name: ClassVar[str] = "spoken"
     text: str
-    """What was played, which is less than the reply when it was interrupted."""
+    """The sentences that were played to their end: fewer than the reply's when it was interrupted."""
     audio_ms: float
     first_audio_ms: float
     """From the call to the first sound; 0 when there was none."""

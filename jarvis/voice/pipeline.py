@@ -16,7 +16,7 @@ from jarvis.core.time import Clock
 from jarvis.voice import events
 from jarvis.voice.listener import Closed, Engine, Heard, Listener
 from jarvis.voice.settings import VoiceSettings
-from jarvis.voice.speaker import Speaker, Speech, first_of, once
+from jarvis.voice.speaker import Interrupted, Speaker, Speech, first_of, once
 from jarvis.voice.streams import RATE_HZ, Blocks, Sink, Source, WavSink
 
 if TYPE_CHECKING:
@@ -95,9 +95,18 @@ class VoicePipeline:
             missing_slot=self._missing_slot,
         )
 
-    async def run(self, source: Source, sink: Sink, answer: Answer, *, wake: bool = True) -> None:
-        """Listen until the source ends: for a microphone. While a reply plays the wake word interrupts it. Raises
-        what the source raises; an engine that fails costs one utterance."""
+    async def run(
+        self,
+        source: Source,
+        sink: Sink,
+        answer: Answer,
+        *,
+        interrupted: Interrupted | None = None,
+        wake: bool = True,
+    ) -> None:
+        """Listen until the source ends: for a microphone. While a reply plays the wake word interrupts it;
+        `interrupted` has come to its end before the next answer is asked for. Raises what the source raises; an engine
+        that fails costs one utterance."""
         listener, blocks = self._listener(), Blocks(source)
         reply: asyncio.Task[None] | None = None
 
@@ -121,17 +130,21 @@ class VoicePipeline:
                     interrupt()
                     if reply is not None:
                         await asyncio.wait({reply})
-                    reply = group.create_task(self._reply(heard, sink, answer, listener), name="reply")
+                    reply = group.create_task(self._reply(heard, sink, answer, interrupted, listener), name="reply")
         except BaseExceptionGroup as failed:
             raise first_of(failed) from None
         finally:
             await blocks.aclose()
 
-    async def _reply(self, heard: Heard | None, sink: Sink, answer: Answer, listener: Listener) -> None:
+    async def _reply(
+        self, heard: Heard | None, sink: Sink, answer: Answer, interrupted: Interrupted | None, listener: Listener
+    ) -> None:
         if heard is None:
             await self._speaker.speak(once(DEAF_ONLY), sink)
             return
-        speech = await self._speaker.speak(answer(_utterance(heard)), sink, turn=heard.turn, heard_ms=heard.ended_ms)
+        speech = await self._speaker.speak(
+            answer(_utterance(heard)), sink, turn=heard.turn, heard_ms=heard.ended_ms, interrupted=interrupted
+        )
         if speech.reply.endswith("?"):
             listener.open_window()
 

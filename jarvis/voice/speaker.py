@@ -6,7 +6,7 @@ It loses no text: when the voice or the loudspeaker fails, the reply is still re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,8 @@ SENTENCES_AHEAD = 16
 SOUNDS_AHEAD = 2
 """Sound that waits for the loudspeaker. Each is made faster than it plays: more would only be thrown away when
 somebody interrupts."""
+Interrupted = Callable[[str, str], Awaitable[None]]
+"""Told the turn and the sentences that were played to their end, when somebody interrupts."""
 APOLOGY = "Sorry, something went wrong. Please try again."
 
 
@@ -40,6 +42,7 @@ class Speech:
     """When the user stopped speaking; None when nobody did."""
     written: list[str] = field(default_factory=list)
     spoken: list[str] = field(default_factory=list)
+    """Sentences that were played to their end."""
     audio_ms: float = 0.0
     first_text_ms: float | None = None
     first_synthesis_ms: float = 0.0
@@ -61,10 +64,16 @@ class Speaker:
         voices at once, and `saying` names one."""
 
     async def speak(
-        self, pieces: AsyncIterator[str], sink: Sink, *, turn: str = "", heard_ms: float | None = None
+        self,
+        pieces: AsyncIterator[str],
+        sink: Sink,
+        *,
+        turn: str = "",
+        heard_ms: float | None = None,
+        interrupted: Interrupted | None = None,
     ) -> Speech:
         """Say the text as it comes. Errors become events and `problems`, never an exception; cancelling it stops
-        the sound at once."""
+        the sound at once, and then `interrupted` is awaited."""
         speech = Speech(turn, self._clock.mono_ms(), heard_ms)
         sentences: asyncio.Queue[str | None] = asyncio.Queue(SENTENCES_AHEAD)
         sounds: asyncio.Queue[tuple[str, Samples, int] | None] = asyncio.Queue(SOUNDS_AHEAD)
@@ -75,6 +84,10 @@ class Speaker:
                 group.create_task(self._synthesise(sentences, sounds, speech), name="synthesise")
                 group.create_task(self._play(sounds, sink, speech), name="play")
             finished = True
+        except asyncio.CancelledError:
+            if interrupted is not None:
+                await interrupted(turn, " ".join(speech.spoken))
+            raise
         except BaseExceptionGroup as failed:
             raise first_of(failed) from None
         finally:
@@ -160,13 +173,13 @@ class Speaker:
         sentence, samples, rate_hz = sound
         self._tell_first(speech)
         self.saying = sentence
-        speech.spoken.append(sentence)
-        speech.audio_ms += len(samples) * 1000 / rate_hz
         try:
             await sink.play(samples, rate_hz)
         except JarvisError as error:
             self._problem(speech, "sink", error)
             return False
+        speech.spoken.append(sentence)
+        speech.audio_ms += len(samples) * 1000 / rate_hz
         return True
 
     def _tell_first(self, speech: Speech) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -21,6 +22,7 @@ from jarvis.node.audit import Audit
 from jarvis.node.dialogue import Dialogue, OngoingTurn
 from jarvis.node.journal import Journal
 from jarvis.node.sessions import Sessions
+from jarvis.node.speech import Speech
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
 
@@ -96,6 +98,10 @@ class Kitchen:
             closes=lambda: None,
         )
 
+    async def replies(self) -> list[tuple[str, str | None]]:
+        rows = await self.sessions.list()
+        return [(one.status, one.reply) for row in rows for one in await self.sessions.turns(row["session_id"])]
+
     async def statuses(self) -> list[str]:
         rows = await self.sessions.list()
         return [turn.status for row in rows for turn in await self.sessions.turns(row["session_id"])]
@@ -158,3 +164,45 @@ def test_turns_that_a_kill_left_open_are_closed_at_the_next_start_and_no_others(
         assert await kitchen.sessions.pending(kitchen.node_id) == []
 
     play(scene)
+
+
+class Says:
+    """An assistant with one long answer, ready at once."""
+
+    async def answer(self, request: Request, home: Home) -> Reply:
+        reply = Reply("intent", "scripted", None, {}, pieces=cast(AsyncIterator[str], None))
+
+        async def pieces() -> AsyncIterator[str]:
+            for piece in ("One. ", "Two. ", "Three."):
+                reply.said.append(piece)
+                yield piece
+
+        reply.pieces = pieces()
+        return reply
+
+
+def test_a_reply_cut_short_is_kept_as_far_as_it_was_heard() -> None:
+    """The pipeline reads ahead of the loudspeaker: the whole reply was kept before the first word sounded."""
+
+    async def scene(kitchen: Kitchen) -> None:
+        speech = Speech(kitchen.dialogue(Says()), cast(Assistant, None), EventBus(), SystemClock())
+
+        class Pipeline:
+            async def run(self, source: Any, sink: Any, answer: Any, *, interrupted: Any) -> None:
+                assert [piece async for piece in answer(SimpleNamespace(text="Count.", turn="a"))][-1] == "Three."
+                assert await kitchen.replies() == [("answered", "One. Two. Three.")]
+                await interrupted("an older turn", "Nothing.")
+                assert await kitchen.replies() == [("answered", "One. Two. Three.")]
+                await interrupted("a", "One.")
+
+        speech._pipeline = cast(Any, Pipeline())
+        speech.stt = speech.tts = cast(Any, Ready())
+        await speech.listen(cast(Any, None), cast(Any, None))
+        assert await kitchen.replies() == [("interrupted", "One.")]
+
+    play(scene)
+
+
+class Ready:
+    async def start(self) -> None:
+        pass

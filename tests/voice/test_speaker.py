@@ -79,3 +79,23 @@ def test_who_leaves_while_speaking_is_silent_at_once_and_the_next_begins() -> No
         assert loud.stops == 1 and loud.began == [*REPLY[:2], *RING]
 
     run_virtual(main)
+
+
+def test_who_interrupts_learns_what_was_played_to_its_end() -> None:
+    async def main() -> None:
+        loud, told = Loudspeaker(), []
+
+        async def interrupted(turn: str, spoken: str) -> None:
+            told.append((turn, spoken))
+
+        for seconds in (0.5, 2.5):
+            speaking = loud.speaker.speak(once(" ".join(REPLY)), loud, turn="t", interrupted=interrupted)
+            reply = asyncio.create_task(speaking)
+            await asyncio.sleep(seconds)
+            reply.cancel()
+            await asyncio.gather(reply, return_exceptions=True)
+        assert told == [("t", ""), ("t", " ".join(REPLY[:2]))]
+        whole = await loud.speaker.speak(once(" ".join(REPLY)), loud, interrupted=interrupted)
+        assert whole.spoken == REPLY and len(told) == 2
+
+    run_virtual(main)
