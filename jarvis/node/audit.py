@@ -55,7 +55,7 @@ class Audit:
         for author, head in heads.items():
             prev, seq = b"", 1
             while seq <= head.seq:
-                checked = await self._journal.read(_verify(author, seq, prev, problems))
+                checked = await self._journal.read(_verify(author, seq, head.seq, prev, problems))
                 if checked is None:
                     problems.append(f"{to_text(author)[:12]} {seq}: the record is missing")
                     break
@@ -77,14 +77,15 @@ class Audit:
 
 
 def _verify(
-    author: bytes, first: int, prev: bytes, problems: list[str]
+    author: bytes, first: int, through: int, prev: bytes, problems: list[str]
 ) -> Callable[[Transaction, Replica], tuple[int, bytes] | None]:
-    """A look at up to VERIFY_CHUNK records from `first`: (the next sequence, hash of the last), None when missing."""
+    """A look at up to VERIFY_CHUNK records from `first`: (the next sequence, hash of the last), None when missing. Not
+    beyond `through`: what was written since the heads were read ends elsewhere."""
 
     def work(tx: Transaction, replica: Replica) -> tuple[int, bytes] | None:
         seq, last = first, prev
         members = replica.chain(tx).members
-        for stored in tx.records(author, first, first + VERIFY_CHUNK - 1, 2**62):
+        for stored in tx.records(author, first, min(first + VERIFY_CHUNK - 1, through), 2**62):
             name = f"{to_text(author)[:12]} {seq}"
             try:
                 record = decode_record(stored.header, stored.signature, stored.payload or b"")

@@ -81,6 +81,8 @@ def test_nothing_acknowledged_is_lost_by_kill_9(home: Home) -> None:
             at = chance.randrange(2)
             loads[at].wait_for(chance.randint(1, MOST_ACKNOWLEDGED))
             echoed |= held_by_peer(nodes[1 - at])
+            verdict = nodes[1 - at].get("/api/v2/audit/verification")
+            assert verdict["ok"], f"also while records come in: {verdict}"
             victims = nodes if chance.random() < BOTH else (nodes[at],)
             for node in victims:
                 node.kill()
@@ -101,7 +103,7 @@ def test_nothing_acknowledged_is_lost_by_kill_9(home: Home) -> None:
     until(lambda: agree(kitchen, bedroom), AGREE_S, "agreement")
     for node in nodes:
         verdict = node.get("/api/v2/audit/verification")
-        assert verdict["ok"] and not verdict["problems"]
+        assert verdict["ok"] and not verdict["problems"], verdict
         assert not node.logged("peer refused"), "nobody forked and nobody lied"
         assert not [line for line in node.stderr.splitlines() if "Traceback" in line]
         for load in loads:
