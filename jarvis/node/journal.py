@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from jarvis.core.codec import Value
 from jarvis.core.errors import StoreFailed
 from jarvis.identity.entries import RawEntry
+from jarvis.identity.fork import ForkProof
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord, decode_record
 from jarvis.node.telemetry import Commits
-from jarvis.replica.replica import Accepted, Refusal, Replica
+from jarvis.replica.accepted import Accepted
+from jarvis.replica.bounds import Bounds
+from jarvis.replica.replica import Replica
 from jarvis.store.protocol import Head, Store, Transaction
 
 T = TypeVar("T")
@@ -33,6 +36,12 @@ class Commit:
     """The peer whose records these were."""
     chain: Chain | None = None
     """The membership chain, when it is a new one."""
+    bounds: Bounds | None = None
+    """How far each author counts, when a removal or a fork changed that."""
+    lowered: Mapping[bytes, Head] = field(default_factory=dict)
+    """Authors of whom less counts than before, with where their frontier is now."""
+    forks: tuple[ForkProof, ...] = ()
+    """New proofs."""
 
 
 Listener = Callable[[Commit], None]
@@ -70,8 +79,8 @@ class Journal:
 
         return (await self._commit(work, tell))[0]
 
-    async def accept(self, records: Sequence[SignedRecord], source: bytes) -> list[Refusal]:
-        """A peer's records; returns those that were refused."""
+    async def accept(self, records: Sequence[SignedRecord], source: bytes) -> Accepted:
+        """A peer's records."""
         authors = {record.header.author for record in records}
 
         def work(tx: Transaction) -> tuple[Accepted, dict[bytes, Head]]:
@@ -82,7 +91,15 @@ class Journal:
         def tell(done: tuple[Accepted, dict[bytes, Head]]) -> None:
             self._tell(done[1], done[0], source=source)
 
-        return (await self._commit(work, tell))[0].refused
+        return (await self._commit(work, tell))[0]
+
+    async def accept_fork(self, proof: ForkProof, source: bytes) -> None:
+        """A peer's proof that an author signed two histories. Raises InvalidBytes when it does not hold."""
+
+        def tell(accepted: Accepted) -> None:
+            self._tell(accepted.heads, accepted, source=source)
+
+        await self._commit(lambda tx: self._replica.accept_fork(tx, proof), tell)
 
     async def accept_membership(self, entries: Sequence[RawEntry]) -> tuple[bool, Chain]:
         """Whether the chain changed, and the one that stands. Raises InvalidBytes."""
@@ -128,8 +145,8 @@ class Journal:
         return await self._commit(work, then)
 
     async def records(self, author: bytes, first: int, through: int, max_bytes: int) -> list[SignedRecord]:
-        """Held records in order, as they travel."""
-        stored = await self._store.read(lambda tx: tx.records(author, first, through, max_bytes))
+        """Held records in order, as they travel; only those that count."""
+        stored = await self._store.read(lambda tx: self._replica.records(tx, author, first, through, max_bytes))
         return [decode_record(one.header, one.signature, one.payload) for one in stored if one.payload is not None]
 
     def _append(self, tx: Transaction, writes: Iterable[Write], accepted: Accepted) -> list[SignedRecord]:
@@ -182,7 +199,16 @@ class Journal:
         if own:
             self.author = own[-1].header.author
         self.commits.brought(len(own), len(accepted.records) - len(own))
-        if heads or accepted.records or chain:
-            commit = Commit(dict(heads), tuple(own), frozenset(accepted.documents), source, chain)
+        if heads or accepted.records or chain or accepted.bounds:
+            commit = Commit(
+                dict(heads),
+                tuple(own),
+                frozenset(accepted.documents),
+                source,
+                chain,
+                accepted.bounds,
+                accepted.lowered,
+                tuple(accepted.forks),
+            )
             for listener in self._listeners:
                 listener(commit)

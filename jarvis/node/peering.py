@@ -20,8 +20,9 @@ from jarvis.net.link import Link, tidy_reason
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.telemetry import Lags, Traffic
 from jarvis.node.tracing import RECEIVED, SENT, traced
-from jarvis.replica.replica import Refusal, frontier_digest
-from jarvis.sync.effects import Accept, AcceptMembership, Deliver, Drop, Echoed, Effect, Fetch, Send
+from jarvis.replica.accepted import Refusal
+from jarvis.replica.replica import frontier_digest
+from jarvis.sync.effects import Accept, AcceptFork, AcceptMembership, Deliver, Drop, Echoed, Effect, Fetch, Send
 from jarvis.sync.machine import FETCH_BYTES, Sync
 from jarvis.sync.messages import Digest, Ephemeral, Hello, Message, decode, encode
 
@@ -199,8 +200,11 @@ class Peering:
     async def _accept(self, run: _LinkRun, batch: list[SignedRecord]) -> None:
         if batch:
             records, batch[:] = list(batch), []
-            for refusal in await self._journal.accept(records, run.link.peer):
+            accepted = await self._journal.accept(records, run.link.peer)
+            for refusal in accepted.refused:
                 self._refused(run.link.peer, refusal)
+            for author, seq in accepted.suspects:
+                self._send(self._sync.suspected(run.link.peer, author, seq))
 
     async def _do(self, run: _LinkRun, job: Effect) -> None:
         match job:
@@ -212,6 +216,8 @@ class Peering:
                 changed, chain = await self._journal.accept_membership(entries)
                 if not changed:  # the peer hears of ours; a new chain was told to everyone when it was durable
                     self._send(self._sync.membership_changed(chain.entries, self._clock.mono_ms()))
+            case AcceptFork(peer, proof):
+                await self._journal.accept_fork(proof, peer)
             case Echoed(_, heads):
                 await self._journal.echo(heads)
             case Deliver():
@@ -246,6 +252,9 @@ class Peering:
         if commit.chain is not None:
             self._members_changed(commit.chain)
             self._send(self._sync.membership_changed(commit.chain.entries, self._clock.mono_ms()))
+        if commit.bounds is not None:
+            now_ms, lowered, forks = self._clock.mono_ms(), commit.lowered, commit.forks
+            self._send(self._sync.restated(commit.bounds, lowered, forks, now_ms, source=commit.source))
         self._lags.moved(commit.heads, self._clock.mono_ms())
         self._send(self._sync.committed(commit.heads, commit.own, self._clock.mono_ms(), source=commit.source))
 
@@ -337,4 +346,4 @@ class Peering:
 
 def _needs_the_store(effect: Effect) -> bool:
     asks_digest = isinstance(effect, Deliver) and isinstance(effect.message, Digest) and effect.message.ask
-    return asks_digest or isinstance(effect, (Fetch, Accept, AcceptMembership, Echoed))
+    return asks_digest or isinstance(effect, (Fetch, Accept, AcceptMembership, AcceptFork, Echoed))

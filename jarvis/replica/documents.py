@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,11 @@ class Documents:
             content = pack([document, loaded.kind.code, loaded.kind.encode(loaded.state)])
             loaded.digest = hashlib.sha256(DIGEST_TAG + content).digest()
         return loaded.digest
+
+    def reload(self, documents: Iterable[str]) -> None:
+        """What counts in these has changed: read them anew when they are next asked for."""
+        for document in documents:
+            self._loaded.pop(document, None)
 
     def forget(self) -> None:
         """After work was undone: nothing in memory can be trusted any more."""

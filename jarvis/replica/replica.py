@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from jarvis.core.codec import Value, pack
@@ -22,8 +21,10 @@ from jarvis.core.hlc import HybridClock
 from jarvis.core.ids import NODE_ID_BYTES
 from jarvis.crdt.dots import Dot
 from jarvis.crdt.registry import kind_of
+from jarvis.identity.entries import RawEntry
+from jarvis.identity.fork import ForkProof, fork_proof, read_proof
 from jarvis.identity.keys import SigningKey
-from jarvis.identity.membership import Chain, RawEntry
+from jarvis.identity.membership import Chain
 from jarvis.identity.record import (
     ENTRY_ID_BYTES,
     INCARNATION_BYTES,
@@ -33,42 +34,16 @@ from jarvis.identity.record import (
     is_authentic,
     write_record,
 )
+from jarvis.replica.accepted import NOTHING, Accepted, Refusal
+from jarvis.replica.bounds import FORKED, Bounds
 from jarvis.replica.documents import Documents
+from jarvis.replica.restating import restate
 from jarvis.replica.validity import Verdict, judge
 from jarvis.replica.waiting import Need, WaitingRoom
-from jarvis.store.protocol import APPLIED, REJECTED, Head, StoredRecord, Transaction
+from jarvis.store.protocol import APPLIED, ASIDE, REJECTED, Head, StoredRecord, Transaction
 
 DIGEST_TAG = b"jarvis home v1\x00"
-NOTHING = Head(0, b"")
-_CLOCK, _AUTHOR = "replica/clock", "replica/author"
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A record that was not kept. `blame` says whom the reason speaks against."""
-
-    author: bytes
-    seq: int
-    reason: str
-    blame: str
-    """`sender` when the bytes are not the author's, `author` when they are."""
-
-
-@dataclass(slots=True)
-class Accepted:
-    """What a batch did."""
-
-    heads: dict[bytes, Head] = field(default_factory=dict)
-    """Authors whose frontier moved, with where it is now."""
-    records: list[StoredRecord] = field(default_factory=list)
-    """New records in the order of their positions, rejected and unknown ones too."""
-    refused: list[Refusal] = field(default_factory=list)
-    duplicates: int = 0
-
-    @property
-    def documents(self) -> set[str]:
-        """Those that changed."""
-        return {record.document for record in self.records if record.status == APPLIED}
+_CLOCK, _AUTHOR, _FORKS = "replica/clock", "replica/author", "replica/fork/"
 
 
 class Replica:
@@ -85,6 +60,7 @@ class Replica:
         self._heads: dict[bytes, Head] | None = None
         self._stamps: dict[bytes, int] = {}
         self._chain: Chain | None = None
+        self._bounds: Bounds | None = None
         self._author: bytes | None = None
         self._confirmed: bytes | None = None
         """The author that may go on writing: made in this life, or echoed by a member."""
@@ -135,11 +111,67 @@ class Replica:
         if not offered.supersedes(current):
             return False, accepted
         tx.put_membership(offered.entries)
-        self._chain = offered
+        self._chain, self._bounds = offered, None
+        if offered.removed != current.removed:
+            self._restate(tx, accepted)
         for entry in offered.hashes:
             self._accept_all(tx, self._waiting.release((entry[:ENTRY_ID_BYTES], 0), self._is_met(tx)), accepted)
         self._save_clock(tx)
         return True, accepted
+
+    def bounds(self, tx: Transaction) -> Bounds:
+        """How far each author counts."""
+        if self._bounds is None:
+            proofs = [read_proof(tx.get(key) or b"") for key in tx.keys(_FORKS)]
+            self._bounds = Bounds(self.chain(tx), {proof.author: proof for proof in proofs})
+        return self._bounds
+
+    def accept_fork(self, tx: Transaction, proof: ForkProof) -> Accepted:
+        """Take a proof: from the fork on the author's records are set aside. An earlier fork of the same author
+        replaces a later one. Raises InvalidBytes when the proof does not hold, or speaks of no member."""
+        accepted = Accepted()
+        member = self.chain(tx).member(proof.author[:NODE_ID_BYTES])
+        if member is None or not proof.holds(member.public_key):
+            raise InvalidBytes("A fork proof that does not hold.")
+        known = self.bounds(tx).forks.get(proof.author)
+        if known is None or proof.seq < known.seq:
+            tx.put(_FORKS + proof.author.hex(), proof.to_bytes())
+            self._bounds = None
+            accepted.forks.append(proof)
+            self._restate(tx, accepted)
+        return accepted
+
+    def _restate(self, tx: Transaction, accepted: Accepted) -> None:
+        """Bounds have changed: state anew what counts, here and in the waiting room."""
+        bounds = self.bounds(tx)
+        for author, head in list(self.heads(tx).items()):
+            if not bounds.counts(author, head.seq):
+                self._lower(tx, author, bounds.last(author) or 0, accepted)
+        accepted.bounds = bounds
+        changed = restate(tx, bounds)
+        self._documents.reload(changed)
+        accepted.restated |= changed
+        self._accept_all(tx, self._waiting.take_all(), accepted)
+
+    def _lower(self, tx: Transaction, author: bytes, last: int, accepted: Accepted) -> None:
+        record = tx.record(author, last) if last else None
+        head = NOTHING if record is None else Head(last, record.hash)
+        if head == NOTHING:
+            tx.drop_head(author)
+            del self.heads(tx)[author]
+        else:
+            tx.put_head(author, head)
+            self.heads(tx)[author] = head
+        self._stamps.pop(author, None)
+        accepted.lowered[author] = head
+        accepted.heads.pop(author, None)
+        if author == self.author(tx):
+            self._forsake_author(tx)
+
+    def _forsake_author(self, tx: Transaction) -> None:
+        """Never go on under this name: the next record of our own begins a new incarnation."""
+        self._author = b""
+        tx.put(_AUTHOR, b"")
 
     def author(self, tx: Transaction) -> bytes:
         """The author of this node's last record; empty before the first."""
@@ -213,9 +245,8 @@ class Replica:
         self._accept_all(tx, records, accepted)
         if self.author(tx) in accepted.heads:
             # Our own words come from a member: this disk is older than what we wrote, and how much more others hold
-            # cannot be known. Never go on under these numbers.
-            self._author = b""
-            tx.put(_AUTHOR, b"")
+            # cannot be known.
+            self._forsake_author(tx)
         self._save_clock(tx)
         return accepted
 
@@ -238,13 +269,19 @@ class Replica:
         if header.home_id != chain.home_id:
             return self._refuse(accepted, record, "it belongs to another home", "sender")
         entry_known = chain.knows(header.entry)
-        member = chain.member_at(header.node_id, header.entry) if entry_known else chain.members.get(header.node_id)
+        member = chain.member_at(header.node_id, header.entry) if entry_known else chain.member(header.node_id)
         if member is None:
             return self._refuse(accepted, record, "its author is no member of this home", "sender")
         if not is_authentic(record, member.public_key):
             return self._refuse(accepted, record, "its signature or payload hash does not hold", "sender")
-        if header.seq <= head.seq or (header.seq == head.seq + 1 and header.prev != head.hash):
-            return self._refuse(accepted, record, "its author signed two histories (a fork)", "author")
+        bounds = self.bounds(tx)
+        if not bounds.counts(header.author, header.seq):
+            return self._refuse(accepted, record, bounds.reason(header.author), "author")
+        if header.seq <= head.seq:
+            return self._two_histories(tx, record, accepted)
+        if header.seq == head.seq + 1 and header.prev != head.hash:
+            accepted.suspects.append((header.author, head.seq))
+            return self._refuse(accepted, record, "it does not follow the record that is held here", "author")
         needs: list[Need] = [] if entry_known else [(header.entry, 0)]
         if header.seq > head.seq + 1:
             needs.append((header.author, header.seq - 1))
@@ -252,6 +289,8 @@ class Replica:
             self._waiting.put(record, needs)
             return False
         verdict = judge(record, self._stamp(tx, header.author, head))
+        if verdict.status == APPLIED and bounds.any and self._names_what_is_aside(tx, verdict.names):
+            verdict = Verdict(ASIDE, "it names what was set aside")
         needs = self._missing(tx, verdict.names)
         if needs:
             self._waiting.put(record, needs)
@@ -276,6 +315,28 @@ class Replica:
         self._move_head(tx, header.author, Head(header.seq, record.hash), header.hlc, accepted)
         accepted.records.append(stored)
         return True
+
+    def _two_histories(self, tx: Transaction, record: SignedRecord, accepted: Accepted) -> bool:
+        """An authentic record whose number is taken by another one: its author forked. From there on nothing counts."""
+        held = tx.record(record.header.author, record.header.seq)
+        assert held is not None  # the frontier has passed it
+        proof = fork_proof((held.header, held.signature), (record.header_data, record.signature))
+        found = self.accept_fork(tx, proof)
+        accepted.forks += found.forks
+        accepted.bounds = found.bounds
+        accepted.lowered |= found.lowered
+        accepted.restated |= found.restated
+        accepted.records += found.records
+        accepted.heads = {a: h for a, h in accepted.heads.items() if a not in found.lowered} | found.heads
+        return self._refuse(accepted, record, FORKED, "author")
+
+    def _names_what_is_aside(self, tx: Transaction, names: Iterable[Dot]) -> bool:
+        bounds = self.bounds(tx)
+        for dot in names:
+            held = tx.record(dot.author, dot.seq)
+            if not bounds.counts(dot.author, dot.seq) or (held is not None and held.status == ASIDE):
+                return True
+        return False
 
     def _fitted(self, tx: Transaction, record: SignedRecord, verdict: Verdict) -> Verdict:
         """The last of validity: what an author writes must go on from what it wrote in that document before."""
@@ -316,6 +377,11 @@ class Replica:
             self._heads = tx.heads()
         return self._heads
 
+    def records(self, tx: Transaction, author: bytes, first: int, through: int, max_bytes: int) -> list[StoredRecord]:
+        """Records to send to a peer: of those that count, cut before `max_bytes`."""
+        last = min(through, self.head(tx, author).seq)
+        return tx.records(author, first, last, max_bytes) if first <= last else []
+
     def head(self, tx: Transaction, author: bytes) -> Head:
         return self.heads(tx).get(author, NOTHING)
 
@@ -341,6 +407,7 @@ class Replica:
         self._waiting.clear()
         self._heads = None
         self._chain = None
+        self._bounds = None
         self._stamps.clear()
         self._author = None
 

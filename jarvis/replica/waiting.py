@@ -77,6 +77,12 @@ class WaitingRoom:
                 ready.append(waiting.record)
         return ready
 
+    def take_all(self) -> list[SignedRecord]:
+        """Everything, in the order of authors and numbers: what they wait for must be judged anew."""
+        records = [self._waiting[key].record for key in sorted(self._waiting)]
+        self.clear()
+        return records
+
     def drop(self, author: bytes, seq: int) -> None:
         """Forget what waits under this number, if anything: another way has been found."""
         waiting = self._waiting.get((author, seq))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jarvis.identity.entries import RawEntry
+from jarvis.identity.fork import ForkProof
 from jarvis.identity.record import SignedRecord
 from jarvis.store.protocol import Head
 from jarvis.sync.messages import Digest, Ephemeral, Hello, Message
@@ -43,6 +44,14 @@ class AcceptMembership:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptFork:
+    """Give this proof to the replica; call `restated` with what it changed."""
+
+    peer: bytes
+    proof: ForkProof
+
+
+@dataclass(frozen=True, slots=True)
 class Echoed:
     """A peer says what it durably holds of this node's own authors."""
 
@@ -66,4 +75,4 @@ class Drop:
     reason: str
 
 
-Effect = Send | Fetch | Accept | AcceptMembership | Echoed | Deliver | Drop
+Effect = Send | Fetch | Accept | AcceptMembership | AcceptFork | Echoed | Deliver | Drop

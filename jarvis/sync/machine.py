@@ -16,9 +16,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from jarvis.core.ids import NODE_ID_BYTES
 from jarvis.identity.entries import RawEntry, entry_hash
+from jarvis.identity.fork import ForkProof
 from jarvis.identity.record import SignedRecord
+from jarvis.replica.bounds import Bounds
 from jarvis.store.protocol import Head
-from jarvis.sync.effects import Accept, AcceptMembership, Deliver, Drop, Echoed, Effect, Fetch, Send
+from jarvis.sync.effects import Accept, AcceptFork, AcceptMembership, Deliver, Drop, Echoed, Effect, Fetch, Send
 from jarvis.sync.messages import (
     MAX_FRAME_HEADS,
     MAX_RECORDS,
@@ -26,6 +28,7 @@ from jarvis.sync.messages import (
     Ack,
     Digest,
     Ephemeral,
+    Fork,
     Heads,
     Hello,
     Membership,
@@ -50,13 +53,25 @@ MAX_WANTS = 16
 PING_EVERY_MS = 5_000
 MAX_MEMBERSHIP_BYTES = 192 * 1024
 HELLO_WITHIN_MS = 10_000
+LOOK_BACK = 63
+"""Records before a suspect one that are asked for with it: most forks are noticed within a few."""
+MAX_SUSPECTED = 4_096
+"""Of one peer on one link; a fork of any length is told apart 64 records at a time."""
+MAX_FORKS_TOLD = 256
+"""On a new link, half a KiB each."""
 
 
 class Sync:
     """One node's side of all its links."""
 
     def __init__(
-        self, node_id: bytes, chain: Sequence[RawEntry], heads: Mapping[bytes, Head], *, addresses: Sequence[str] = ()
+        self,
+        node_id: bytes,
+        chain: Sequence[RawEntry],
+        heads: Mapping[bytes, Head],
+        *,
+        bounds: Bounds | None = None,
+        addresses: Sequence[str] = (),
     ) -> None:
         self.node_id = node_id
         self.addresses = tuple(addresses)
@@ -65,6 +80,7 @@ class Sync:
         self._hashes: list[bytes] = []
         self._set_chain(chain)
         self._heads = dict(heads)
+        self._bounds = bounds
         self._asked: dict[bytes, Asked] = {}
         self._behind_since: dict[bytes, float] = {}
 
@@ -147,6 +163,46 @@ class Sync:
                 effects += self._heads_if_due(name, peer)
         return effects + self._ask(now_ms)
 
+    def restated(
+        self,
+        bounds: Bounds,
+        lowered: Mapping[bytes, Head],
+        forks: Iterable[ForkProof],
+        now_ms: float,
+        *,
+        source: bytes | None = None,
+    ) -> list[Effect]:
+        """Less of some authors counts than before (`lowered`: where their frontier is now), because of a removal or of
+        new `forks`, of which everybody but `source` is told at once."""
+        self._bounds = bounds
+        for author, head in lowered.items():
+            if head.seq:
+                self._heads[author] = head
+            else:
+                self._heads.pop(author, None)
+            self._asked.pop(author, None)
+            for peer in self.peers.values():
+                peer.pushed[author] = head.seq
+                peer.unacked = [one for one in peer.unacked if one[0] != author]
+                if head.seq:
+                    peer.news.add(author)
+                else:
+                    peer.news.discard(author)
+        told = [Fork(proof) for proof in forks]
+        others = [name for name, peer in self.peers.items() if peer.said_hello and name != source]
+        return [Send(name, message) for name in others for message in told] + self._ask(now_ms)
+
+    def suspected(self, name: bytes, author: bytes, seq: int) -> list[Effect]:
+        """The peer must hold another record than we do under this number. Asking once for it and some before it gives
+        the proof of where the two histories part, or of a later place; then their heads differ again."""
+        peer = self.peers.get(name)
+        if peer is None or (author, seq) in peer.suspected or not self._counts(author, seq):
+            return []
+        if len(peer.suspected) >= MAX_SUSPECTED:
+            return [Drop(name, "its histories differ from ours again and again")]
+        peer.suspected.add((author, seq))
+        return [Send(name, Want(author, max(1, seq - LOOK_BACK), seq))]
+
     def broadcast(self, topic: str, body: bytes) -> list[Effect]:
         return [Send(name, Ephemeral(topic, body)) for name, peer in self.peers.items() if peer.said_hello]
 
@@ -175,6 +231,8 @@ class Sync:
                 return [Fetch(name, message.author, message.first, message.through)]
             case Records():
                 return [Accept(name, message.records)] if message.records else []
+            case Fork():
+                return [AcceptFork(name, message.proof)]
             case Digest() | Ephemeral():
                 return [Deliver(name, message)]
             case Ping():
@@ -228,7 +286,9 @@ class Sync:
         # This is the base of what we push: whatever the peer lacks below it, it will ask for.
         peer.pushed = {author: head.seq for author, head in self._heads.items()}
         parts = _parts(tuple(sorted(self._heads.items()))) or [()]
-        return [Send(name, Heads(part, last=part is parts[-1])) for part in parts]
+        forks = list(self._bounds.forks.values())[:MAX_FORKS_TOLD] if self._bounds else []
+        told: list[Effect] = [Send(name, Fork(proof)) for proof in forks]
+        return told + [Send(name, Heads(part, last=part is parts[-1])) for part in parts]
 
     def _heads_from(self, name: bytes, peer: Peer, message: Heads, now_ms: float) -> list[Effect]:
         effects = self._note(name, peer, message.heads)
@@ -259,14 +319,17 @@ class Sync:
 
     def _note(self, name: bytes, peer: Peer, heads: Iterable[tuple[bytes, Head]]) -> list[Effect]:
         own = []
+        effects: list[Effect] = []
         for author, head in heads:
             if author not in peer.heads and len(peer.heads) >= MAX_AUTHORS:
                 return [Drop(name, "it names too many authors")]
-            if head.seq >= peer.heads.get(author, head).seq:
-                peer.heads[author] = head
+            peer.heads[author] = head
             if self._is_mine(author):
                 own.append((author, head))
-        return [Echoed(name, tuple(own))] if own else []
+            mine = self._heads.get(author)
+            if mine is not None and mine.seq == head.seq and mine.hash != head.hash:
+                effects += self.suspected(name, author, head.seq)
+        return [*effects, Echoed(name, tuple(own))] if own else effects
 
     def _ping(self, name: bytes, peer: Peer, message: Ping, now_ms: float) -> list[Effect]:
         if not message.reply:
@@ -309,7 +372,7 @@ class Sync:
             for author, head in peer.heads.items() if peer.ready else ():
                 if free <= 0:
                     break
-                if author in self._asked or head.seq <= self._seq(author) or peer.rests_from(author, now_ms):
+                if author in self._asked or self._beyond(author, head.seq) <= 0 or peer.rests_from(author, now_ms):
                     continue
                 present = author[:NODE_ID_BYTES] in self.peers and author[:NODE_ID_BYTES] != name
                 if not present or now_ms - self._behind_since.setdefault(author, now_ms) >= MIN_REASK_MS:
@@ -326,12 +389,12 @@ class Sync:
         holders = [
             (name == author[:NODE_ID_BYTES], peer.held(author), name)
             for name, peer in self.peers.items()
-            if peer.ready and peer.held(author) > mine and not peer.rests_from(author, now_ms)
+            if peer.ready and self._beyond(author, peer.held(author)) > 0 and not peer.rests_from(author, now_ms)
         ]
         if not holders:
             return []
         _, seq, name = max(holders)
-        through = min(seq, mine + MAX_RECORDS)
+        through = mine + min(self._beyond(author, seq), MAX_RECORDS)
         self._asked[author] = Asked(name, through, now_ms)
         return [Send(name, Want(author, mine + 1, through))]
 
@@ -342,6 +405,14 @@ class Sync:
         head = self._heads.get(author)
         return head.seq if head else 0
 
+    def _counts(self, author: bytes, seq: int) -> bool:
+        return self._bounds is None or self._bounds.counts(author, seq)
+
+    def _beyond(self, author: bytes, seq: int) -> int:
+        """How many records that count lie between what we hold and `seq`."""
+        last = self._bounds.last(author) if self._bounds else None
+        return (seq if last is None else min(seq, last)) - self._seq(author)
+
     def _set_chain(self, chain: Sequence[RawEntry]) -> None:
         self._chain = list(chain)
         self._hashes = [entry_hash(data) for data, _ in chain]
@@ -349,7 +420,7 @@ class Sync:
     def behind(self, peer: bytes) -> int:
         """Records the peer holds and we lack, as far as it said."""
         heads = self.peers[peer].heads
-        return sum(max(0, head.seq - self._seq(author)) for author, head in heads.items())
+        return sum(max(0, self._beyond(author, head.seq)) for author, head in heads.items())
 
     def ahead(self, peer: bytes) -> int:
         """Records we hold and the peer did not acknowledge."""

@@ -9,6 +9,7 @@ from jarvis.core.codec import FRAME_LIMITS, HELLO_LIMITS, Value, pack, unpack
 from jarvis.core.errors import InvalidBytes
 from jarvis.core.ids import NODE_ID_BYTES
 from jarvis.identity.entries import RawEntry
+from jarvis.identity.fork import ForkProof, read_proof
 from jarvis.identity.membership import MAX_ENTRIES
 from jarvis.identity.record import AUTHOR_BYTES, HASH_BYTES, MAX_SEQ, SignedRecord, decode_record
 from jarvis.store.protocol import Head
@@ -104,7 +105,14 @@ class Refuse:
     reason: str
 
 
-Message = Hello | Membership | Heads | Want | Records | Ack | Digest | Ephemeral | Ping | Refuse
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """A proof that an author signed two histories; told as soon as it is known, and first on every new link."""
+
+    proof: ForkProof
+
+
+Message = Hello | Membership | Heads | Want | Records | Ack | Digest | Ephemeral | Ping | Refuse | Fork
 _NUMBERS: dict[type[Message], int] = {
     Hello: 1,
     Membership: 2,
@@ -116,6 +124,7 @@ _NUMBERS: dict[type[Message], int] = {
     Ephemeral: 8,
     Ping: 9,
     Refuse: 10,
+    Fork: 11,
 }
 
 
@@ -151,6 +160,8 @@ def _fields(message: Message) -> list[Value]:
             return [message.nonce, message.reply]
         case Refuse():
             return [message.reason]
+        case Fork():
+            return [message.proof.to_bytes()]
 
 
 def decode(frame: bytes, *, first: bool = False) -> Message:
@@ -201,6 +212,8 @@ def _read(number: int, fields: list[Value]) -> Message:
             return Ping(nonce, reply)
         case 10, [str(reason)]:
             return Refuse(reason[:200])
+        case 11, [bytes(proof)]:
+            return Fork(read_proof(proof))
     raise InvalidBytes(f"A frame of message {number} is unknown or does not have its fields.")
 
 

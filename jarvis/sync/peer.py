@@ -48,6 +48,8 @@ class Peer:
     rtt_ms: float | None = None
     ping_nonce: int = 0
     ping_at_ms: float = 0.0
+    suspected: set[tuple[bytes, int]] = field(default_factory=set)
+    """(author, seq) that it was asked for because it must hold another record there than we do."""
     news: set[bytes] = field(default_factory=set)
     """Authors whose new head it should hear of with the next tick."""
 

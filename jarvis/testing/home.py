@@ -14,13 +14,14 @@ from jarvis.core.codec import Value
 from jarvis.core.errors import InvalidBytes, JarvisError
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.entries import RawEntry
+from jarvis.identity.fork import ForkProof
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord, decode_record
 from jarvis.replica.replica import Accepted, Replica
 from jarvis.store.memory import MemoryStore
 from jarvis.store.protocol import Head, StoredRecord, Transaction
-from jarvis.sync.effects import Accept, AcceptMembership, Drop, Echoed, Effect, Fetch, Send
+from jarvis.sync.effects import Accept, AcceptFork, AcceptMembership, Drop, Echoed, Effect, Fetch, Send
 from jarvis.sync.machine import FETCH_BYTES, Sync
 from jarvis.sync.messages import Message, decode, encode
 
@@ -80,8 +81,8 @@ class SimNode:
 
     def open(self) -> None:
         chain = self.store.transact(self.replica.open)
-        heads = self.store.view(lambda tx: dict(self.replica.heads(tx)))
-        self.sync = Sync(self.node_id, chain.entries, heads)
+        heads, bounds = self.store.view(lambda tx: (dict(self.replica.heads(tx)), self.replica.bounds(tx)))
+        self.sync = Sync(self.node_id, chain.entries, heads, bounds=bounds)
 
     def commit(
         self, work: Callable[[Transaction], T], then: Callable[[T], None], failed: Callable[[JarvisError], None]
@@ -129,9 +130,20 @@ class SimNode:
         def tell(done: tuple[Accepted, dict[bytes, Head]]) -> None:
             self.refused += [one.reason for one in done[0].refused]
             assert self.sync is not None
+            self.restated(done[0], source)
             self.perform(self.sync.committed(done[1], [], self.clock.now_ms, source=source))
+            for author, seq in done[0].suspects:
+                self.perform(self.sync.suspected(source or b"", author, seq))
 
         self.commit(work, tell, lambda error: self.fail(source, error))
+
+    def restated(self, accepted: Accepted, source: bytes | None) -> None:
+        """A removal or a fork changed how far authors count."""
+        assert self.sync is not None
+        if accepted.bounds is not None:
+            now_ms = self.clock.now_ms
+            effects = self.sync.restated(accepted.bounds, accepted.lowered, accepted.forks, now_ms, source=source)
+            self.perform(effects)
 
     def fail(self, peer: bytes | None, error: JarvisError) -> None:
         """What a link asked of the store could not be done: that link ends."""
@@ -166,11 +178,16 @@ class SimNode:
                     self.accept(records, source=peer)
                 case AcceptMembership(peer, entries):
                     self._membership(peer, entries)
+                case AcceptFork(peer, proof):
+                    self._fork(peer, proof)
                 case Echoed(peer, heads):
                     self.echoed(peer, dict(heads))
                 case Drop(peer, reason):
-                    self.refused.append(reason)
-                    self.cut(self, peer)
+                    self.dropped(peer, reason)
+
+    def dropped(self, peer: bytes, reason: str) -> None:
+        self.refused.append(reason)
+        self.cut(self, peer)
 
     def post(self, peer: bytes, message: Message) -> None:
         self.send(self, peer, encode(message))
@@ -181,10 +198,15 @@ class SimNode:
 
         self.commit(work, lambda _: None, lambda error: self.fail(peer, error))
 
+    def accept_chain(self, chain: Chain) -> None:
+        """A chain that this node's owner has signed."""
+        self._membership(self.node_id, chain.entries)
+
     def _membership(self, peer: bytes, entries: tuple[RawEntry, ...]) -> None:
         def tell(done: tuple[Accepted, Chain]) -> None:
             accepted, chain = done
             assert self.sync is not None
+            self.restated(accepted, peer)
             self.perform(self.sync.membership_changed(chain.entries, self.clock.now_ms))
             self.perform(self.sync.committed(accepted.heads, [], self.clock.now_ms))
 
@@ -194,8 +216,17 @@ class SimNode:
 
         self.commit(work, tell, lambda error: self.fail(peer, error))
 
+    def _fork(self, peer: bytes, proof: ForkProof) -> None:
+        def tell(accepted: Accepted) -> None:
+            assert self.sync is not None
+            self.restated(accepted, peer)
+            self.perform(self.sync.committed(accepted.heads, [], self.clock.now_ms))
+
+        self.commit(lambda tx: self.replica.accept_fork(tx, proof), tell, lambda error: self.fail(peer, error))
+
     def records(self, author: bytes, first: int, through: int) -> list[SignedRecord]:
-        return [wire(one) for one in self.store.view(lambda tx: tx.records(author, first, through, FETCH_BYTES))]
+        found = self.store.view(lambda tx: self.replica.records(tx, author, first, through, FETCH_BYTES))
+        return [wire(one) for one in found]
 
     def state(self, document: str) -> Any:
         return self.store.view(lambda tx: self.replica.state(tx, document))
@@ -284,14 +315,19 @@ class SimHome:
             assert node.sync is not None
             node.perform(node.sync.tick(self.clock.now_ms))
 
-    def settle(self, *, within_ms: float = 120_000) -> None:
-        """Deliver everything and let time pass until all frontiers are equal; AssertionError if they never are."""
+    def settle_pair(self, a: int, b: int) -> None:
+        self.settle(nodes=(a, b))
+
+    def settle(self, *, nodes: Iterable[int] | None = None, within_ms: float = 120_000) -> None:
+        """Deliver everything and let time pass until these nodes (all of them by default) have the same frontier;
+        AssertionError if they never have."""
+        chosen = self.nodes if nodes is None else [self.nodes[number] for number in nodes]
         end = self.clock.now_ms + within_ms
         while self.clock.now_ms < end:
             while any(self.links.values()):
                 for a, b in [pair for pair, queue in self.links.items() if queue]:
                     self.deliver(a, b)
-            if all(node.frontier() == self.nodes[0].frontier() for node in self.nodes):
+            if all(node.frontier() == chosen[0].frontier() for node in chosen):
                 return
             self.tick(250)
         raise AssertionError("the home did not settle")

@@ -17,7 +17,7 @@ from jarvis.identity.record import SignedRecord
 from jarvis.replica import replica as replica_module
 from jarvis.replica.documents import CHECKPOINT_EVERY
 from jarvis.replica.replica import Replica
-from jarvis.store.protocol import APPLIED, REJECTED, UNKNOWN
+from jarvis.store.protocol import APPLIED, REJECTED, UNKNOWN, Head
 from tests.replica.support import CHAIN, GROWN, KEYS, NOW, OTHER_HOME, SESSION, Author, Node, make_chain
 
 
@@ -85,16 +85,20 @@ def test_altered_bytes_blame_the_sender_and_leave_the_author_free():
     assert len(node.accept(record).records) == 1
 
 
-def test_a_fork_is_refused_and_blames_its_author():
+def test_a_fork_is_proven_and_blames_its_author():
     node, author = Node(), Author(1)
-    node.accept(author.put("a", 1))
+    first = author.put("a", 1)
+    node.accept(first)
     twin = author.fork()
     node.accept(author.put("a", 2))
-    before = node.everything()
-    for record in (twin.put("a", "other"), twin.put("a", "more")):
+    accepted = node.accept(twin.put("a", "other"))
+    assert refusal(accepted) == ("author", "its author signed two histories (a fork)")
+    assert [(proof.author, proof.seq) for proof in accepted.forks] == [(author.name, 2)]
+    assert accepted.lowered == {author.name: Head(1, first.hash)}
+    assert accepted.documents == {"config"}
+    for record in (twin.put("a", "more"), author.put("a", 3)):
         assert refusal(node.accept(record)) == ("author", "its author signed two histories (a fork)")
-    assert node.everything() == before
-    assert len(node.accept(author.put("a", 3)).records) == 1, "the first history goes on"
+        assert not node.accept(record).records, "neither history goes on"
 
 
 def test_a_wrong_predecessor_is_a_fork_too():

@@ -11,6 +11,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from jarvis.core.errors import InvalidBytes
 from jarvis.crdt.gset import GSet
 from jarvis.crdt.lifecycle import Lifecycle
 from jarvis.crdt.mvmap import MVMap
@@ -137,7 +138,7 @@ TestThreeReplicas.settings = THOROUGH
 
 
 def fails() -> None:
-    with pytest.raises((AssertionError, ExceptionGroup)):
+    with pytest.raises((AssertionError, InvalidBytes, ExceptionGroup)):
         # Any failing history will do: looking for the shortest one takes minutes.
         quick = settings(THOROUGH, max_examples=200, database=None, phases=[Phase.generate])
         run_state_machine_as_test(ThreeReplicas, settings=quick)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from jarvis.core.codec import FRAME_LIMITS, HELLO_LIMITS, pack
 from jarvis.core.errors import InvalidBytes
+from jarvis.identity.fork import fork_proof
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import MAX_ENTRIES
 from jarvis.identity.record import MAX_SEQ, SignedRecord, write_record
@@ -87,6 +88,9 @@ FIELDS: dict[str, st.SearchStrategy] = {
     "body": st.binary(max_size=100),
     "nonce": st.integers(0, 2**63),
     "reply": st.booleans(),
+    "proof": st.permutations(range(len(RECORDS))).map(
+        lambda order: fork_proof(*[(RECORDS[at].header_data, RECORDS[at].signature) for at in order[:2]])
+    ),
     "reason": st.text(st.characters(exclude_categories=["Cs"]), max_size=200),
 }
 every_message = st.sampled_from(CLASSES).flatmap(

@@ -1,0 +1,40 @@
+"""How far each author counts: for ever, up to the cut-off of a removal, or up to the record before its earliest fork.
+A removal speaks the last word: no fork changes what lies at or below its cut-off, nor does anything beyond it count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jarvis.identity.fork import ForkProof
+from jarvis.identity.membership import Chain
+
+REMOVED = "its node was removed, and this lies beyond the cut-off"
+FORKED = "its author signed two histories (a fork)"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    chain: Chain
+    forks: Mapping[bytes, ForkProof] = field(default_factory=dict)
+    """Of each author that forked, the proof with the lowest number."""
+
+    def last(self, author: bytes) -> int | None:
+        """The last of an author's records that counts; None when all do."""
+        cutoff = self.chain.cutoff(author)
+        if cutoff is not None:
+            return cutoff.seq
+        fork = self.forks.get(author)
+        return None if fork is None else fork.seq - 1
+
+    def counts(self, author: bytes, seq: int) -> bool:
+        last = self.last(author)
+        return last is None or seq <= last
+
+    def reason(self, author: bytes) -> str:
+        """Why an author is bounded, in a few words."""
+        return FORKED if self.chain.cutoff(author) is None else REMOVED
+
+    @property
+    def any(self) -> bool:
+        return bool(self.forks or self.chain.removed)

@@ -1,0 +1,41 @@
+"""What counts, stated anew after a removal or a fork became known: records beyond their author's bound are set aside,
+and with them every record that names one of theirs, whoever wrote it. A pass over all records in their order of
+arrival, in which whatever a record names stands before it; rare, and the same on every node."""
+
+from __future__ import annotations
+
+from jarvis.crdt.registry import kind_of
+from jarvis.identity.record import VERSION, decode_header, operations_of
+from jarvis.replica.bounds import Bounds
+from jarvis.store.protocol import APPLIED, ASIDE, StoredRecord, Transaction
+
+Key = tuple[bytes, int]
+
+
+def restate(tx: Transaction, bounds: Bounds) -> set[str]:
+    """Give every record the status that these bounds mean. Returns the documents that changed, whose checkpoints are
+    dropped already."""
+    aside: set[Key] = set()
+    changed: set[str] = set()
+    for record in tx.records_in_order(0):
+        if record.status not in (APPLIED, ASIDE):
+            continue
+        status = APPLIED
+        if not bounds.counts(record.author, record.seq) or not aside.isdisjoint(names_of(record)):
+            status = ASIDE
+            aside.add((record.author, record.seq))
+        if status != record.status:
+            tx.set_status(record.author, record.seq, status)
+            changed.add(record.document)
+    for document in changed:
+        tx.drop_checkpoint(document)
+    return changed
+
+
+def names_of(record: StoredRecord) -> set[Key]:
+    """The records that a valid record names."""
+    kind = kind_of(record.document)
+    if kind is None or record.payload is None or decode_header(record.header).version != VERSION:
+        return set()
+    operations = operations_of(record.payload)
+    return {(dot.author, dot.seq) for operation in operations for dot in kind.names(operation)}
