@@ -4,9 +4,10 @@ front, and runs both until it is cancelled."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from jarvis.core.events import EventBus
 from jarvis.core.settings import Settings
 from jarvis.core.time import SystemClock
 from jarvis.identity.keys import SigningKey
+from jarvis.identity.sealed import Opener
 from jarvis.net.connector import Connector
 from jarvis.net.discovery import Discovery
 from jarvis.net.transport import TlsTransport
-from jarvis.node import founding
+from jarvis.node import backup, founding
 from jarvis.node.audit import Audit
+from jarvis.node.backup import Backups
 from jarvis.node.comparison import Comparison
 from jarvis.node.config import Config
 from jarvis.node.dialogue import Dialogue
@@ -60,6 +63,37 @@ async def join_home(
     return await founding.join_home(data_dir, code, peer, name=name, room=room, deadline_s=deadline_s)
 
 
+async def back_up(data_dir: Path, passphrase: str | None) -> AsyncGenerator[dict[str, Any], None]:
+    """What `Backups.make` gives, of a node that does not run. Raises BadConfiguration when there is none or it runs."""
+    directory, clock = DataDirectory(data_dir), SystemClock()
+    directory.must_hold_a_node()
+    with directory.lock():
+        key = directory.load_identity()
+        store = await directory.open_store()
+        try:
+            journal = Journal(store, Replica(key, entropy=os.urandom, wall_ms=clock.wall_ms))
+            members = Members(journal, await journal.read(lambda tx, replica: replica.chain(tx)), key.node_id, clock)
+            async with contextlib.aclosing(
+                Backups(journal, members, key.node_id, clock, None).make(passphrase)
+            ) as rows:
+                async for row in rows:
+                    yield row
+        finally:
+            await store.close()
+
+
+def restore_home(
+    data_dir: Path,
+    path: Path,
+    opener: Opener,
+    *,
+    name: str | None,
+    room: str | None,
+    progress: Callable[[int, int], None],
+) -> dict[str, Any]:
+    return asyncio.run(backup.restore(data_dir, path, opener, name=name, room=room, progress=progress))
+
+
 async def run_node(settings: Settings, *, on_ready: Callable[[dict[str, Any]], None]) -> None:
     """Run the node in `settings.data_dir` until cancelled. `on_ready` is given what `run` prints when it is ready.
 
@@ -88,8 +122,8 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
     clock, events = SystemClock(), EventBus()
     replica = Replica(key, entropy=os.urandom, wall_ms=clock.wall_ms)
     journal = Journal(store, replica)
-    chain = await store.write(replica.open)
-    heads, bounds = await journal.read(lambda tx, replica: (dict(replica.heads(tx)), replica.bounds(tx)))
+    chain = await store.write(lambda tx: replica.open(tx, guest=tx.get(founding.GUEST) is not None))
+    heads = await journal.read(lambda tx, replica: dict(replica.heads(tx)))
 
     members = Members(journal, chain, key.node_id, clock)
     await members.refresh()
@@ -111,7 +145,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
     built: list[Node] = []
     peering = Peering(
         journal,
-        Sync(key.node_id, chain.entries, heads, bounds=bounds),
+        Sync(key.node_id, chain.entries, heads),
         clock,
         deliver=lambda peer, message: node().delivered(peer, message),
         linked=lambda peer, connected: node().linked(peer, connected),
@@ -194,6 +228,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                 config=config,
                 audit=audit,
                 timers=timers,
+                backups=Backups(journal, members, key.node_id, clock, audit),
                 dialogue=dialogue,
                 speech=speech,
                 assistant=assistant,

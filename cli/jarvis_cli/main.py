@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("audit", "Who did what, and whether the log holds."),
     "timer": ("timer", "Timers that run."),
     "sync": ("sync", "Links to the other rooms."),
+    "backup": ("backup", "One sealed file that holds the home, and a node from it."),
     "models": ("models", "The model files, and fetching them."),
     "status": ("status", "Health of the running node."),
     "doctor": ("doctor", "Check what this machine needs, and say how to mend it."),

@@ -54,7 +54,7 @@ def invite(state: State, name: str | None, room: str | None) -> None:
 @click.option("--room", help="The room it stands in; default: what the invitation says.")
 @click.pass_obj
 def join(state: State, code: str, peer: str | None, name: str | None, room: str | None) -> None:
-    """Join a home with a code; founds the data directory. Needs no running node."""
+    """Join a home with a code; founds the data directory, or brings its node back in. Needs no running node."""
     import asyncio
 
     from jarvis.app import join_home

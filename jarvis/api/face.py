@@ -48,6 +48,12 @@ class Peering(Protocol):
         """Messages to and from a peer as they go; the first row says that it has begun, or it raises."""
 
 
+class Backups(Protocol):
+    def make(self, passphrase: str | None) -> AsyncGenerator[Json, None]:
+        """A sealed backup in pieces: `data` in base64, `records` of how many (`of`); the last row says `done`. Without
+        a passphrase it is sealed to the home's recovery key."""
+
+
 class NodeFace(Protocol):
     @property
     def sessions(self) -> Sessions: ...
@@ -59,6 +65,8 @@ class NodeFace(Protocol):
     def timers(self) -> Timers: ...
     @property
     def peering(self) -> Peering: ...
+    @property
+    def backups(self) -> Backups: ...
     @property
     def events(self) -> EventBus: ...
 

@@ -56,6 +56,7 @@ async def join(
     wishes: dict[str, Any] | None = None,
     save: Save | None = None,
     find: Find = find_invitations,
+    home_id: bytes | None = None,
     deadline_s: float = 60.0,
 ) -> Welcome:
     """Join the home whose node shows `code`, as the node of `key` and `certificate` (DER).
@@ -69,7 +70,7 @@ async def join(
     InviterNotProven, JoinRefused, DeadlineExceeded, InvalidInput; each says what to do.
     """
     digits = code_digits(code)
-    attempt = _Attempt(digits, key, certificate, wishes or {}, save)
+    attempt = _Attempt(digits, key, certificate, wishes or {}, save, home_id)
     try:
         async with asyncio.timeout(deadline_s):
             return await attempt.anywhere(await _candidates(address, find))
@@ -94,10 +95,16 @@ async def _candidates(address: str | None, find: Find) -> list[list[str]]:
 
 class _Attempt:
     def __init__(
-        self, digits: bytes, key: SigningKey, certificate: bytes, wishes: dict[str, Any], save: Save | None
+        self,
+        digits: bytes,
+        key: SigningKey,
+        certificate: bytes,
+        wishes: dict[str, Any],
+        save: Save | None,
+        home_id: bytes | None,
     ) -> None:
         self._digits, self._key, self._certificate = digits, key, certificate
-        self._wishes, self._save = wishes, save
+        self._wishes, self._save, self._home_id = wishes, save, home_id
 
     async def anywhere(self, places: list[list[str]]) -> Welcome:
         """The first place that welcomes us; else the error that says most."""
@@ -148,6 +155,10 @@ class _Attempt:
             raise InviterNotProven(
                 "Whoever answered does not know this code; nothing was told to it.",
                 fix="Check that the code is of this home's inviting node; somebody may be in between.",
+            )
+        if self._home_id not in (None, proven.home_id):
+            raise JoinRefused(
+                "That code is another home's than this data directory's.", fix="Join it with an empty --data-dir."
             )
         await write_frame(writer, message("wishes", self._wishes))
         welcome = Welcome.from_fields(await _receive(reader, "welcome", WELCOME_S))

@@ -23,7 +23,8 @@ from jarvis.replica.replica import node_of
 
 MAX_VALUE_BYTES = 4_096
 _KEY = re.compile(r"[a-z0-9_-]{1,32}(\.[a-z0-9_-]{1,32}){0,3}")
-_LOCAL = "pin/"
+PINS = "pin/"
+"""Where this node keeps its own values."""
 Rows = list[dict[str, Any]]
 StoredWrites = list[tuple[str, RegisterWrite]]
 Conflicting = list[tuple[str, list[RegisterWrite]]]
@@ -96,7 +97,7 @@ class Config:
             raise InvalidInput(f"{key} is one of {', '.join(declared.choices)}.")
         await self._check_scope(node, local)
         if local:
-            await self._journal.change_local(lambda tx: tx.put(_LOCAL + key, pack(value)))
+            await self._journal.change_local(lambda tx: tx.put(PINS + key, pack(value)))
         else:
             stored = await self._stored_key(key, node)
             await self._journal.write((CONFIG, lambda state: [state.put(stored, value)]), self._said("set", stored))
@@ -107,8 +108,8 @@ class Config:
         _check_key(key)
         await self._check_scope(node, local)
         if local:
-            held = await self._journal.read(lambda tx, _: tx.get(_LOCAL + key) is not None)
-            await self._journal.change_local(lambda tx: tx.delete(_LOCAL + key))
+            held = await self._journal.read(lambda tx, _: tx.get(PINS + key) is not None)
+            await self._journal.change_local(lambda tx: tx.delete(PINS + key))
         else:
             stored = await self._stored_key(key, node)
             held = await self._journal.state(CONFIG, lambda state: state.get(stored) is not None)
@@ -179,7 +180,7 @@ class Config:
 
 
 def _pins(tx: Any) -> dict[str, str]:
-    return {name.removeprefix(_LOCAL): unpack(tx.get(name)) for name in tx.keys(_LOCAL)}
+    return {name.removeprefix(PINS): unpack(tx.get(name)) for name in tx.keys(PINS)}
 
 
 def _entry(key: str, value: str, source: str) -> dict[str, Any]:

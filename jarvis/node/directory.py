@@ -63,11 +63,14 @@ class DataDirectory:
                     self._abandon()
                 raise
 
-    def _claim(self) -> None:
+    def must_be_free(self) -> None:
         if self.holds_a_node():
             raise BadConfiguration(
                 f"{self.path} already holds a node.", fix="Choose another directory with --data-dir, or use this one."
             )
+
+    def _claim(self) -> None:
+        self.must_be_free()
         if self._founding.exists():
             self._abandon()
         if self.database.exists() and self.database.stat().st_size:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jarvis.core.codec import pack
+from jarvis.core.codec import pack, unpack
 from jarvis.core.errors import BadConfiguration, InvalidBytes
 from jarvis.core.ids import to_text
 from jarvis.core.time import SystemClock
@@ -32,6 +32,8 @@ from jarvis.replica.replica import Replica
 from jarvis.store.protocol import Transaction
 
 DEFAULT_NAME, DEFAULT_ROOM, DEFAULT_HOME = "jarvis", "home", "Home"
+GUEST = "identity/guest"
+"""There while the home that was restored here has not admitted this node's key: the name and the room it shall have."""
 
 
 async def found_home(data_dir: Path, name: str | None, room: str | None, home_name: str | None) -> dict[str, Any]:
@@ -53,7 +55,7 @@ async def found_home(data_dir: Path, name: str | None, room: str | None, home_na
             nonce=os.urandom(16),
             at_ms=int(time.time() * 1000),
         )
-        names = _names(key.node_id, name, room)
+        names = name_writes(key.node_id, name, room)
         home: Write = (CONFIG, lambda state: [state.put("home.name", home_name)])
         await _save(directory, key, chain, [home, names], "home.founded", {OWNER_KEY: owner.seed})
     return {
@@ -69,31 +71,25 @@ async def found_home(data_dir: Path, name: str | None, room: str | None, home_na
 async def join_home(
     data_dir: Path, code: str, peer: str | None, *, name: str | None, room: str | None, deadline_s: float
 ) -> dict[str, Any]:
-    """Join the home whose node shows `code`. Raises what net.join raises, and BadConfiguration when the directory
-    holds a node."""
+    """Join the home whose node shows `code`; a directory that holds a node of the same home, restored or as it was,
+    keeps all it has. Raises what net.join raises, and BadConfiguration when the directory's home is another one."""
     # Before anybody is asked: once the home has admitted this node, that stands.
     name = check_name(name, "name") if name else None
     room = check_name(room, "room") if room else None
     directory = DataDirectory(data_dir)
+    if directory.holds_a_node():
+        with directory.lock():
+            return await _join_again(directory, code, peer, name, room, deadline_s)
     with directory.founding():
         key = SigningKey(os.urandom(SEED_BYTES))
         result: dict[str, Any] = {}
 
         async def save(welcome: Welcome, proven: Proven) -> None:
-            try:
-                chain = Chain.verify(welcome.chain)
-            except InvalidBytes as error:
-                raise BadConfiguration(f"The home's membership does not hold: {error}") from None
-            if chain.home_id != proven.home_id or proven.chain_head not in chain.hashes:
-                raise BadConfiguration(
-                    "The membership is not that of the home which the code was for.", fix="Invite it again."
-                )
-            if key.node_id not in chain.members:
-                raise BadConfiguration("The home did not admit this node.", fix="Invite it again.")
+            chain = _welcomed(welcome, proven, key)
             own_name = check_name(name or welcome.name or room or welcome.room or DEFAULT_NAME, "name")
             own_room = check_name(room or welcome.room or own_name, "room")
             local = {ADDRESSES: pack({welcome.inviter: welcome.addresses})}
-            await _save(directory, key, chain, [_names(key.node_id, own_name, own_room)], "node.joined", local)
+            await _save(directory, key, chain, [name_writes(key.node_id, own_name, own_room)], "node.joined", local)
             result.update(
                 node_id=to_text(key.node_id),
                 name=own_name,
@@ -107,7 +103,80 @@ async def join_home(
     return result
 
 
-def _names(node_id: bytes, name: str, room: str) -> Write:
+async def _join_again(
+    directory: DataDirectory, code: str, peer: str | None, name: str | None, room: str | None, deadline_s: float
+) -> dict[str, Any]:
+    """Learn the home's chain and an address from the inviter: how a restored home gets in, and how a member meets an
+    owner who was restored elsewhere."""
+    clock, key = SystemClock(), directory.load_identity()
+    store = await directory.open_store()
+    result: dict[str, Any] = {}
+    try:
+        journal = Journal(store, Replica(key, entropy=os.urandom, wall_ms=clock.wall_ms))
+        ours, guest, addresses = await store.read(
+            lambda tx: (Chain.verify(tx.membership()), tx.get(GUEST), tx.get(ADDRESSES))
+        )
+
+        async def save(welcome: Welcome, proven: Proven) -> None:
+            offered = _welcomed(welcome, proven, key)
+            if offered.hashes[: len(ours.hashes)] != ours.hashes and offered.term <= ours.term:
+                raise BadConfiguration(
+                    "Since they last met, this node's home and the inviting one's have changed their members apart.",
+                    fix="Join with an empty --data-dir.",
+                )
+            names, writes = unpack(guest) if guest else ["", ""], []
+            own_name = check_name(name or welcome.name or names[0] or DEFAULT_NAME, "name")
+            own_room = check_name(room or welcome.room or names[1] or own_name, "room")
+            if guest:
+                said = Audit(journal, clock).entry("node.joined", to_text(ours.home_id), actor="user")
+                writes = [name_writes(key.node_id, own_name, own_room), said]
+            await journal.grow_membership(lambda _: offered, *writes)
+            known = unpack(addresses) if addresses else {}
+
+            def remember(tx: Transaction) -> None:
+                tx.put(ADDRESSES, pack({**known, welcome.inviter: welcome.addresses}))
+                tx.delete(GUEST)
+
+            await journal.change_local(remember)
+            result.update(
+                node_id=to_text(key.node_id),
+                name=own_name,
+                room=own_room,
+                home_id=to_text(ours.home_id),
+                home_name=welcome.home_name,
+            )
+
+        wishes = {"name": name or "", "room": room or ""}
+        await join(
+            code,
+            key,
+            make_certificate(key),
+            address=peer,
+            wishes=wishes,
+            save=save,
+            home_id=ours.home_id,
+            deadline_s=deadline_s,
+        )
+    finally:
+        await store.close()
+    return result
+
+
+def _welcomed(welcome: Welcome, proven: Proven, key: SigningKey) -> Chain:
+    """The chain in a welcome. Raises BadConfiguration when it does not hold, is not the proven home's, or this node is
+    not in it."""
+    try:
+        chain = Chain.verify(welcome.chain)
+    except InvalidBytes as error:
+        raise BadConfiguration(f"The home's membership does not hold: {error}") from None
+    if chain.home_id != proven.home_id or proven.chain_head not in chain.hashes:
+        raise BadConfiguration("The membership is not that of the home which the code was for.", fix="Invite it again.")
+    if key.node_id not in chain.members:
+        raise BadConfiguration("The home did not admit this node.", fix="Invite it again.")
+    return chain
+
+
+def name_writes(node_id: bytes, name: str, room: str) -> Write:
     prefix = f"node/{to_text(node_id)}/"
     return CONFIG, lambda state: [state.put(prefix + "node.name", name), state.put(prefix + "node.room", room)]
 

@@ -117,8 +117,10 @@ class Members:
         return found
 
     def roles(self, node_id: bytes) -> list[str]:
-        """The founder's node holds the owner key."""
-        return ["owner"] if self.chain.members[node_id].admitted_at == 1 else ["member"]
+        """A restored home's node has none before it is admitted."""
+        if node_id == self.chain.owner_node:
+            return ["owner"]
+        return ["member"] if node_id in self.chain.members else []
 
     def seen(self, node_id: bytes) -> None:
         self._seen_ms[node_id] = self._clock.wall_ms()

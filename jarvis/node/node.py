@@ -25,6 +25,7 @@ from jarvis.net.connector import Connector
 from jarvis.net.discovery import Discovery
 from jarvis.net.interfaces import local_addresses
 from jarvis.node.audit import Audit
+from jarvis.node.backup import Backups
 from jarvis.node.comparison import Comparison
 from jarvis.node.config import Config
 from jarvis.node.dialogue import Dialogue
@@ -71,6 +72,7 @@ class Parts:
     config: Config
     audit: Audit
     timers: Timers
+    backups: Backups
     dialogue: Dialogue
     speech: Speech
     assistant: Assistant
@@ -95,6 +97,7 @@ class Node:
         self.config = parts.config
         self.audit = parts.audit
         self.timers = parts.timers
+        self.backups = parts.backups
         self.peering = parts.comparison
         self.api_url = ""
         self.peer_port = 0
@@ -340,7 +343,7 @@ class Node:
         return {"state": "failed" if problem else "ok", "detail": problem or f"{count} records"}
 
     def _links_state(self) -> dict[str, str]:
-        others = len(self._parts.members.chain.members) - 1
+        others = len(self._parts.members.chain.members.keys() - {self.node_id})
         connected = len(self._parts.peering.connected())
         return {"state": "ok" if connected == others else "degraded", "detail": f"{connected} of {others} peers"}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from jarvis.api.server import ApiServer
-from jarvis.core.errors import NotFound
+from jarvis.core.errors import InvalidInput, NotFound
 from jarvis.core.events import Event, EventBus
 
 TOKEN = "a-token-for-tests"
@@ -141,6 +141,14 @@ class ScriptedPeering:
         return {"agree": True, "digest": "d1", "documents": {}, "peers": {"ppp": {"agree": True, "digest": "d1"}}}
 
 
+class ScriptedBackups:
+    async def make(self, passphrase: str | None) -> AsyncGenerator[dict[str, Any], None]:
+        if passphrase == "too short":
+            raise InvalidInput("A passphrase has more characters.")
+        yield {"data": "YSBiYWNrdXA=", "records": 7, "of": 7, "done": False}
+        yield {"data": "", "records": 7, "of": 7, "done": True}
+
+
 @dataclass
 class ScriptedNode:
     data_dir: Path
@@ -155,7 +163,7 @@ class ScriptedNode:
         self.events = EventBus()
         self.asked, self.cancelled = asyncio.Event(), asyncio.Event()
         self.sessions, self.config, self.audit = ScriptedSessions(), ScriptedConfig(), ScriptedAudit()
-        self.timers, self.peering = ScriptedTimers(), ScriptedPeering()
+        self.timers, self.peering, self.backups = ScriptedTimers(), ScriptedPeering(), ScriptedBackups()
 
     def info(self) -> dict[str, Any]:
         return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jarvis.api.route import Route
-from jarvis.api.routes import audit, config, health, nodes, sessions, sync, talk, timers
+from jarvis.api.routes import audit, backups, config, health, nodes, sessions, sync, talk, timers
 
 ROUTES: tuple[Route, ...] = (
     *health.ROUTES,
@@ -14,4 +14,5 @@ ROUTES: tuple[Route, ...] = (
     *audit.ROUTES,
     *timers.ROUTES,
     *sync.ROUTES,
+    *backups.ROUTES,
 )
