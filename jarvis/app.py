@@ -123,7 +123,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
     replica = Replica(key, entropy=os.urandom, wall_ms=clock.wall_ms)
     journal = Journal(store, replica)
     chain = await store.write(lambda tx: replica.open(tx, guest=tx.get(founding.GUEST) is not None))
-    heads = await journal.read(lambda tx, replica: dict(replica.heads(tx)))
+    heads, bounds = await journal.read(lambda tx, replica: (dict(replica.heads(tx)), replica.bounds(tx)))
 
     members = Members(journal, chain, key.node_id, clock)
     await members.refresh()
@@ -145,7 +145,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
     built: list[Node] = []
     peering = Peering(
         journal,
-        Sync(key.node_id, chain.entries, heads),
+        Sync(key.node_id, chain.entries, heads, bounds=bounds),
         clock,
         deliver=lambda peer, message: node().delivered(peer, message),
         linked=lambda peer, connected: node().linked(peer, connected),
