@@ -81,6 +81,8 @@ def say(state: State, text: tuple[str, ...], room: str | None, everywhere: bool,
     said = client.post("/api/v2/voice/say", speech, deadline_s=ANSWER_S)
     said["wav"] = keep_sound(b64decode(said.pop("audio")), out)
     rooms = ", ".join(said["rooms"]) or "no room"
+    for problem in said["problems"]:
+        note(problem)
     state.show(said, lambda: tell(f"Said in {rooms}." + (f" The speech is in {said['wav']}" if said["wav"] else "")))
 
 

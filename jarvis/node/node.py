@@ -15,7 +15,7 @@ from jarvis import __version__
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.types import TimerInfo
 from jarvis.core.codec import Limits, pack, unpack
-from jarvis.core.errors import InvalidBytes, JarvisError, NotFound
+from jarvis.core.errors import InvalidBytes, InvalidInput, JarvisError, NotFound
 from jarvis.core.events import EventBus
 from jarvis.core.ids import to_text
 from jarvis.core.time import Clock
@@ -290,7 +290,12 @@ class Node:
         return await self._parts.speech.hear(audio, wake=wake, realtime=realtime)
 
     async def say(self, text: str, *, room: str | None, everywhere: bool) -> tuple[dict[str, Any], bytes]:
-        """Speak here, in another room, or everywhere. Raises NotFound when no node of that room is connected."""
+        """Speak here, in another room, or everywhere. The others begin when this node has made the first sound: when it
+        cannot, nobody speaks. Raises NotFound when no node of that room is connected, InvalidInput for a long text."""
+        if len(text) > MAX_SAY_CHARS:
+            raise InvalidInput(
+                f"At most {MAX_SAY_CHARS} characters are spoken, these are {len(text)}.", fix="Say it in several parts."
+            )
         members, peering = self._parts.members, self._parts.peering
         await members.refresh()
         here = members.room_of(self.node_id)
@@ -303,11 +308,22 @@ class Node:
             rooms = sorted(one for one in wanted if one == here or one in reachable)
             if not rooms:
                 raise NotFound(f"No node in {room!r} is connected.", fix="`jarvis node list` shows who is.")
-        body = pack(["" if everywhere else rooms[0].lower(), text[:MAX_SAY_CHARS]])
-        if everywhere or rooms[0] != here:
-            peering.broadcast(SAY, body)
-        wav = await self._parts.speech.say(text, aloud=here in rooms)
-        return {"rooms": list(dict.fromkeys(rooms))}, wav
+        speaking: list[str] = []
+        problems: list[str] = []
+
+        def begin() -> None:
+            speaking[:] = dict.fromkeys(rooms)
+            if everywhere or rooms[0] != here:
+                peering.broadcast(SAY, pack(["" if everywhere else rooms[0].lower(), text]))
+
+        wav = b""
+        try:
+            wav = await self._parts.speech.say(text, aloud=here in rooms, begins=begin)
+        except JarvisError as error:
+            if speaking in ([], [here]):
+                raise
+            problems.append(str(error))
+        return {"rooms": speaking, "problems": problems}, wav
 
     async def status(self) -> dict[str, Any]:
         components = {

@@ -20,6 +20,7 @@ from jarvis.node.dialogue import Dialogue, OngoingTurn
 if TYPE_CHECKING:
     from jarvis.voice.pipeline import Utterance, VoicePipeline
     from jarvis.voice.streams import Sink, Source
+    from jarvis.voice.wav import Samples
 
 MAX_AT_ONCE = 4
 """Files heard at once; each waits its turn for the one hearing engine."""
@@ -87,14 +88,15 @@ class Speech:
         }
         return result, wav.to_bytes(heard.samples, heard.rate_hz) if len(heard.samples) else b""
 
-    async def say(self, text: str, *, aloud: bool = True) -> bytes:
-        """Speak a text here, or only make it; returns it as WAV bytes, b"" when nothing of it can be said."""
+    async def say(self, text: str, *, aloud: bool = True, begins: Callable[[], None] = lambda: None) -> bytes:
+        """Speak a text here, or only make it; returns it as WAV bytes, b"" when nothing of it can be said. `begins` is
+        called once the first sound is made."""
         pipeline = self.pipeline()
         from jarvis.voice import wav
         from jarvis.voice.streams import NullSink, WavSink
 
         sink = WavSink(self.speaker if aloud and self.speaker else NullSink())
-        await pipeline.speak(text, sink)
+        await pipeline.speak(text, _Cue(sink, begins))
         return wav.to_bytes(sink.samples, sink.rate_hz) if sink.rate_hz else b""
 
     async def announce(self, text: str) -> None:
@@ -137,3 +139,20 @@ class Speech:
                     yield piece
 
         return answer
+
+
+class _Cue:
+    """A sink that gives a cue before its first sound."""
+
+    def __init__(self, sink: Sink, begins: Callable[[], None]) -> None:
+        self._sink = sink
+        self._begins: Callable[[], None] | None = begins
+
+    async def play(self, samples: Samples, rate_hz: int) -> None:
+        begins, self._begins = self._begins, None
+        if begins is not None:
+            begins()
+        await self._sink.play(samples, rate_hz)
+
+    def stop(self) -> None:
+        self._sink.stop()

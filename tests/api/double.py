@@ -207,7 +207,7 @@ class ScriptedNode:
 
     async def say(self, text: str, *, room: str | None, everywhere: bool) -> tuple[dict[str, Any], bytes]:
         self.calls.append(("say", text, room, everywhere))
-        return {"rooms": [room or "kitchen"]}, wav_bytes()
+        return {"rooms": [room or "kitchen"], "problems": []}, wav_bytes()
 
     async def status(self) -> dict[str, Any]:
         parts = {name: {"state": state, "detail": "fine"} for name, state in self.states.items()}

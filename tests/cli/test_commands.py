@@ -55,7 +55,7 @@ def node(tmp_path: Path) -> Iterator[ScriptedNode]:
 
 FIELDS = [
     ("ask hi", {"session_id", "turn_id", "text", "reply", "source", "provider", "citations", "timings_ms"}),
-    ("say hi", {"rooms", "wav"}),
+    ("say hi", {"rooms", "problems", "wav"}),
     ("node info", {"node_id", "name", "room", "home_id", "home_name", "roles", "version", "api_url", "peer_port"}),
     ("node list", {"node_id", "name", "room", "roles", "online", "last_seen", "rtt_ms"}),
     ("node invite --name bedroom", {"code", "expires_at"}),

@@ -59,5 +59,5 @@ _HEARD = ("wake", "claimed", "heard", "session_id", "turn_id", "reply", "timings
 ROUTES = (
     Route("POST", "/api/v2/chat", "Ask in words.", ask, _ASKED, body=Question),
     Route("POST", "/api/v2/voice", "Hear a sound file as the microphone.", hear, _HEARD, query=Hearing, audio=True),
-    Route("POST", "/api/v2/voice/say", "Speak a text.", say, ("rooms", "audio"), body=Speech),
+    Route("POST", "/api/v2/voice/say", "Speak a text.", say, ("rooms", "problems", "audio"), body=Speech),
 )
