@@ -14,10 +14,11 @@ from jarvis.crdt.kind import Kind
 from jarvis.crdt.lifecycle import LifecycleKind
 from jarvis.crdt.mvmap import MVMapKind
 from jarvis.crdt.session import SessionKind
+from jarvis.crdt.text import TextKind
 
 CONFIG, MEMORY, SESSIONS = "config", "memory", "sessions"
 KNOWLEDGE, TIMERS, METRICS = "knowledge", "timers", "metrics"
-SESSION_PREFIX, AUDIT_PREFIX, OWN_PREFIX = "session/", "audit/", "own/"
+SESSION_PREFIX, AUDIT_PREFIX, NOTE_PREFIX, OWN_PREFIX = "session/", "audit/", "notes/", "own/"
 
 _MAP = MVMapKind()
 _EXACT: dict[str, Kind[Any]] = {
@@ -28,7 +29,7 @@ _EXACT: dict[str, Kind[Any]] = {
     TIMERS: _MAP,
     METRICS: CounterKind(),
 }
-_PREFIX: dict[str, Kind[Any]] = {SESSION_PREFIX: SessionKind(), AUDIT_PREFIX: GSetKind()}
+_PREFIX: dict[str, Kind[Any]] = {SESSION_PREFIX: SessionKind(), AUDIT_PREFIX: GSetKind(), NOTE_PREFIX: TextKind()}
 PLUGIN_KINDS: dict[str, Kind[Any]] = {
     "up_counter": UpCounterKind(),
     "counter": CounterKind(),
@@ -36,6 +37,7 @@ PLUGIN_KINDS: dict[str, Kind[Any]] = {
     "register": _MAP,
     "or_set": _MAP,
     "or_map": _MAP,
+    "text": TextKind(),
 }
 """What a plugin may declare, by the names of `jarvis.crdt.accessors`. The name is part of every such document's name:
 none may change its meaning, and none may go."""

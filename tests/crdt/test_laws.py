@@ -16,6 +16,7 @@ from jarvis.crdt.lifecycle import LifecycleKind
 from jarvis.crdt.mvmap import MVMapKind
 from jarvis.crdt.registry import ALL_KINDS
 from jarvis.crdt.session import SessionKind
+from jarvis.crdt.text import SharedText, TextKind
 
 AUTHORS = [bytes([n]) * 32 for n in range(3)]
 dots = st.builds(Dot, st.sampled_from(AUTHORS), st.integers(1, 6), st.integers(0, 1))
@@ -43,12 +44,30 @@ OPERATIONS = {
     CounterKind: st.tuples(st.just("count"), st.sampled_from(["a", "b"]), totals, totals).map(list),
     LifecycleKind: st.tuples(st.sampled_from(["add", "delete"]), st.sampled_from([b"x", b"y", b"z"])).map(list),
 }
+letters = st.text(st.sampled_from("ab é\U0001f389\u0301\n"), max_size=3)
+edits = st.tuples(st.integers(0, 2), st.integers(0, 5), st.integers(0, 2), letters, st.integers(0, 3))
+
+
+def text_deltas(steps):
+    """Rooms that edit, and hear of each other's edits now and then."""
+    rooms, sent, deltas = [SharedText(author) for author in AUTHORS], [[], [], []], []
+    for who, position, length, text, hears in steps:
+        size = len(rooms[who].text)
+        at = min(position, size)
+        edit = rooms[who].replace(at, min(length, size - at), text)
+        sent[who].append(edit)
+        deltas.append(TextKind().delta(edit.operation, edit.dot, len(deltas)))
+        for one in sent[who] if hears < 3 else ():
+            rooms[hears].merge(one)
+    return deltas
 
 
 @st.composite
 def histories(draw):
     """A kind and deltas by dot: what any set of records in one home could carry."""
-    kind_class = draw(st.sampled_from(sorted(OPERATIONS, key=lambda one: one.__name__)))
+    kind_class = draw(st.sampled_from(sorted([*OPERATIONS, TextKind], key=lambda one: one.__name__)))
+    if kind_class is TextKind:
+        return TextKind(), text_deltas(draw(st.lists(edits, min_size=1, max_size=8)))
     operations = draw(
         st.dictionaries(dots, st.tuples(OPERATIONS[kind_class], st.integers(0, 2**64 - 1)), min_size=1, max_size=8)
     )
@@ -72,8 +91,8 @@ def encoded(kind, state):
 
 
 def test_every_kind_is_covered():
-    assert {type(kind) for kind in ALL_KINDS} == set(OPERATIONS)
-    assert len({kind.code for kind in ALL_KINDS}) == len(OPERATIONS)
+    assert {type(kind) for kind in ALL_KINDS} == {*OPERATIONS, TextKind}
+    assert len({kind.code for kind in ALL_KINDS}) == len(OPERATIONS) + 1
 
 
 @given(histories(), st.data())

@@ -23,7 +23,7 @@ from tests.replica.support import GROWN, KEYS, SESSION, Author, Node
 ME = Author(1).name
 FAR = (KEYS[2].node_id + bytes(16), 10**9, 0)
 """A dot that an honest member could write one day, and never will."""
-DOCUMENTS = ["config", "memory", "sessions", SESSION, "audit/2026-11", "metrics", "own/up_counter/a/b"]
+DOCUMENTS = ["config", "memory", "sessions", SESSION, "audit/2026-11", "metrics", "own/up_counter/a/b", "notes/a"]
 
 
 def status(node: Node, record) -> int:
@@ -49,8 +49,8 @@ weird = st.recursive(
     max_leaves=8,
 )
 shaped = st.one_of(
-    st.tuples(st.sampled_from(["put", b"put", "turn", "add", "count", ["put"]]), weird, weird, weird).map(list),
-    st.tuples(st.sampled_from(["del", "turn", "add", "count", {"turn": 1}]), weird, weird).map(list),
+    st.tuples(st.sampled_from(["put", b"put", "turn", "add", "count", "edit", ["put"]]), weird, weird, weird).map(list),
+    st.tuples(st.sampled_from(["del", "turn", "add", "count", "edit", {"turn": 1}]), weird, weird).map(list),
     st.tuples(st.sampled_from(["add", "delete", "del"]), weird).map(list),
     weird,
 )
