@@ -38,7 +38,8 @@ from jarvis.node.config import PINS
 from jarvis.node.directory import DataDirectory
 from jarvis.node.founding import GUEST, name_writes
 from jarvis.node.journal import Journal
-from jarvis.node.members import OWNER_KEY, Members, check_name
+from jarvis.node.members import OWNER_KEY, Members
+from jarvis.node.texts import check_name
 from jarvis.replica.replica import Replica
 from jarvis.store.files import cannot_use
 from jarvis.store.protocol import Store, StoredRecord, Transaction

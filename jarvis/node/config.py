@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jarvis.core.codec import pack, unpack
-from jarvis.core.errors import InvalidInput, NotFound
+from jarvis.core.errors import BadConfiguration, InvalidInput, NotFound
 from jarvis.core.hlc import ms_of
 from jarvis.core.ids import to_text
 from jarvis.crdt.mvmap import MVMap
@@ -18,7 +18,7 @@ from jarvis.crdt.mvmap import Write as RegisterWrite
 from jarvis.crdt.registry import CONFIG
 from jarvis.node.audit import Audit
 from jarvis.node.journal import Journal, Write
-from jarvis.node.texts import iso_time
+from jarvis.node.texts import check_name, iso_time
 from jarvis.replica.replica import node_of
 
 MAX_VALUE_BYTES = 4_096
@@ -37,13 +37,15 @@ class Declared:
     choices: tuple[str, ...] = ()
     own: bool = False
     """Belongs to one node: `set` without --node writes this node's value."""
+    names: str = ""
+    """What it names, for one that everybody must see alike: no device may insist on a value of its own."""
 
 
 DECLARED: Mapping[str, Declared] = {
     "assistant.name": Declared("Jarvis", "What the assistant calls itself."),
-    "home.name": Declared("Home", "What this home is called."),
-    "node.name": Declared("", "What a node is called.", own=True),
-    "node.room": Declared("", "The room a node stands in.", own=True),
+    "home.name": Declared("Home", "What this home is called.", names="home's name"),
+    "node.name": Declared("", "What a node is called.", own=True, names="name"),
+    "node.room": Declared("", "The room a node stands in.", own=True, names="room"),
 }
 
 
@@ -66,6 +68,10 @@ class Config:
         self._audit = audit
         self._node_id = node_id
         self._file = file
+        for key, declared in DECLARED.items():
+            if declared.names and (key in file or _env(key) in os.environ):
+                where = "jarvis.toml" if key in file else f"the environment ({_env(key)})"
+                raise BadConfiguration(f"{key} cannot stand in {where}: the home would not see it.", fix=_set_it(key))
         self._find = find
         self._refresh_names = refresh_names
         self._name_of = name_of
@@ -95,6 +101,10 @@ class Config:
             raise InvalidInput(f"A value may have {MAX_VALUE_BYTES} bytes.", fix="Give a shorter one.")
         if declared and declared.choices and value not in declared.choices:
             raise InvalidInput(f"{key} is one of {', '.join(declared.choices)}.")
+        if declared and declared.names:
+            value = check_name(value, declared.names)
+            if local or (node is not None and not declared.own):
+                raise InvalidInput(f"Everybody in the home sees the same {key}.", fix=_set_it(key))
         await self._check_scope(node, local)
         if local:
             await self._journal.change_local(lambda tx: tx.put(PINS + key, pack(value)))
@@ -168,15 +178,24 @@ class Config:
             for key, value in self._file.items():
                 result[key] = _entry(key, value, "file")
             for key in DECLARED:
-                from_env = os.environ.get("JARVIS_" + key.upper().replace(".", "_"))
+                from_env = os.environ.get(_env(key))
                 if from_env is not None:
                     result[key] = _entry(key, from_env, "env")
             for key, value in (await self._journal.read(lambda tx, _: _pins(tx))).items():
-                result[key] = _entry(key, value, "local")
+                if key not in DECLARED or not DECLARED[key].names:
+                    result[key] = _entry(key, value, "local")
         return result
 
     def _who(self, write: RegisterWrite) -> dict[str, Any]:
         return {"set_by": self._name_of(node_of(write.at.author)), "at": iso_time(ms_of(write.at.hlc))}
+
+
+def _env(key: str) -> str:
+    return "JARVIS_" + key.upper().replace(".", "_")
+
+
+def _set_it(key: str) -> str:
+    return f"Run `jarvis config set {key} VALUE`."
 
 
 def _pins(tx: Any) -> dict[str, str]:

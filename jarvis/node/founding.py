@@ -27,7 +27,8 @@ from jarvis.net.pairing import Proven, Welcome
 from jarvis.node.audit import Audit
 from jarvis.node.directory import DataDirectory
 from jarvis.node.journal import Journal, Write
-from jarvis.node.members import ADDRESSES, OWNER_KEY, check_name
+from jarvis.node.members import ADDRESSES, OWNER_KEY
+from jarvis.node.texts import check_name
 from jarvis.replica.replica import Replica
 from jarvis.store.protocol import Transaction
 

@@ -27,23 +27,15 @@ from jarvis.node.config import DECLARED, split_stored
 from jarvis.node.directory import DataDirectory
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.peering import Peering
-from jarvis.node.texts import iso_time
+from jarvis.node.texts import check_name, iso_time
 from jarvis.replica.replica import Replica, node_of
 from jarvis.store.protocol import Transaction
 
-MAX_NAME_CHARS = 64
 OWNER_KEY = "identity/owner"
 """Where the owner's node keeps the owner key's seed in its store."""
 ADDRESSES = "net/addresses"
 
 log = structlog.get_logger()
-
-
-def check_name(text: str, what: str) -> str:
-    text = " ".join(text.split())
-    if not text or len(text) > MAX_NAME_CHARS or not text.isprintable():
-        raise InvalidInput(f"A {what} has 1 to {MAX_NAME_CHARS} printable characters.")
-    return text
 
 
 class Members:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from jarvis.core.errors import InvalidInput
+
+MAX_NAME_CHARS = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS = 253_402_300_799_000
 
@@ -19,3 +22,11 @@ def parse_time(text: str) -> int:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return int(moment.timestamp() * 1000)
+
+
+def check_name(text: str, what: str) -> str:
+    """A name as it is kept, with single spaces. Raises InvalidInput."""
+    text = " ".join(text.split())
+    if not text or len(text) > MAX_NAME_CHARS or not text.isprintable():
+        raise InvalidInput(f"A {what} has 1 to {MAX_NAME_CHARS} printable characters.")
+    return text

@@ -7,40 +7,50 @@ import os
 
 import pytest
 
-from jarvis.core.errors import InvalidInput
+from jarvis.core.codec import pack
+from jarvis.core.errors import BadConfiguration, InvalidInput
 from jarvis.core.ids import to_text
 from jarvis.core.time import SystemClock
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SEED_BYTES, SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.node.audit import Audit
-from jarvis.node.config import Config
+from jarvis.node.config import PINS, Config
 from jarvis.node.journal import Journal
 from jarvis.node.members import Members
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
 
 
-def test_a_value_of_this_device_alone_is_never_set_for_another() -> None:
-    async def main() -> None:
+class Home:
+    """This node's config, in a home of two."""
+
+    def __init__(self, file: dict[str, str] | None = None) -> None:
         key, other, owner = (SigningKey(os.urandom(SEED_BYTES)) for _ in range(3))
         chain = Chain.found(owner, owner.public, make_certificate(key), nonce=bytes(16), at_ms=0)
         chain = chain.admit(owner, make_certificate(other), at_ms=1)
         store, clock = MemoryStore(), SystemClock()
         replica = Replica(key, entropy=os.urandom, wall_ms=clock.wall_ms)
         store.transact(lambda tx: replica.found(tx, chain))
-        journal = Journal(store, replica)
-        members = Members(journal, chain, key.node_id, clock)
-        config = Config(
-            journal,
-            Audit(journal, clock),
+        self.journal = Journal(store, replica)
+        self.members = Members(self.journal, chain, key.node_id, clock)
+        self.config = Config(
+            self.journal,
+            Audit(self.journal, clock),
             key.node_id,
-            file={},
-            find=members.find,
-            refresh_names=members.refresh,
-            name_of=members.name_of,
+            file=file or {},
+            find=self.members.find,
+            refresh_names=self.members.refresh,
+            name_of=self.members.name_of,
         )
-        me, them = to_text(key.node_id), to_text(other.node_id)
+        self.node_id = key.node_id
+        self.me, self.them = to_text(key.node_id), to_text(other.node_id)
+
+
+def test_a_value_of_this_device_alone_is_never_set_for_another() -> None:
+    async def main() -> None:
+        home = Home()
+        config, me, them = home.config, home.me, home.them
         with pytest.raises(InvalidInput):
             await config.set("assistant.name", "Friday", node=them, local=True)
         with pytest.raises(InvalidInput):
@@ -49,5 +59,38 @@ def test_a_value_of_this_device_alone_is_never_set_for_another() -> None:
         await config.set("assistant.name", "Friday", node=me, local=True)
         assert (await config.get("assistant.name", me))["source"] == "local"
         assert (await config.get("assistant.name", them))["value"] == "Jarvis"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("key", ["node.name", "node.room", "home.name"])
+def test_a_name_is_one_that_can_be_borne_and_the_same_for_everybody(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        home = Home()
+        for bad in ("", "  ", "x" * 65, "\x1b[31mred"):
+            with pytest.raises(InvalidInput, match="1 to 64 printable"):
+                await home.config.set(key, bad)
+        with pytest.raises(InvalidInput, match="sees the same"):
+            await home.config.set(key, "Attic", local=True)
+        assert (await home.config.set(key, " Big   attic "))["value"] == "Big attic"
+        await home.journal.change_local(lambda tx: tx.put(PINS + key, pack("cellar")))  # as an earlier version let one
+        assert (await home.config.get(key))["value"] == "Big attic"
+        await home.config.unset(key, local=True)
+
+    asyncio.run(main())
+    with pytest.raises(BadConfiguration, match=r"jarvis\.toml"):
+        Home({key: "Attic"})
+    monkeypatch.setenv("JARVIS_" + key.upper().replace(".", "_"), "Attic")
+    with pytest.raises(BadConfiguration, match="the environment"):
+        Home()
+
+
+def test_the_home_has_one_name_and_each_node_its_own() -> None:
+    async def main() -> None:
+        home = Home()
+        with pytest.raises(InvalidInput, match="sees the same"):
+            await home.config.set("home.name", "Villa", node=home.them)
+        await home.config.set("node.name", "hall", node=home.them)
+        assert await home.members.find("hall") != home.node_id
 
     asyncio.run(main())
