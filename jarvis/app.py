@@ -36,6 +36,7 @@ from jarvis.node.members import Invitations, Members, load_addresses
 from jarvis.node.memory import Memory
 from jarvis.node.node import Node, Parts
 from jarvis.node.peering import Peering
+from jarvis.node.removal import Removal
 from jarvis.node.sessions import Sessions
 from jarvis.node.skills import HomeSkills
 from jarvis.node.speech import Speech
@@ -224,6 +225,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                 connector=connector,
                 discovery=discovery,
                 invitations=invitations,
+                removal=Removal(journal, members, peering, audit, clock),
                 sessions=sessions,
                 config=config,
                 audit=audit,

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "timer": ("timer", "Timers that run."),
     "sync": ("sync", "Links to the other rooms."),
     "backup": ("backup", "One sealed file that holds the home, and a node from it."),
+    "quarantine": ("quarantine", "What is kept and does not count, and why."),
     "models": ("models", "The model files, and fetching them."),
     "status": ("status", "Health of the running node."),
     "doctor": ("doctor", "Check what this machine needs, and say how to mend it."),

@@ -48,6 +48,20 @@ def invite(state: State, name: str | None, room: str | None) -> None:
 
 
 @node.command()
+@click.argument("wanted", metavar="NODE")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def remove(state: State, wanted: str, yes: bool) -> None:
+    """Take a node out of the home for good, by its name or id."""
+    from jarvis.api.client import segment
+
+    if not yes and not state.as_json:
+        click.confirm(f"Remove {wanted} for good? It can only come back as a new node.", abort=True, err=True)
+    gone = state.client().delete(f"/api/v2/nodes/{segment(wanted)}")
+    state.show(gone, lambda: say(f"{gone['name']} is out. What it says from now on counts nowhere in this home."))
+
+
+@node.command()
 @click.argument("code")
 @click.option("--peer", metavar="HOST:PORT", help="What the invitation says, where mDNS does not reach.")
 @click.option("--name", help="What this node is called; default: what the invitation says.")

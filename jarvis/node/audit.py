@@ -84,7 +84,7 @@ def _verify(
 
     def work(tx: Transaction, replica: Replica) -> tuple[int, bytes] | None:
         seq, last = first, prev
-        members = replica.chain(tx).members
+        chain = replica.chain(tx)
         for stored in tx.records(author, first, min(first + VERIFY_CHUNK - 1, through), 2**62):
             name = f"{to_text(author)[:12]} {seq}"
             try:
@@ -92,7 +92,7 @@ def _verify(
             except JarvisError as error:
                 problems.append(f"{name}: {error}")
                 return seq + 1, stored.hash
-            member = members.get(node_of(author))
+            member = chain.member(node_of(author))
             if stored.seq != seq or record.header.seq != seq or record.header.author != author:
                 problems.append(f"{name}: another record stands in its place")
             elif record.header.prev != last or record.hash != stored.hash:

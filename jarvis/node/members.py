@@ -181,7 +181,7 @@ class Invitations:
         }
         if await self._owner_key() is None:
             await self._members.refresh()
-            owner = next(iter(self._members.chain.members))
+            owner = self._members.chain.owner_node
             raise NotAllowed(
                 "Only the owner's node can admit a new node.",
                 fix=f"Run `jarvis node invite` on {self._members.name_of(owner)}.",

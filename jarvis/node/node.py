@@ -33,6 +33,7 @@ from jarvis.node.events import DocumentsChanged, NodeJoined, PeerLinked, TimerRa
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.members import Invitations, Members, save_addresses
 from jarvis.node.peering import Peering
+from jarvis.node.removal import Removal
 from jarvis.node.sessions import Sessions
 from jarvis.node.speech import Speech
 from jarvis.node.timers import Timers
@@ -68,6 +69,7 @@ class Parts:
     discovery: Callable[[int], Discovery]
     """Made once the peer port is known."""
     invitations: Invitations
+    removal: Removal
     sessions: Sessions
     config: Config
     audit: Audit
@@ -267,6 +269,12 @@ class Node:
 
     async def invite(self, name: str | None, room: str | None) -> dict[str, Any]:
         return await self._parts.invitations.invite(name, room)
+
+    async def remove_node(self, wanted: str) -> dict[str, Any]:
+        return await self._parts.removal.remove(wanted)
+
+    async def quarantine(self) -> list[dict[str, Any]]:
+        return await self._parts.removal.quarantine()
 
     async def ask(self, text: str, *, session: str | None, speak: bool) -> dict[str, Any]:
         turn = await self._parts.dialogue.begin(text, session=session)

@@ -12,7 +12,7 @@ import structlog
 
 from jarvis.core.errors import InvalidBytes, JarvisError, Unreachable
 from jarvis.core.events import EventBus
-from jarvis.core.ids import to_text
+from jarvis.core.ids import NODE_ID_BYTES, to_text
 from jarvis.core.time import Clock
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord
@@ -22,6 +22,7 @@ from jarvis.node.telemetry import Lags, Traffic
 from jarvis.node.tracing import RECEIVED, SENT, traced
 from jarvis.replica.accepted import Refusal
 from jarvis.replica.replica import frontier_digest
+from jarvis.store.protocol import Head
 from jarvis.sync.effects import Accept, AcceptFork, AcceptMembership, Deliver, Drop, Echoed, Effect, Fetch, Send
 from jarvis.sync.machine import FETCH_BYTES, Sync
 from jarvis.sync.messages import Digest, Ephemeral, Hello, Message, decode, encode
@@ -276,6 +277,15 @@ class Peering:
     def connected(self) -> frozenset[bytes]:
         """Peers with a link that said hello."""
         return frozenset(peer for peer, state in self._sync.peers.items() if state.said_hello)
+
+    def claimed(self, node_id: bytes) -> dict[bytes, Head]:
+        """Of each author of a node the highest head that any other connected peer says to hold."""
+        result: dict[bytes, Head] = {}
+        for peer, state in self._sync.peers.items():
+            for author, head in state.heads.items() if peer != node_id else ():
+                if author[:NODE_ID_BYTES] == node_id and (author not in result or head.seq > result[author].seq):
+                    result[author] = head
+        return result
 
     def rtt_ms(self, peer: bytes) -> float | None:
         state = self._sync.peers.get(peer)

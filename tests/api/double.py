@@ -180,6 +180,14 @@ class ScriptedNode:
         self.calls.append(("invite", name, room))
         return {"code": "1234-5678", "expires_at": "soon", "peer": "127.0.0.1:1"}
 
+    async def remove_node(self, wanted: str) -> dict[str, Any]:
+        self.calls.append(("remove_node", wanted))
+        return {"node_id": "abc", "name": wanted, "removed": True}
+
+    async def quarantine(self) -> list[dict[str, Any]]:
+        row = {"author": "a", "node_id": "abc", "seq": 1, "reason": "a fork", "document": "config", "content": "[]"}
+        return [row]
+
     async def ask(self, text: str, *, session: str | None, speak: bool) -> dict[str, Any]:
         self.calls.append(("ask", text, session, speak))
         self.asked.set()

@@ -27,15 +27,26 @@ async def invite(node: NodeFace, call: Call) -> dict[str, Any]:
     return await node.invite(call.body.name, call.body.room)
 
 
+async def remove(node: NodeFace, call: Call) -> dict[str, Any]:
+    return await node.remove_node(call.path["node"])
+
+
+async def quarantine(node: NodeFace, call: Call) -> list[dict[str, Any]]:
+    return await node.quarantine()
+
+
 _SELF = (
     "node_id", "name", "room", "home_id", "home_name", "roles", "version", "api_url", "peer_port", "data_dir",
     "incarnation",
 )  # fmt: skip
 _ROW = ("node_id", "name", "room", "roles", "online", "last_seen", "rtt_ms")
+_ASIDE = ("author", "seq", "reason", "document", "content")
 _BASE = "/api/v2/nodes"
 
 ROUTES = (
     Route("GET", _BASE, "List the home's nodes.", nodes, _ROW, many=True),
     Route("GET", _BASE + "/self", "This node.", info, _SELF),
     Route("POST", _BASE + "/invitations", "Make a code.", invite, ("code", "expires_at"), body=Invitation),
+    Route("DELETE", _BASE + "/{node}", "Remove a node for good.", remove, ("node_id", "removed")),
+    Route("GET", "/api/v2/quarantine", "What is kept and does not count.", quarantine, _ASIDE, many=True),
 )

@@ -1,0 +1,17 @@
+"""quarantine: what is kept and does not count, and why."""
+
+from __future__ import annotations
+
+import click
+
+from jarvis_cli.output import table
+from jarvis_cli.state import Command, State
+
+
+@click.command(cls=Command)
+@click.pass_obj
+def quarantine(state: State) -> None:
+    """Show records that are kept and do not count: set aside, not valid, or of a newer Jarvis."""
+    rows = state.client().get("/api/v2/quarantine")
+    columns = ("node_id", "seq", "document", "reason", "content")
+    state.show(rows, lambda: table(rows, columns, empty="Nothing was set aside."))
