@@ -11,7 +11,7 @@ from jarvis_cli.state import Command, State
 @click.command(cls=Command)
 @click.pass_obj
 def quarantine(state: State) -> None:
-    """Show records that are kept and do not count: set aside, not valid, or of a newer Jarvis."""
+    """What is kept and does not count, and why: set aside, not valid, or of a newer Jarvis."""
     rows = state.client().get("/api/v2/quarantine")
     columns = ("node_id", "seq", "document", "reason", "content")
     state.show(rows, lambda: table(rows, columns, empty="Nothing was set aside."))

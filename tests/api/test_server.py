@@ -49,7 +49,7 @@ async def refused(answer: aiohttp.ClientResponse, status: int) -> dict[str, Any]
 
 def _request_of(route: Any) -> tuple[str, dict[str, Any]]:
     """A request that the scripted node answers."""
-    path = route.path.replace("{session}", "abc").replace("{key}", "a.b").replace("{timer}", "tt")
+    path = route.path.replace("{session}", "abc").replace("{key}", "a.b").replace("{timer}", "tt").replace("{node}", "hall")
     path = path.replace("{peer}", "ppp")
     if route.audio:
         return path, {"data": wav_bytes()}
