@@ -18,7 +18,8 @@ from jarvis.identity.fork import ForkProof
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord, decode_record
-from jarvis.replica.replica import Accepted, Replica
+from jarvis.replica.accepted import Accepted
+from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
 from jarvis.store.protocol import Head, StoredRecord, Transaction
 from jarvis.sync.effects import Accept, AcceptFork, AcceptMembership, Drop, Echoed, Effect, Fetch, Send

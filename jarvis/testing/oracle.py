@@ -1,0 +1,176 @@
+"""What must be true of a home once all faults are healed: the promise of replication, read from the disks.
+
+Every machine holds the same frontier, the same bytes and tells the same story, and says the same of who forked and who
+was removed; every acknowledged record that lies within its author's bounds is everywhere, provided a disk that
+acknowledged it is left; nobody honest was refused; what is in memory is what the disk adds up to; and what was deleted
+is gone.
+
+An author may fork only where the rules cannot prevent it: a restored or cloned disk whose head a member echoed. A fork
+that came about in any other way is a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jarvis.core.ids import to_text
+from jarvis.crdt.lifecycle import DELETE
+from jarvis.crdt.registry import AUDIT_PREFIX, CONFIG, MEMORY, SESSION_PREFIX, SESSIONS, kind_of
+from jarvis.identity.membership import Chain
+from jarvis.identity.record import operations_of
+from jarvis.replica.bounds import FORKED, REMOVED, Bounds
+from jarvis.replica.replica import Replica
+from jarvis.store.protocol import APPLIED, Transaction
+from jarvis.testing.machine import Machine, highest
+
+DIVERGED, LOST, CRASHED = "diverged", "lost", "crashed"
+OF_FORKS = (FORKED, "it does not follow the record that is held here")
+"""What a node may say when it is brought the other history of an author that forked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    kind: str
+    reason: str
+
+
+@dataclass
+class Witness:
+    """What the oracle knows beside the disks that are left."""
+
+    machines: Sequence[Machine]
+    seen: dict[tuple[bytes, int], set[bytes]] = field(default_factory=dict)
+    """(author, seq) -> every hash that was seen under it, on any disk at any look."""
+
+    def look(self) -> None:
+        """Note what every disk holds; called before a disk goes, and at the end."""
+        for machine in self.machines:
+            for record in machine.store.view(lambda tx: list(tx.records_in_order(0))):
+                self.seen.setdefault((record.author, record.seq), set()).add(record.hash)
+
+    def forked(self) -> set[bytes]:
+        """Authors with two histories."""
+        return {author for (author, _), hashes in self.seen.items() if len(hashes) > 1}
+
+
+def judge(witness: Witness, living: Sequence[Machine]) -> Failure | None:
+    """The first thing that is wrong, None when all is well."""
+    witness.look()
+    bounds = living[0].bounds()
+    forked = witness.forked() | bounds.forks.keys()
+    unexcused = forked & {author for machine in witness.machines for author in machine.unechoed}
+    if unexcused:
+        return Failure(DIVERGED, f"{_name(min(unexcused))} wrote two histories though nobody had echoed its head")
+    for machine in living:
+        if _believed(machine.bounds()) != _believed(bounds):
+            return Failure(DIVERGED, f"nodes {living[0].number} and {machine.number} disagree who may be believed")
+        for reason in machine.refused:
+            if not (forked and reason in OF_FORKS) and not (bounds.chain.removed and reason == REMOVED):
+                return Failure(DIVERGED, f"node {machine.number} refused an honest peer: {reason}")
+    disks_lost = any(machine.replaced for machine in witness.machines) or bool(bounds.chain.removed)
+    return (
+        _over_the_line(living, bounds.chain)
+        or _lost(witness, living, bounds)
+        or _unlike(living)
+        or _unsound(living, disks_lost=disks_lost)
+    )
+
+
+def _believed(bounds: Bounds) -> dict[bytes, int]:
+    """Author -> the last record that counts, of those that forked or were removed. Which two of three histories prove a
+    fork may differ."""
+    authors = {*bounds.forks, *(one for removal in bounds.chain.removed.values() for one in removal.cutoffs)}
+    return {author: bounds.last(author) or 0 for author in authors}
+
+
+def _lost(witness: Witness, living: Sequence[Machine], bounds: Bounds) -> Failure | None:
+    """Of authors that are bounded, what lies within their bound is required like everything else."""
+    forked = witness.forked()
+    for author, head in sorted(highest([machine.acknowledged for machine in living]).items()):
+        last = bounds.last(author)
+        seq = head.seq if last is None else min(head.seq, last)
+        if not seq or (author in forked and author not in bounds.forks):
+            continue
+        hashes = {head.hash} if seq == head.seq else witness.seen.get((author, seq), set())
+        for machine in living:
+            held = machine.store.view(lambda tx, author=author, seq=seq: tx.record(author, seq))  # type: ignore[misc]
+            if held is None or held.hash not in hashes:
+                return Failure(LOST, f"node {machine.number} lacks record {seq} of {_name(author)}")
+    return None
+
+
+def _unlike(living: Sequence[Machine]) -> Failure | None:
+    first = living[0]
+    frontier, digest, told = first.heads(), first.digest(), story(first)
+    for machine in living[1:]:
+        pair = f"nodes {first.number} and {machine.number}"
+        if machine.heads() != frontier:
+            return Failure(DIVERGED, f"{pair} have different frontiers")
+        if machine.digest() != digest:
+            return Failure(DIVERGED, f"{pair} have equal frontiers and different bytes")
+        if story(machine) != told:
+            return Failure(DIVERGED, f"{pair} have equal bytes and tell different stories")
+    return None
+
+
+def _unsound(living: Sequence[Machine], *, disks_lost: bool) -> Failure | None:
+    """With a disk gone, what it alone held is waited for in vain."""
+    for machine in living:
+        if machine.replica.waiting() and not disks_lost:
+            return Failure(DIVERGED, f"on node {machine.number} records wait for ever")
+        fresh = Replica(machine.key, entropy=bytes, wall_ms=machine.wall_ms)
+        if machine.store.view(fresh.digest) != machine.digest():
+            return Failure(DIVERGED, f"node {machine.number} remembers what its disk does not add up to")
+        risen = machine.state(SESSIONS).living() & machine.store.view(_deleted)
+        if risen:
+            return Failure(DIVERGED, f"on node {machine.number} a deleted session lives")
+    return None
+
+
+def _over_the_line(living: Sequence[Machine], chain: Chain) -> Failure | None:
+    """Nothing beyond a removal's cut-off counts, whoever brought it. Read from the entries, not from what a replica
+    makes of them."""
+    for node_id, removal in chain.removed.items():
+        for machine in living:
+            for record in machine.store.view(lambda tx: list(tx.records_in_order(0))):
+                cutoff = removal.cutoffs.get(record.author)
+                beyond = record.author.startswith(node_id) and (cutoff is None or record.seq > cutoff.seq)
+                if beyond and record.status == APPLIED:
+                    return Failure(DIVERGED, f"node {machine.number} believes a removed node beyond its cut-off")
+    return None
+
+
+def _deleted(tx: Transaction) -> set[bytes]:
+    """Ids that any record deletes, read from the records themselves."""
+    found = set()
+    for record in tx.document_records(SESSIONS, 0):
+        for operation in operations_of(record.payload) if record.payload else ():
+            if operation[0] == DELETE:
+                found.add(operation[1])
+    return found
+
+
+def story(machine: Machine) -> list[Any]:
+    """What people would read here."""
+    told: list[Any] = []
+    for name in machine.store.view(lambda tx: tx.documents()):
+        state: Any = machine.state(name) if kind_of(name) else None
+        shown: list[Any]
+        if name in (CONFIG, MEMORY):
+            shown = [(key, state.get(key).value, [one.value for one in state.writes(key)]) for key in state.keys()]  # noqa: SIM118
+        elif name == SESSIONS:
+            shown = sorted(state.living())
+        elif name.startswith(AUDIT_PREFIX):
+            shown = [entry.value for entry in state.entries()]
+        elif name.startswith(SESSION_PREFIX):
+            shown = [(turn.utterance, (reply := state.reply(turn.at.dot)) and reply.value) for turn in state.in_order()]
+        else:
+            continue
+        told.append((name, shown))
+    return told
+
+
+def _name(author: bytes) -> str:
+    return f"{to_text(author[:16])[:8]}/{author[16:20].hex()}"

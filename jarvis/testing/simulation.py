@@ -1,0 +1,358 @@
+"""A home of whole nodes on simulated disks and wires, in virtual time, from one seed:
+
+    report = simulate(seed=7, nodes=5)          a history drawn from the seed
+    report = replay(seed=7, nodes=5, steps)     these steps instead
+    steps = shrink(7, 5, steps)                 fewer of them that still fail
+
+The same seed and steps give the same report in every process, to the last frame.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jarvis.crdt.gset import GSet
+from jarvis.crdt.lifecycle import Lifecycle
+from jarvis.crdt.registry import CONFIG, MEMORY, SESSIONS
+from jarvis.identity.keys import SigningKey
+from jarvis.identity.membership import Chain
+from jarvis.store.memory import MemoryStore
+from jarvis.testing.history import ALL_FAULTS, LENGTH_MS, Step, draw_history
+from jarvis.testing.home import OWNER_SEED, RECOVERY_SEED, START_MS
+from jarvis.testing.machine import Machine
+from jarvis.testing.oracle import CRASHED, DIVERGED, Failure, Witness, judge
+from jarvis.testing.timeline import Timeline
+from jarvis.testing.wires import Wires
+
+SETTLE_MS, SETTLE_STEP_MS = 180_000.0, 500.0
+"""How long a healed home may take: links are noticed dead after 22.5 s, and a peer rests 16 s at most."""
+MAX_TRIES = 400
+"""Of the shrinker."""
+AUDIT = "audit/2027-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    seed: int
+    faults: Counter[str] = field(default_factory=Counter)
+    """Those that took effect, by kind."""
+    writes: int = 0
+    frames: int = 0
+    records: int = 0
+    forked: int = 0
+    """Authors that wrote two histories, as a restored or cloned disk may."""
+    failure: Failure | None = None
+    trace: str = ""
+    """Equal where every frame arrived at the same time in the same order."""
+
+
+class Simulation:
+    """One home. `apply` a step, `run` for a while, at last `heal` and ask `judge`. With `late`, the last node is not a
+    member until an `admit` step."""
+
+    def __init__(self, seed: int, nodes: int, *, late: bool = False) -> None:
+        assert nodes >= 2
+        self.nodes = nodes
+        self.timeline = Timeline()
+        self.faults: Counter[str] = Counter()
+        self.writes = 0
+        self.machines: list[Machine] = []
+        self.witness = Witness(self.machines)
+        self._seed = str(seed)
+        self._wires = Wires(self.timeline, self._seed, self.machines)
+        self._copies: dict[int, MemoryStore] = {}
+        self._clones: list[Machine] = []
+        self._owner = SigningKey(OWNER_SEED)
+        for number in range(nodes):
+            self._make(_key(number))
+        chain = Chain.found(
+            self._owner,
+            SigningKey(RECOVERY_SEED).public,
+            self.machines[0].certificate,
+            nonce=hashlib.sha256(self._seed.encode()).digest()[:16],
+            at_ms=START_MS,
+        )
+        founders = self.machines[:-1] if late else self.machines
+        for machine in founders[1:]:
+            chain = chain.admit(self._owner, machine.certificate, at_ms=START_MS)
+        for machine in founders:
+            self._join(machine, chain)
+
+    def _make(self, key: SigningKey) -> Machine:
+        machine = Machine(len(self.machines), key, self.timeline, self._seed, self._wires, self._count)
+        self.machines.append(machine)
+        return machine
+
+    def _join(self, machine: Machine, chain: Chain) -> None:
+        machine.store.transact(lambda tx: machine.replica.found(tx, chain))
+        machine.boot()
+        self._wires.joined(machine)
+
+    def _count(self, kind: str) -> None:
+        self.faults[kind] += 1
+
+    # --- time ---------------------------------------------------------------------------------------------------
+
+    def run(self, ms: float) -> None:
+        self.timeline.run_until(self.timeline.now_ms + ms)
+
+    def heal(self) -> bool:
+        """End all faults and let the home settle; whether it did."""
+        self._wires.heal()
+        for clone in self._clones:
+            self._end(clone)
+        for machine in self.machines[: self.nodes]:
+            machine.disk.full, machine.disk.slowness = False, 1.0
+            machine.disk.disarm()
+            if machine.is_member:
+                machine.boot()
+        deadline_ms = self.timeline.now_ms + SETTLE_MS
+        while self.timeline.now_ms < deadline_ms:
+            self.run(SETTLE_STEP_MS)
+            living = self.living()
+            frontier = living[0].heads()
+            if all(machine.heads() == frontier and not machine.disk.waiting for machine in living):
+                return True
+        return False
+
+    def living(self) -> list[Machine]:
+        """Members that are there once all is healed, dark or not now; the owner's node knows who they are."""
+        members = self.machines[0].bounds().chain.members
+        return [one for one in self.machines[: self.nodes] if one.node_id in members and one.is_member]
+
+    def judge(self) -> Failure | None:
+        return judge(self.witness, self.living())
+
+    # --- steps --------------------------------------------------------------------------------------------------
+
+    def apply(self, kind: str, number: int, args: tuple[Any, ...] = ()) -> None:
+        """One step at this moment; without effect where it has none, as a write on a dark node."""
+        machine = self.machines[number]
+        write = _WRITES.get(kind)
+        if write is not None:
+            if machine.up:
+                self.writes += 1
+                write(machine, *args)
+        elif getattr(self, f"_do_{kind}")(machine, *args) and kind in ALL_FAULTS:
+            self._count(kind)
+
+    def _peer(self, machine: Machine, distance: int) -> Machine:
+        return self.machines[(machine.number + distance) % self.nodes]
+
+    def _do_crash(self, machine: Machine, down_ms: float, said_goodbye: bool) -> bool:
+        was_up = machine.up
+        machine.crash(down_ms, said_goodbye=said_goodbye)
+        return was_up
+
+    def _do_crash_in_commit(self, machine: Machine, commits: int, where: str) -> bool:
+        machine.disk.arm(commits, where)
+        return False  # counted when it strikes
+
+    def _do_disk_full(self, machine: Machine, for_ms: float) -> bool:
+        machine.disk.full = True
+        self.timeline.call_after(for_ms, lambda: setattr(machine.disk, "full", False))
+        return True
+
+    def _do_disk_slow(self, machine: Machine, factor: float) -> bool:
+        machine.disk.slowness = factor
+        return True
+
+    def _do_cut(self, machine: Machine, distance: int, for_ms: float) -> bool:
+        peer = self._peer(machine, distance)
+        self._wires.cut(machine.number, peer.number, for_ms)
+        self._wires.cut(peer.number, machine.number, for_ms)
+        return True
+
+    def _do_cut_one_way(self, machine: Machine, distance: int, for_ms: float) -> bool:
+        self._wires.cut(machine.number, self._peer(machine, distance).number, for_ms)
+        return True
+
+    def _do_isolate(self, machine: Machine, for_ms: float) -> bool:
+        for distance in range(1, self.nodes):
+            self._do_cut(machine, distance, for_ms)
+        return True
+
+    def _do_break(self, machine: Machine, distance: int) -> bool:
+        return self._wires.break_link(machine, self._peer(machine, distance))
+
+    def _do_slow_link(self, machine: Machine, distance: int, factor: float) -> bool:
+        peer = self._peer(machine, distance)
+        self._wires.slow_down(machine.number, peer.number, factor)
+        self._wires.slow_down(peer.number, machine.number, factor)
+        return True
+
+    def _do_repeat(self, machine: Machine, distance: int, frames: int) -> bool:
+        self._wires.repeat(machine.number, self._peer(machine, distance).number, frames)
+        return True
+
+    def _do_clock(self, machine: Machine, skew_ms: int) -> bool:
+        machine.skew_ms = skew_ms
+        return True
+
+    def _do_copy(self, machine: Machine) -> bool:
+        if machine.up:
+            self._copies[machine.number] = machine.store.copy()
+        return machine.up
+
+    def _do_restore(self, machine: Machine, down_ms: float) -> bool:
+        if not machine.up or machine.number not in self._copies:
+            return False
+        self.witness.look()
+        machine.crash(down_ms)
+        machine.restore(self._copies[machine.number])
+        return True
+
+    def _do_clone(self, machine: Machine, for_ms: float, writes: int) -> bool:
+        """Run a copy of its disk beside it, with the same key."""
+        if not machine.up:
+            return False
+        clone = self._make(machine.key)
+        self._clones.append(clone)
+        clone.restore(machine.store)
+        clone.boot()
+        self._wires.joined(clone)
+        for count in range(writes):
+            self.timeline.call_after(
+                for_ms * (count + 1) / (writes + 1),
+                lambda count=count: self.apply("log", clone.number, (count,)),  # type: ignore[misc]
+            )
+        self.timeline.call_after(for_ms, lambda: self._end(clone))
+        return True
+
+    def _end(self, clone: Machine) -> None:
+        """Clone and disk are thrown away."""
+        if clone.up:
+            self.witness.look()
+        clone.crash(float("inf"))
+        clone.acknowledged.clear()
+
+    def _do_admit(self, machine: Machine) -> bool:
+        """The owner's node signs the admission; nothing happens while it is dark. Nor on an older disk than it had: its
+        chain would part from the one that others know."""
+        owner = self.machines[0]
+        if not owner.up or owner.replaced or machine.is_member:
+            return False
+
+        def admitted(chain: Chain) -> None:
+            if not machine.is_member:
+                self.faults["admitted_late"] += 1
+                self._join(machine, chain)
+
+        owner.admit(self._owner, machine.certificate, admitted)
+        return True
+
+    def _do_remove(self, machine: Machine) -> bool:
+        owner = self.machines[0]
+        if owner.up and not owner.replaced and machine is not owner and owner.welcomes(machine.node_id):
+            owner.remove(self._owner, machine.node_id, lambda _: self._count("remove"))
+        return False  # counted when it is signed
+
+
+# --- what people write ------------------------------------------------------------------------------------------
+
+
+def _burst(machine: Machine, count: int) -> None:
+    for number in range(count):
+        machine.say(CONFIG, lambda state, number=number: [state.put("burst", number)])  # type: ignore[misc]
+
+
+def _reply(machine: Machine, session: int, number: int) -> None:
+    def operations(state: Any) -> list[Any]:
+        turns = state.in_order()
+        text = {"text": str(number)}
+        return [state.add_reply(turns[-1].at.dot, text) if turns else state.add_turn(text)]
+
+    machine.say(_session(session), operations)
+
+
+def _session(number: int) -> str:
+    return f"session/{chr(ord('a') + number) * 16}"
+
+
+_WRITES: dict[str, Callable[..., None]] = {
+    "put": lambda machine, key, value: machine.say(CONFIG, lambda state: [state.put(f"k{key}", value)]),
+    "unset": lambda machine, key: machine.say(CONFIG, lambda state: [state.delete(f"k{key}")]),
+    "remember": lambda machine, key, value: machine.say(MEMORY, lambda state: [state.put(f"k{key}", value)]),
+    "log": lambda machine, value: machine.say(AUDIT, lambda _: [GSet.add({"value": value})]),
+    "turn": lambda machine, session, number: machine.say(
+        _session(session), lambda state: [state.add_turn({"text": str(number)})]
+    ),
+    "reply": _reply,
+    "add": lambda machine, one: machine.say(SESSIONS, lambda _: [Lifecycle.add(bytes([one + 1]))]),
+    "delete": lambda machine, one: machine.say(SESSIONS, lambda _: [Lifecycle.delete(bytes([one + 1]))]),
+    "burst": _burst,
+}
+
+
+def _key(number: int) -> SigningKey:
+    return SigningKey(hashlib.sha256(f"node {number} of a simulated home".encode()).digest())
+
+
+# --- whole histories --------------------------------------------------------------------------------------------
+
+
+def simulate(seed: int, nodes: int, faults: Sequence[str] = ALL_FAULTS) -> Report:
+    """The history that `seed` draws."""
+    return replay(seed, nodes, draw_history(seed, nodes, faults))
+
+
+def replay(seed: int, nodes: int, steps: Sequence[Step]) -> Report:
+    """These steps, then healing, then judgement."""
+    simulation = Simulation(seed, nodes, late=any(step.kind == "admit" for step in steps))
+    try:
+        for step in steps:
+            simulation.timeline.run_until(step.at_ms)
+            simulation.apply(step.kind, step.node, step.args)
+        simulation.timeline.run_until(LENGTH_MS)
+        settled = simulation.heal()
+        failure = simulation.judge()
+        if failure is None and not settled:
+            failure = Failure(DIVERGED, "the home did not settle")
+    except Exception:  # whatever it is, it is what was looked for
+        failure = Failure(CRASHED, traceback.format_exc(limit=-6))
+    return _report(seed, simulation, failure)
+
+
+def _report(seed: int, simulation: Simulation, failure: Failure | None) -> Report:
+    unsynced = sum(machine.unsynced for machine in simulation.machines)
+    if unsynced:
+        simulation.faults["unsynced_lost"] = unsynced
+    trace = hashlib.sha256(b"".join(machine.traced.digest() for machine in simulation.machines)).hexdigest()
+    return Report(
+        seed,
+        simulation.faults,
+        simulation.writes,
+        simulation._wires.frames,
+        len(simulation.witness.seen),
+        len(simulation.witness.forked()),
+        failure,
+        trace,
+    )
+
+
+def shrink(seed: int, nodes: int, steps: Sequence[Step]) -> list[Step]:
+    """Fewer steps that fail in the same way: drops ever smaller pieces for as long as that works. At most MAX_TRIES
+    replays."""
+    kept, tries = list(steps), 0
+    first = replay(seed, nodes, kept).failure
+    assert first is not None, "only a failing history can be shrunk"
+    size = max(1, len(kept) // 2)
+    while tries < MAX_TRIES:
+        at, dropped = 0, False
+        while at < len(kept) and tries < MAX_TRIES:
+            fewer = kept[:at] + kept[at + size :]
+            tries += 1
+            failure = replay(seed, nodes, fewer).failure
+            if failure is not None and failure.kind == first.kind:
+                kept, dropped = fewer, True
+            else:
+                at += size
+        if size == 1 and not dropped:
+            break
+        size = max(1, size // 2)
+    return kept

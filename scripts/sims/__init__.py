@@ -1,0 +1,1 @@
+"""What looks for mistakes by chance: simulated homes and damaged bytes."""
