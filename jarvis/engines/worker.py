@@ -76,6 +76,9 @@ class Worker:
     async def call(self, method: str, *args: Value, deadline_s: float) -> Value:
         """The method's result. Each of at most two tries has `deadline_s`, loading apart; so has waiting for a turn.
 
+        Cancelling it frees the turn, not the child: whoever calls next waits, within its own deadline, until that has
+        done what it was asked. Only `restart` stops it sooner.
+
         Raises DeadlineExceeded, EngineFailed, or what the engine raised.
         """
         async with self._take_turn(deadline_s):
@@ -191,8 +194,9 @@ class Worker:
 
     def _write(self, message: dict[str, Value]) -> None:
         """Not drained: one request at a time is at most one frame in memory, bounded by `frames.LIMITS`."""
-        assert self._process is not None and self._process.stdin is not None
-        self._process.stdin.write(frames.encode(message))
+        stdin = self._child().stdin
+        assert stdin is not None, "made with a pipe"
+        stdin.write(frames.encode(message))
 
     def _cancel(self, number: int) -> None:
         if self.pid is not None:
@@ -213,8 +217,8 @@ class Worker:
         return message
 
     async def _read(self) -> dict[str, Value]:
-        assert self._process is not None and self._process.stdout is not None
-        stdout = self._process.stdout
+        stdout = self._child().stdout
+        assert stdout is not None, "made with a pipe"
         try:
             if self._body_bytes is None:
                 self._body_bytes = frames.body_length(await stdout.readexactly(frames.HEADER.size))
@@ -225,6 +229,12 @@ class Worker:
             raise _Died("it ended") from None
         except InvalidBytes as error:
             raise _Died(f"it answered nonsense ({error})") from None
+
+    def _child(self) -> asyncio.subprocess.Process:
+        """Raises _Died: `close` may end it between any two steps of a call."""
+        if self._process is None:
+            raise _Died("it was ended")
+        return self._process
 
     async def _failed(self, problem: Exception, last_try: bool) -> None:
         """Kill what is left; raise when there is no try left."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from jarvis.core.codec import Value
 from jarvis.core.errors import DeadlineExceeded, EngineFailed, InvalidInput, Missing
 from jarvis.engines import frames
 from jarvis.engines.worker import Worker
@@ -213,6 +214,26 @@ def test_closing_in_mid_call_ends_the_call_and_the_child() -> None:
         with pytest.raises(EngineFailed, match="closed"):
             await call
         assert pid is not None and not alive(pid) and worker.state == "stopped"
+
+    with_worker(use)
+
+
+def test_closing_while_an_old_answer_is_dropped_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def use(worker: Worker) -> None:
+        await worker.start()
+        read, closing = worker._read, list[asyncio.Task[None]]()
+
+        async def old_answer() -> dict[str, Value]:
+            if closing:
+                return await read()
+            closing.append(asyncio.create_task(worker.close()))
+            await until(lambda: worker._process is None)
+            return {"id": -1}
+
+        monkeypatch.setattr(worker, "_read", old_answer)
+        with pytest.raises(EngineFailed, match="was closed"):
+            await worker.call("echo", 1, deadline_s=10)
+        await asyncio.gather(*closing)
 
     with_worker(use)
 
