@@ -23,6 +23,7 @@ HALF_OPEN = 128
 """The same for all addresses together: file descriptors are few (1,024 by default)."""
 HANDSHAKE_S = 8.0
 """How long one may be half-open. A small board under load needs about 1 s."""
+ACCEPT_AGAIN_S = 0.2
 LOG_EVERY_S = 60.0
 LOGGED_ADDRESSES = 256
 """Addresses whose refusal is remembered as logged; beyond, the oldest is forgotten."""
@@ -83,7 +84,7 @@ class RefusalLog:
         self._now = now
         self._last: dict[str, float] = {}
 
-    def refused(self, host: str, why: str) -> None:
+    def refused(self, host: str, why: str, hint: str = "perhaps not a member") -> None:
         last, now = self._last.get(host), self._now()
         if last is not None and now - last < LOG_EVERY_S:
             return
@@ -91,7 +92,7 @@ class RefusalLog:
         self._last[host] = now
         if len(self._last) > LOGGED_ADDRESSES:
             del self._last[next(iter(self._last))]
-        log.warning("net.refused", address=host, why=why, hint="perhaps not a member")
+        log.warning("net.refused", address=host, why=why, hint=hint)
 
 
 class Door:
@@ -120,8 +121,9 @@ class Door:
                 try:
                     connection, remote = await loop.sock_accept(self._listener)
                 except OSError as error:  # out of descriptors, or the connection was reset while it waited
-                    log.warning("net.accept_failed", error=errno.errorcode.get(error.errno or 0, "?"))
-                    await asyncio.sleep(0.2)
+                    code = errno.errorcode.get(error.errno or 0, "?")
+                    self.refusals.refused("anybody", f"no connection can be taken ({code})", "see `ulimit -n`")
+                    await asyncio.sleep(ACCEPT_AGAIN_S)
                     continue
                 self._make_room(remote[0])
                 task = group.create_task(self._bring_in(connection, remote[0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import ssl
@@ -24,6 +25,7 @@ from jarvis.net.settle import Ticket
 from jarvis.net.tls import Trust
 from jarvis.net.transport import TlsTransport
 from jarvis.net.websocket import LINK_PATH, TICKET_HEADER
+from jarvis.testing.virtual_time import run_virtual
 from tests.net.homes import Home, Identity, Node, certificate_for, linked, play, running, until
 
 TICKET = Ticket(b"i" * 8, 1)
@@ -270,6 +272,34 @@ def test_the_refusal_log_is_quiet_and_bounded(monkeypatch: pytest.MonkeyPatch) -
     for index in range(2 * LOGGED_ADDRESSES):
         log.refused(f"host{index}", "why")
     assert len(log._last) == LOGGED_ADDRESSES
+
+
+def test_a_door_without_descriptors_says_so_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[dict[str, object]] = []
+    monkeypatch.setattr(accept.log, "warning", lambda _event, **fields: logged.append(fields), raising=False)
+
+    async def main() -> None:
+        tries = 0
+
+        async def sock_accept(_listener: socket.socket) -> None:
+            nonlocal tries
+            tries += 1
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "sock_accept", sock_accept)
+        with socket.socket() as listener:
+            door = accept.Door(listener, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), asyncio.Protocol, _never)
+            serving = asyncio.create_task(door.serve())
+            await asyncio.sleep(30)
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+        assert tries == 150 and len(logged) == 1 and "EMFILE" in str(logged[0]["why"])
+
+    run_virtual(main)
+
+
+async def _never(_arrival: accept.Arrival) -> None:
+    raise AssertionError("nobody came")
 
 
 def test_a_damaged_member_certificate_leaves_the_others_reachable(identities: list[Identity], tmp_path: Path) -> None:
