@@ -4,9 +4,11 @@ after an upgrade."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
+from jarvis.core.codec import pack
 from jarvis.core.errors import InvalidInput
 from jarvis.crdt.counter import CounterKind, UpCounterKind
 from jarvis.crdt.gset import GSetKind
@@ -60,6 +62,13 @@ def kind_of(document: str) -> Kind[Any] | None:
         if document.startswith(prefix) and len(document) > len(prefix):
             return kind
     return None
+
+
+def fingerprint() -> bytes:
+    """Changes whenever this program knows more names than it did: records that an older one could only keep are then
+    judged anew."""
+    known = {name: kind.code for name, kind in (_EXACT | _PREFIX | PLUGIN_KINDS).items()}
+    return hashlib.sha256(pack(known)).digest()[:16]
 
 
 def declare(kind: str, plugin: str, name: str) -> str:

@@ -17,7 +17,8 @@ from jarvis.crdt.registry import AUDIT_PREFIX
 from jarvis.identity.record import decode_record, is_authentic
 from jarvis.node.journal import Journal, Write
 from jarvis.node.texts import iso_time, parse_time
-from jarvis.replica.replica import Replica, node_of
+from jarvis.replica.frontier import node_of
+from jarvis.replica.replica import Replica
 from jarvis.store.protocol import Transaction
 
 VERIFY_CHUNK = 512

@@ -19,7 +19,7 @@ from jarvis.crdt.registry import CONFIG
 from jarvis.node.audit import Audit
 from jarvis.node.journal import Journal, Write
 from jarvis.node.texts import check_name, iso_time
-from jarvis.replica.replica import node_of
+from jarvis.replica.frontier import node_of
 
 MAX_VALUE_BYTES = 4_096
 _KEY = re.compile(r"[a-z0-9_-]{1,32}(\.[a-z0-9_-]{1,32}){0,3}")

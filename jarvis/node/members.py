@@ -28,7 +28,8 @@ from jarvis.node.directory import DataDirectory
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.peering import Peering
 from jarvis.node.texts import check_name, iso_time
-from jarvis.replica.replica import Replica, node_of
+from jarvis.replica.frontier import node_of
+from jarvis.replica.replica import Replica
 from jarvis.store.protocol import Transaction
 
 OWNER_KEY = "identity/owner"

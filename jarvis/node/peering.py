@@ -21,7 +21,7 @@ from jarvis.node.journal import Commit, Journal
 from jarvis.node.telemetry import Lags, Traffic
 from jarvis.node.tracing import RECEIVED, SENT, traced
 from jarvis.replica.accepted import Refusal
-from jarvis.replica.replica import frontier_digest
+from jarvis.replica.frontier import frontier_digest
 from jarvis.store.protocol import Head
 from jarvis.sync.effects import Accept, AcceptFork, AcceptMembership, Deliver, Drop, Echoed, Effect, Fetch, Send
 from jarvis.sync.machine import FETCH_BYTES, Sync

@@ -17,7 +17,8 @@ from jarvis.node.journal import Journal
 from jarvis.node.members import OWNER_KEY, Members
 from jarvis.node.peering import Peering
 from jarvis.replica.bounds import Bounds
-from jarvis.replica.replica import Replica, node_of
+from jarvis.replica.frontier import node_of
+from jarvis.replica.replica import Replica
 from jarvis.store.protocol import ASIDE, REJECTED, UNKNOWN, Head, StoredRecord, Transaction
 
 MAX_SHOWN = 1_000

@@ -19,7 +19,7 @@ from jarvis.crdt.registry import SESSION_PREFIX, SESSIONS
 from jarvis.crdt.session import TITLE, Session
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.texts import iso_time
-from jarvis.replica.replica import node_of
+from jarvis.replica.frontier import node_of
 
 FOLLOW_MS = 5 * 60 * 1000
 """How long after its last turn a session is still the one that an utterance continues."""

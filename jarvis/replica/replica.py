@@ -20,7 +20,7 @@ from jarvis.core.errors import BadConfiguration, InvalidBytes, InvalidInput, Not
 from jarvis.core.hlc import HybridClock
 from jarvis.core.ids import NODE_ID_BYTES
 from jarvis.crdt.dots import Dot
-from jarvis.crdt.registry import kind_of
+from jarvis.crdt.registry import fingerprint, kind_of
 from jarvis.identity.entries import RawEntry
 from jarvis.identity.fork import ForkProof, fork_proof, read_proof
 from jarvis.identity.keys import SigningKey
@@ -31,6 +31,7 @@ from jarvis.identity.record import (
     NONCE_BYTES,
     SignedRecord,
     decode_header,
+    decode_record,
     is_authentic,
     write_record,
 )
@@ -40,10 +41,10 @@ from jarvis.replica.documents import Documents
 from jarvis.replica.restating import restate
 from jarvis.replica.validity import Verdict, judge
 from jarvis.replica.waiting import Need, WaitingRoom
-from jarvis.store.protocol import APPLIED, ASIDE, REJECTED, Head, StoredRecord, Transaction
+from jarvis.store.protocol import APPLIED, ASIDE, REJECTED, UNKNOWN, Head, StoredRecord, Transaction
 
 DIGEST_TAG = b"jarvis home v1\x00"
-_CLOCK, _AUTHOR, _FORKS = "replica/clock", "replica/author", "replica/fork/"
+_CLOCK, _AUTHOR, _FORKS, _KNOWN = "replica/clock", "replica/author", "replica/fork/", "replica/known"
 
 
 class Replica:
@@ -82,6 +83,7 @@ class Replica:
         # a restored or cloned disk would otherwise write a second history under the same numbers.
         if len(chain.members) == 1:
             self._confirmed = self.author(tx)
+        self._judge_unknown(tx)
         return chain
 
     def found(self, tx: Transaction, chain: Chain) -> None:
@@ -288,15 +290,10 @@ class Replica:
         if needs:
             self._waiting.put(record, needs)
             return False
-        verdict = judge(record, self._stamp(tx, header.author, head))
-        if verdict.status == APPLIED and bounds.any and self._names_what_is_aside(tx, verdict.names):
-            verdict = Verdict(ASIDE, "it names what was set aside")
-        needs = self._missing(tx, verdict.names)
+        verdict, needs = self._weigh(tx, record, self._stamp(tx, header.author, head))
         if needs:
             self._waiting.put(record, needs)
             return False
-        if verdict.status == APPLIED:
-            verdict = self._fitted(tx, record, verdict)
         if verdict.status == APPLIED:
             self._documents.apply(tx, header.document, verdict.operations, (header.author, header.seq), header.hlc)
         stored = StoredRecord(
@@ -337,6 +334,39 @@ class Replica:
             if not bounds.counts(dot.author, dot.seq) or (held is not None and held.status == ASIDE):
                 return True
         return False
+
+    def _weigh(self, tx: Transaction, record: SignedRecord, previous_hlc: int) -> tuple[Verdict, list[Need]]:
+        """What a record comes to, and what must come before it can be said."""
+        verdict = judge(record, previous_hlc)
+        if verdict.status == APPLIED and self.bounds(tx).any and self._names_what_is_aside(tx, verdict.names):
+            verdict = Verdict(ASIDE, "it names what was set aside")
+        needs = self._missing(tx, verdict.names)
+        if verdict.status == APPLIED and not needs:
+            verdict = self._fitted(tx, record, verdict)
+        return verdict, needs
+
+    def _judge_unknown(self, tx: Transaction) -> None:
+        """After an upgrade: judge what an older program could only keep. What still waits for something is judged at
+        the next start; until then this node's digest differs from those that had it in order."""
+        known = fingerprint()
+        if tx.get(_KNOWN) == known:
+            return
+        left = False
+        for stored in tx.records_in_order(0):
+            if stored.status != UNKNOWN or stored.payload is None or kind_of(stored.document) is None:
+                continue
+            record = decode_record(stored.header, stored.signature, stored.payload)
+            before = tx.record(stored.author, stored.seq - 1)
+            verdict, needs = self._weigh(tx, record, decode_header(before.header).hlc if before else -1)
+            left = left or bool(needs)
+            if needs or verdict.status == UNKNOWN:
+                continue
+            if verdict.status == APPLIED:
+                dot = (stored.author, stored.seq)
+                self._documents.apply(tx, stored.document, verdict.operations, dot, record.header.hlc)
+            tx.set_status(stored.author, stored.seq, verdict.status)
+        if not left:
+            tx.put(_KNOWN, known)
 
     def _fitted(self, tx: Transaction, record: SignedRecord, verdict: Verdict) -> Verdict:
         """The last of validity: what an author writes must go on from what it wrote in that document before."""
@@ -435,17 +465,3 @@ class Replica:
             assert last is not None
             self._stamps[author] = decode_header(last.header).hlc
         return self._stamps[author]
-
-
-def encode_heads(heads: Mapping[bytes, Head]) -> bytes:
-    """A frontier's canonical bytes: equal frontiers, equal bytes."""
-    return pack({author: [head.seq, head.hash] for author, head in heads.items()})
-
-
-def frontier_digest(heads: Mapping[bytes, Head]) -> bytes:
-    return hashlib.sha256(encode_heads(heads)).digest()
-
-
-def node_of(author: bytes) -> bytes:
-    """The node behind an author."""
-    return author[:NODE_ID_BYTES]
