@@ -252,9 +252,11 @@ def _listening(audio: str, speech: Speech) -> Callable[[], Any] | None:
     if kind == "wav":
 
         async def play_file() -> None:
+            from jarvis.voice import wav
             from jarvis.voice.streams import NullSink, WavSource
 
-            await speech.listen(WavSource(Path(name), realtime=True), NullSink())
+            samples = await asyncio.to_thread(wav.read, Path(name))  # up to ten minutes of sound
+            await speech.listen(WavSource(samples, realtime=True), NullSink())
 
         return play_file
 

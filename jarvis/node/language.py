@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from jarvis.assistant.language import Availability, Message
+from jarvis.assistant.language import Availability, Message, closing
 from jarvis.assistant.llama_model import LlamaModel, llama_worker
 from jarvis.core.errors import Missing
 from jarvis.engines.worker import Worker
@@ -26,18 +27,22 @@ class EmbeddedModel:
 
     async def available(self) -> Availability:
         try:
-            return await self._model().available()
+            return await LlamaModel(await self._located()).available()
         except Missing as error:
             return Availability(False, f"{error} {error.fix}".strip())
 
-    def complete(self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float) -> AsyncIterator[str]:
-        return self._model().complete(messages, max_tokens=max_tokens, deadline_s=deadline_s)
+    async def complete(self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float) -> AsyncIterator[str]:
+        model = LlamaModel(await self._located())
+        async with closing(model.complete(messages, max_tokens=max_tokens, deadline_s=deadline_s)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def close(self) -> None:
         if self.worker is not None:
             await self.worker.close()
 
-    def _model(self) -> LlamaModel:
+    async def _located(self) -> Worker:
         if self.worker is None:
-            self.worker = llama_worker(cache.locate(MODEL))
-        return LlamaModel(self.worker)
+            folder = await asyncio.to_thread(cache.locate, MODEL)  # 98 MB are hashed when nobody did before
+            self.worker = self.worker or llama_worker(folder)
+        return self.worker

@@ -41,11 +41,11 @@ class Sink(Protocol):
 
 
 class WavSource:
-    """A file, or samples, as a microphone would have heard them."""
+    """16 kHz mono int16, as a microphone would have heard them."""
 
-    def __init__(self, sound: Path | str | Samples, *, realtime: bool = False) -> None:
+    def __init__(self, samples: Samples, *, realtime: bool = False) -> None:
         self.realtime = realtime
-        self.samples: Samples = wav.read(sound) if isinstance(sound, (str, Path)) else sound
+        self.samples = samples
 
     async def blocks(self) -> AsyncIterator[Samples]:
         loop = asyncio.get_running_loop()
