@@ -21,7 +21,9 @@ def restate(tx: Transaction, bounds: Bounds) -> set[str]:
         if record.status not in (APPLIED, ASIDE):
             continue
         status = APPLIED
-        if not bounds.counts(record.author, record.seq) or not aside.isdisjoint(names_of(record)):
+        # What it names may never have been held here: a record beyond a bound is refused where the bound came first.
+        names = names_of(record)
+        if not all(bounds.counts(*one) for one in (*names, (record.author, record.seq))) or not aside.isdisjoint(names):
             status = ASIDE
             aside.add((record.author, record.seq))
         if status != record.status:
