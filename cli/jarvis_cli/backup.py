@@ -93,7 +93,7 @@ def restore(state: State, file: Path, passphrase_file: Path | None, name: str | 
     def human() -> None:
         fields(restored, ("home_name", "name", "room", "node_id", "records"))
         if restored["left_out"]:
-            say(f"{restored['left_out']} records do not hold and were left out.")
+            say(f"{restored['left_out']} records were left out: set aside by a removal, or they do not hold.")
         if restored["member"]:
             say("This node is now the home's owner. Start it with `jarvis run`; the other nodes must join it again:")
             say("`jarvis node invite` here, `jarvis node join CODE` there; they keep what they have.")

@@ -12,6 +12,7 @@ import os
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,6 +22,7 @@ from jarvis.core.ids import to_text
 from jarvis.core.time import Clock, SystemClock
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.entries import RawEntry
+from jarvis.identity.fork import ForkProof, read_proof
 from jarvis.identity.keys import SEED_BYTES, SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord, decode_record
@@ -33,7 +35,7 @@ from jarvis.identity.sealed import (
     sealed_with_passphrase,
 )
 from jarvis.node.audit import Audit
-from jarvis.node.backup_items import About, End, Entry, Item, Items, OwnValue, Record, encode
+from jarvis.node.backup_items import About, End, Entry, Fork, Item, Items, OwnValue, Record, encode
 from jarvis.node.config import PINS
 from jarvis.node.directory import DataDirectory
 from jarvis.node.founding import GUEST, name_writes
@@ -70,9 +72,9 @@ class Piece:
 class _Snapshot:
     chain: Chain
     values: dict[str, bytes]
-    last: int
-    """The position of the newest record."""
+    forks: list[bytes]
     records: int
+    """The first so many in the order of their arrival: what comes later comes behind them."""
 
 
 class Backups:
@@ -123,9 +125,10 @@ async def create(
     begin: list[Item] = [About(node_id, *names, found.records, clock.wall_ms())]
     begin += [Entry(data, signature) for data, signature in found.chain.entries]
     begin += [OwnValue(key, value) for key, value in found.values.items()]
+    begin += [Fork(proof) for proof in found.forks]
     yield Piece(sealer.header + sealer.feed(b"".join(map(encode, begin))), 0, found.records)
     position = done = 0
-    while records := await journal.read(_records(position, found.last)):
+    while records := await journal.read(_records(position, found.records - done)):
         position, done = records[-1].position, done + len(records)
         # A payload that was erased is empty here: its record is left out when the backup is restored.
         items = [Record(one.header, one.signature, one.payload or b"") for one in records]
@@ -134,23 +137,23 @@ async def create(
 
 
 def _snapshot(tx: Transaction, replica: Replica) -> _Snapshot:
-    """Records only ever come after `last`, so that whatever is read later belongs to the same moment."""
     chain = replica.chain(tx)
     values = {key: tx.get(key) or b"" for key in tx.keys(PINS)}
     seed = tx.get(OWNER_KEY)
     if seed and SigningKey(seed).public == chain.owner:
         values[OWNER_KEY] = seed
-    newest = (tx.record(author, head.seq) for author, head in replica.heads(tx).items())
-    last = max((record.position for record in newest if record), default=0)
-    return _Snapshot(chain, values, last, tx.record_count())
+    forks = [proof.to_bytes() for proof in replica.bounds(tx).forks.values()]
+    return _Snapshot(chain, values, forks, tx.record_count())
 
 
-def _records(after: int, last: int) -> Callable[[Transaction, Replica], list[StoredRecord]]:
+def _records(after: int, most: int) -> Callable[[Transaction, Replica], list[StoredRecord]]:
+    """The next records behind a position, up to `most` and about READ_BYTES."""
+
     def look(tx: Transaction, _: Replica) -> list[StoredRecord]:
         found: list[StoredRecord] = []
         size_bytes = 0
-        for record in tx.records_in_order(after):
-            if record.position > last or size_bytes >= READ_BYTES:
+        for record in islice(tx.records_in_order(after), most):
+            if size_bytes >= READ_BYTES:
                 break
             found.append(record)
             size_bytes += record.size_bytes
@@ -232,6 +235,7 @@ class _Restoring:
         self._replica = Replica(key, entropy=os.urandom, wall_ms=clock.wall_ms)
         self._entries: list[RawEntry] = []
         self._values: dict[str, bytes] = {}
+        self._forks: list[ForkProof] = []
         self._batch: list[SignedRecord] = []
         self._batch_bytes = 0
         self._founded = False
@@ -247,6 +251,8 @@ class _Restoring:
                     self._entries.append((item.data, item.signature))
                 case OwnValue() if len(self._values) < MAX_VALUES:
                     self._values[item.key] = item.value
+                case Fork():
+                    self._forks.append(read_proof(item.proof))
                 case Record():
                     await self._record(item)
                     records += 1
@@ -254,6 +260,7 @@ class _Restoring:
                     raise InvalidBytes("The backup does not hold what it says.")
         chain = await self._begin()
         await self._accept()
+        await self._store.write(self._prove_forks)
         held = await self._store.read(lambda tx: tx.record_count())
         if self._key.node_id in chain.members:
             await self._tell(chain)
@@ -308,6 +315,11 @@ class _Restoring:
         batch, self._batch, self._batch_bytes = self._batch, [], 0
         if batch:
             await self._store.write(lambda tx: self._replica.accept(tx, batch))
+
+    def _prove_forks(self, tx: Transaction) -> None:
+        """At last: what they set aside must be held first."""
+        for proof in self._forks:
+            self._replica.accept_fork(tx, proof)
 
     async def _tell(self, chain: Chain) -> None:
         journal = Journal(self._store, self._replica)

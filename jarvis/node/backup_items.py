@@ -5,8 +5,9 @@ what the items mean, and measures them before it builds anything.
     1 about  node_id, name, room, home_name, records, at_ms      first and once; who made it, and when
     2 entry  bytes, signature                                    the membership chain, in order
     3 value  key, bytes                                          a value of this node's own
-    4 record header, signature, payload                          in the order in which they arrived
-    5 end    records                                             last and once; how many there were
+    4 fork   proof                                               as `identity.fork` writes it
+    5 record header, signature, payload                          in the order in which they arrived
+    6 end    records                                             last and once; how many there were
 """
 
 from __future__ import annotations
@@ -47,6 +48,11 @@ class OwnValue:
 
 
 @dataclass(frozen=True, slots=True)
+class Fork:
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     header: bytes
     signature: bytes
@@ -58,8 +64,8 @@ class End:
     records: int
 
 
-Item = About | Entry | OwnValue | Record | End
-ITEMS: tuple[type[Item], ...] = (About, Entry, OwnValue, Record, End)
+Item = About | Entry | OwnValue | Fork | Record | End
+ITEMS: tuple[type[Item], ...] = (About, Entry, OwnValue, Fork, Record, End)
 """By their number, from 1."""
 
 

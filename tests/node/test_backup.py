@@ -20,10 +20,11 @@ from jarvis.core.errors import BadConfiguration, InvalidBytes, InvalidInput, Jar
 from jarvis.core.time import SystemClock
 from jarvis.crdt.registry import CONFIG
 from jarvis.identity.keys import SigningKey, recovery_key
+from jarvis.identity.record import decode_header, write_record
 from jarvis.identity.sealed import CHUNK_BYTES, HEADER_BYTES, TAG_BYTES, Opener, Sealer, opened_with_recovery_key
 from jarvis.node import backup
 from jarvis.node.backup import Backups, read_header, restore
-from jarvis.node.backup_items import About, End, Entry, Item, Items, OwnValue, Record, encode
+from jarvis.node.backup_items import About, End, Entry, Fork, Item, Items, OwnValue, Record, encode
 from jarvis.node.config import PINS
 from jarvis.node.directory import DataDirectory
 from jarvis.node.founding import GUEST, found_home
@@ -303,6 +304,39 @@ def test_a_record_that_does_not_hold_is_left_out_and_told(house: House, tmp_path
         done = asyncio.run(restore(tmp_path / "new", file, house.opener(file)))
         assert (done["left_out"], done["records"]) == (1, held(house.folder).records - 1)
         shutil.rmtree(tmp_path / "new")
+
+
+def test_what_was_set_aside_stays_so(house: House, tmp_path: Path) -> None:
+    """A fork's proof goes with the records; without it the restored home would say something else."""
+    folder = tmp_path / "node"
+    shutil.copytree(house.folder, folder)
+
+    async def fork() -> None:
+        async with opened(folder) as journal:
+
+            def work(tx: Any, replica: Replica) -> Any:
+                author = max(replica.heads(tx), key=lambda one: replica.head(tx, one).seq)
+                last = replica.head(tx, author)
+                return decode_header(tx.record(author, last.seq).header)
+
+            last = await journal.read(work)
+            other = write_record(
+                house.key,
+                **{name: getattr(last, name) for name in ("home_id", "document", "author", "seq", "prev", "entry")},
+                hlc=last.hlc + 1,
+                kind=last.kind,
+                operations=[["put", "a.forked", 1, []]],
+                nonce=bytes(16),
+            )
+            assert await journal.accept([other], b"p" * 16)
+
+    asyncio.run(fork())
+    (tmp_path / "o.backup").write_bytes(asyncio.run(whole(back_up(folder, None))))
+    file = as_members(house_of(house, tmp_path / "o.backup"), tmp_path / "m.backup")
+    assert any(isinstance(one, Fork) for one in house.items(file))
+    done = asyncio.run(restore(tmp_path / "new", file, house.opener(file)))
+    assert (held(tmp_path / "new").digest, done["left_out"]) == (held(folder).digest, 0)
+    assert held(folder).digest != held(house.folder).digest
 
 
 def test_values_of_others_are_not_taken_over(house: House, tmp_path: Path) -> None:

@@ -10,10 +10,17 @@ from hypothesis import strategies as st
 
 from jarvis.core.codec import pack
 from jarvis.core.errors import BadConfiguration, InvalidBytes, JarvisError
-from jarvis.node.backup_items import ITEMS, About, End, Entry, Item, Items, OwnValue, Record, encode
+from jarvis.node.backup_items import ITEMS, About, End, Entry, Fork, Item, Items, OwnValue, Record, encode
 
 ABOUT = About(b"n" * 16, "kitchen", "kitchen", "Home", 2, 1_800_000_000_000)
-WHOLE: list[Item] = [ABOUT, Entry(b"e", b"s"), OwnValue("pin/a.b", b"v"), Record(b"h", b"s" * 64, b"p" * 999), End(1)]
+WHOLE: list[Item] = [
+    ABOUT,
+    Entry(b"e", b"s"),
+    OwnValue("pin/a.b", b"v"),
+    Fork(b"f"),
+    Record(b"h", b"s" * 64, b"p" * 999),
+    End(1),
+]
 _VALUES = {"bytes": st.binary(max_size=300), "str": st.text(max_size=50), "int": st.integers(0, 2**48)}
 
 
@@ -72,7 +79,7 @@ def test_items_in_the_wrong_place_are_refused(order: list[Item]) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [[], None, [True, 1], ["about"], [5], [5, True], [5, 1, 1], [2, b"e"], [2, "e", b"s"], [3, b"k", b"v"]]
+    "value", [[], None, [True, 1], ["about"], [6], [6, True], [6, 1, 1], [2, b"e"], [2, "e", b"s"], [3, b"k", b"v"]]
 )
 def test_fields_that_do_not_fit_are_refused(value: object) -> None:
     with pytest.raises(InvalidBytes, match="fields"):
