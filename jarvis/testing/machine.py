@@ -100,6 +100,11 @@ class Machine(SimNode):
         """What its disk holds."""
         return self.store.view(lambda tx: tx.heads())
 
+    def known(self) -> tuple[dict[bytes, Head], bytes, dict[bytes, int]]:
+        """All that sooner or later everybody knows: the frontier, the membership chain's head, where authors forked."""
+        bounds = self.bounds()
+        return self.heads(), bounds.chain.head, {author: proof.seq for author, proof in bounds.forks.items()}
+
     def bounds(self) -> Bounds:
         """How far it believes each author."""
         return self.store.view(self.replica.bounds)

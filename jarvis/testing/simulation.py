@@ -115,8 +115,8 @@ class Simulation:
         while self.timeline.now_ms < deadline_ms:
             self.run(SETTLE_STEP_MS)
             living = self.living()
-            frontier = living[0].heads()
-            if all(machine.heads() == frontier and not machine.disk.waiting for machine in living):
+            known = living[0].known()
+            if all(machine.known() == known and not machine.disk.waiting for machine in living):
                 return True
         return False
 
