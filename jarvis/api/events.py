@@ -47,7 +47,7 @@ class EventSockets:
         return socket
 
     async def close(self) -> None:
-        for socket in tuple(self._open):
+        for socket in [one for one in self._open if one.prepared]:
             await socket.close(code=WSCloseCode.GOING_AWAY, message=b"the node stops")
 
 
