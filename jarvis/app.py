@@ -35,6 +35,7 @@ from jarvis.node.language import EmbeddedModel
 from jarvis.node.members import Invitations, Members, load_addresses
 from jarvis.node.memory import Memory
 from jarvis.node.node import Node, Parts
+from jarvis.node.notes import Notes
 from jarvis.node.peering import Peering
 from jarvis.node.removal import Removal
 from jarvis.node.sessions import Sessions
@@ -230,6 +231,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                 config=config,
                 audit=audit,
                 timers=timers,
+                notes=Notes(journal),
                 backups=Backups(journal, members, key.node_id, clock, audit),
                 dialogue=dialogue,
                 speech=speech,

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "session": ("session", "Conversations, from every room."),
     "config": ("config", "What the home and its nodes agreed on."),
     "audit": ("audit", "Who did what, and whether the log holds."),
+    "note": ("note", "Notes and lists, edited together."),
     "timer": ("timer", "Timers that run."),
     "sync": ("sync", "Links to the other rooms."),
     "backup": ("backup", "One sealed file that holds the home, and a node from it."),

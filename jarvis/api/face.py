@@ -3,7 +3,7 @@ tests. Every dict and list that comes back is JSON-ready and goes out as it is; 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Protocol
 
 from jarvis.core.events import EventBus
@@ -37,6 +37,15 @@ class Timers(Protocol):
     async def cancel(self, timer: str) -> Json: ...
 
 
+class Notes(Protocol):
+    async def list(self) -> Rows: ...
+    async def show(self, note: str) -> Json: ...
+    async def add(self, note: str, text: str) -> Json: ...
+
+    async def edit(self, note: str, base: str, edits: Sequence[tuple[int, int, str]]) -> Json:
+        """`edits`: (position in `base`, how many to delete, what to insert)."""
+
+
 class Peering(Protocol):
     async def status(self) -> Json: ...
     async def verify(self) -> Json: ...
@@ -63,6 +72,8 @@ class NodeFace(Protocol):
     def audit(self) -> Audit: ...
     @property
     def timers(self) -> Timers: ...
+    @property
+    def notes(self) -> Notes: ...
     @property
     def peering(self) -> Peering: ...
     @property

@@ -79,6 +79,15 @@ class Journal:
 
         return (await self._commit(work, tell))[0]
 
+    async def write_as(self, document: str, make: Callable[[Any, bytes], list[Value]]) -> list[SignedRecord]:
+        """Like `write`, for what is made in its author's name: `make` is also told who will sign."""
+
+        def work(tx: Transaction) -> tuple[list[SignedRecord], Accepted]:
+            author, accepted = self._replica.writing_author(tx), Accepted()
+            return self._append(tx, [(document, lambda state: make(state, author))], accepted), accepted
+
+        return (await self._commit(work, lambda done: self._tell(done[1].heads, done[1], own=done[0])))[0]
+
     async def accept(self, records: Sequence[SignedRecord], source: bytes) -> Accepted:
         """A peer's records."""
         authors = {record.header.author for record in records}

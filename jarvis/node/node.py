@@ -32,6 +32,7 @@ from jarvis.node.dialogue import Dialogue
 from jarvis.node.events import DocumentsChanged, NodeJoined, PeerLinked, TimerRang
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.members import Invitations, Members, save_addresses
+from jarvis.node.notes import Notes
 from jarvis.node.peering import Peering
 from jarvis.node.removal import Removal
 from jarvis.node.sessions import Sessions
@@ -74,6 +75,7 @@ class Parts:
     config: Config
     audit: Audit
     timers: Timers
+    notes: Notes
     backups: Backups
     dialogue: Dialogue
     speech: Speech
@@ -99,6 +101,7 @@ class Node:
         self.config = parts.config
         self.audit = parts.audit
         self.timers = parts.timers
+        self.notes = parts.notes
         self.backups = parts.backups
         self.peering = parts.comparison
         self.api_url = ""

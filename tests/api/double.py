@@ -106,6 +106,34 @@ class ScriptedTimers:
         return {"timer_id": timer, "cancelled": True}
 
 
+class ScriptedNotes:
+    def __init__(self) -> None:
+        self.texts = {"shopping": "milk\neggs"}
+
+    def _row(self, note: str) -> dict[str, Any]:
+        text = self.texts[note]
+        return {"note_id": note, "title": text.partition("\n")[0], "text": text, "updated_at": "2026-01-01"}
+
+    async def list(self) -> list[dict[str, Any]]:
+        return [self._row(note) for note in self.texts]
+
+    async def show(self, note: str) -> dict[str, Any]:
+        if note not in self.texts:
+            raise NotFound(f"There is no note {note!r}.")
+        return self._row(note)
+
+    async def add(self, note: str, text: str) -> dict[str, Any]:
+        self.texts[note] = f"{self.texts[note]}\n{text}" if note in self.texts else text
+        return self._row(note)
+
+    async def edit(self, note: str, base: str, edits: Any) -> dict[str, Any]:
+        await self.show(note)
+        for position, delete, insert in reversed(edits):
+            base = base[:position] + insert + base[position + delete :]
+        self.texts[note] = base
+        return self._row(note)
+
+
 class ScriptedPeering:
     def __init__(self) -> None:
         self.ends = False
@@ -164,6 +192,7 @@ class ScriptedNode:
         self.asked, self.cancelled = asyncio.Event(), asyncio.Event()
         self.sessions, self.config, self.audit = ScriptedSessions(), ScriptedConfig(), ScriptedAudit()
         self.timers, self.peering, self.backups = ScriptedTimers(), ScriptedPeering(), ScriptedBackups()
+        self.notes = ScriptedNotes()
 
     def info(self) -> dict[str, Any]:
         return {

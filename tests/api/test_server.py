@@ -49,11 +49,11 @@ async def refused(answer: aiohttp.ClientResponse, status: int) -> dict[str, Any]
 
 def _request_of(route: Any) -> tuple[str, dict[str, Any]]:
     """A request that the scripted node answers."""
-    path = route.path.replace("{session}", "abc").replace("{key}", "a.b").replace("{timer}", "tt").replace("{node}", "hall")
-    path = path.replace("{peer}", "ppp")
+    path = route.path.replace("{session}", "abc").replace("{key}", "a.b").replace("{timer}", "tt")
+    path = path.replace("{node}", "hall").replace("{peer}", "ppp").replace("{note}", "shopping")
     if route.audio:
         return path, {"data": wav_bytes()}
-    bodies = {"text": "hi", "value": "1"}
+    bodies = {"text": "hi", "value": "1", "base": "milk", "edits": [{"position": 4, "insert": "!"}]}
     fields = {name: bodies[name] for name in bodies if route.body and name in route.body.model_fields}
     return path, {"json": fields} if route.body else {}
 

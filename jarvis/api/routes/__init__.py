@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jarvis.api.route import Route
-from jarvis.api.routes import audit, backups, config, health, nodes, sessions, sync, talk, timers
+from jarvis.api.routes import audit, backups, config, health, nodes, notes, sessions, sync, talk, timers
 
 ROUTES: tuple[Route, ...] = (
     *health.ROUTES,
@@ -13,6 +13,7 @@ ROUTES: tuple[Route, ...] = (
     *config.ROUTES,
     *audit.ROUTES,
     *timers.ROUTES,
+    *notes.ROUTES,
     *sync.ROUTES,
     *backups.ROUTES,
 )
