@@ -233,9 +233,11 @@ class Replica:
         return record, accepted
 
     def writing_author(self, tx: Transaction) -> bytes:
-        """Whose the next record of our own will be: the confirmed author, else a new incarnation."""
+        """Whose the next record of our own will be: the confirmed author, else a new incarnation. Two clones of this
+        disk may have forked it beyond what we hold: then nothing more under that name would count."""
         author = self.author(tx)
-        if not author or author != self._confirmed:
+        goes_on = author == self._confirmed and self.bounds(tx).counts(author, self.head(tx, author).seq + 1)
+        if not author or not goes_on:
             author = self._key.node_id + self._entropy(INCARNATION_BYTES)
             tx.put(_AUTHOR, author)
             self._author = self._confirmed = author

@@ -32,3 +32,20 @@ def test_a_record_that_names_what_never_came_stays_aside_when_a_fork_is_learned(
         assert held is not None and held.status == ASIDE
         assert node.state(CONFIG).get("a").value == 1
     assert early.digest() == late.digest()
+
+
+def test_one_goes_on_under_a_new_name_when_clones_forked_the_old_one():
+    """Both clones went on from the record that is our last: nothing of ours is set aside, yet no more of it counts."""
+    node = Node()
+    first = node.append(CONFIG, ["put", "a", 1, []])
+    clones = [Node(store=node.store.copy(), life=life) for life in (1, 2)]
+    twins = []
+    for clone in clones:
+        clone.store.view(lambda tx, clone=clone: clone.replica.echo(tx, clone.replica.heads(tx)))
+        twins.append(clone.append(CONFIG, ["put", "b", clone.life, []]))
+    assert {one.header.seq for one in twins} == {2}
+    proof = fork_proof(*((one.header_data, one.signature) for one in twins))
+    node.store.transact(lambda tx: node.replica.accept_fork(tx, proof))
+    after = node.append(CONFIG, ["put", "a", 2, [[first.header.author, 1, 0]]])
+    assert (after.header.seq, after.header.author != first.header.author) == (1, True)
+    assert node.state(CONFIG).get("a").value == 2
