@@ -22,7 +22,7 @@ from jarvis.testing.oracle import CRASHED, DIVERGED, LOST
 from jarvis.testing.simulation import Simulation, replay, shrink, simulate
 
 ROOT = Path(__file__).parents[2]
-FAILED_ONCE = [(18, 5), (192, 5), (20, 3), (10_520, 5)]
+FAILED_ONCE = [(18, 5), (192, 5), (20, 3), (10_520, 5), (20_525, 5)]
 """(seed, nodes) of histories that something was once wrong with, in the product or in the oracle."""
 
 
