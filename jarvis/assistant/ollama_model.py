@@ -13,7 +13,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from jarvis.assistant.language import Availability, Message
-from jarvis.core.errors import DeadlineExceeded, EngineFailed, InvalidInput, JarvisError, Missing, Unreachable
+from jarvis.core.errors import (
+    DeadlineExceeded,
+    EngineFailed,
+    InvalidInput,
+    JarvisError,
+    Missing,
+    Unreachable,
+    not_installed,
+)
 
 DEFAULT_URL = "http://127.0.0.1:11434"
 MAX_ANSWER_CHARS = 16_000
@@ -119,7 +127,7 @@ class OllamaModel:
         try:  # in a thread the first time: it takes 200 ms, and the loop may be playing audio
             ollama: Any = sys.modules.get("ollama") or await asyncio.to_thread(importlib.import_module, "ollama")
         except ImportError:
-            raise Missing("The ollama package is not installed.", fix="Run `pip install jarvis-home[llm]`.") from None
+            raise not_installed("ollama", "llm") from None
         try:
             client = ollama.AsyncClient(
                 self._url,

@@ -83,3 +83,13 @@ class Missing(Permanent):
 
 class StoreFailed(Permanent):
     pass
+
+
+def install_extra(extra: str) -> str:
+    """The `fix` where a library of an optional part is absent."""
+    return f"Install Jarvis with its {extra} extra: pip install 'jarvis-home[{extra}]'."
+
+
+def not_installed(library: str, extra: str) -> Missing:
+    """`library` comes with the optional part `extra`."""
+    return Missing(f"{library} is not installed.", fix=install_extra(extra))

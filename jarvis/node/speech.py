@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from jarvis.assistant.assistant import Assistant
-from jarvis.core.errors import JarvisError, Missing
+from jarvis.core.errors import JarvisError, Missing, install_extra
 from jarvis.core.events import EventBus
 from jarvis.core.time import Clock
 from jarvis.engines.worker import Worker
@@ -49,7 +49,7 @@ class Speech:
             except ImportError as error:
                 raise Missing(
                     f"This node cannot hear or speak: {error.name} is not installed.",
-                    fix="Install it with `pip install 'jarvis-home[voice]'`.",
+                    fix=install_extra("voice"),
                 ) from None
             self._pipeline = VoicePipeline(
                 self.stt,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from jarvis.core.errors import EngineFailed, Missing
+from jarvis.core.errors import EngineFailed, Missing, not_installed
 from jarvis.voice import wav
 from jarvis.voice.streams import BLOCK_SAMPLES, RATE_HZ
 
@@ -36,10 +36,7 @@ def _sounddevice() -> Any:
     try:
         import sounddevice
     except ImportError:
-        raise Missing(
-            "sounddevice is not installed.",
-            fix="Install Jarvis with its voice extra: pip install 'jarvis-home[voice]'.",
-        ) from None
+        raise not_installed("sounddevice", "voice") from None
     except OSError:
         raise Missing("The system library libportaudio2 is missing.", fix="Run `apt install libportaudio2`.") from None
     return sounddevice

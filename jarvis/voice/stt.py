@@ -15,7 +15,7 @@ import zlib
 from typing import Any
 
 from jarvis.core.codec import Value
-from jarvis.core.errors import InvalidInput, Missing
+from jarvis.core.errors import InvalidInput, not_installed
 from jarvis.models import cache
 
 TARGET = "jarvis.voice.stt:WhisperEngine"
@@ -38,10 +38,7 @@ class WhisperEngine:
             from faster_whisper import WhisperModel
             from faster_whisper.tokenizer import Tokenizer
         except ImportError:
-            raise Missing(
-                "faster-whisper is not installed.",
-                fix="Install Jarvis with its voice extra: pip install 'jarvis-home[voice]'.",
-            ) from None
+            raise not_installed("faster-whisper", "voice") from None
         folder = model if "/" in model else str(cache.locate(model))
         # Two threads decode one utterance no faster than one: the other core is for speaking.
         self._whisper = WhisperModel(folder, device="cpu", compute_type="int8", cpu_threads=threads)

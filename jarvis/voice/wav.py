@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from jarvis.core.errors import InvalidInput, Missing, StoreFailed
+from jarvis.core.errors import InvalidInput, Missing, StoreFailed, not_installed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -154,7 +154,7 @@ def _soundfile() -> Any:
     try:
         import soundfile
     except ImportError:
-        raise _no_library("soundfile") from None
+        raise not_installed("soundfile", "voice") from None
     except OSError:
         raise Missing("The system library libsndfile is missing.", fix="Run `apt install libsndfile1`.") from None
     return soundfile
@@ -164,11 +164,5 @@ def _soxr() -> Any:
     try:
         import soxr
     except ImportError:
-        raise _no_library("soxr") from None
+        raise not_installed("soxr", "voice") from None
     return soxr
-
-
-def _no_library(name: str) -> Missing:
-    return Missing(
-        f"{name} is not installed.", fix="Install Jarvis with its voice extra: pip install 'jarvis-home[voice]'."
-    )
