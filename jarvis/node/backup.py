@@ -2,7 +2,7 @@
 membership chain - and of this node its pins, and the owner key when the home's owner is here. It never holds a node's
 key: what is restored is a new node with a new author. Neither way keeps more than some chunks in memory.
 
-What follows for the home: docs/backup.md, docs/decisions/0009-restoring-hands-the-home-over.md.
+What follows for the home: docs/backup.md, docs/decisions/0010-restoring-hands-the-home-over.md.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 from base64 import b64encode
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -99,12 +100,12 @@ class Backups:
         try:
             if self._audit is not None and self._node_id in self._members.chain.members:
                 await self._journal.write(self._audit.entry("backup.created", "", actor="user"))
+            made = create(self._journal, self._members, self._node_id, passphrase=passphrase, clock=self._clock)
             piece = Piece(b"", 0, 0)
-            async for piece in create(
-                self._journal, self._members, self._node_id, passphrase=passphrase, clock=self._clock
-            ):
-                row = {"data": b64encode(piece.data).decode("ascii"), "records": piece.records, "of": piece.of}
-                yield {**row, "done": False}
+            async with aclosing(made) as pieces:
+                async for piece in pieces:
+                    row = {"data": b64encode(piece.data).decode("ascii"), "records": piece.records, "of": piece.of}
+                    yield {**row, "done": False}
             yield {"data": "", "records": piece.records, "of": piece.records, "done": True}
         finally:
             self._making = False
@@ -112,7 +113,7 @@ class Backups:
 
 async def create(
     journal: Journal, members: Members, node_id: bytes, *, passphrase: str | None, clock: Clock
-) -> AsyncIterator[Piece]:
+) -> AsyncGenerator[Piece, None]:
     """The bytes of a backup. Raises InvalidInput for a passphrase that is too short."""
     await members.refresh()
     found = await journal.read(_snapshot)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jarvis.core.codec import pack, unpack
-from jarvis.core.errors import BadConfiguration, InvalidBytes
+from jarvis.core.errors import BadConfiguration, InvalidBytes, InvalidInput
 from jarvis.core.ids import to_text
 from jarvis.core.time import SystemClock
 from jarvis.crdt.registry import CONFIG
@@ -117,6 +117,10 @@ async def _join_again(
         ours, guest, addresses = await store.read(
             lambda tx: (Chain.verify(tx.membership()), tx.get(GUEST), tx.get(ADDRESSES))
         )
+        if not guest and (name or room):
+            raise InvalidInput(
+                "This node is a member and keeps its name and room.", fix="Change them with `jarvis config set`."
+            )
 
         async def save(welcome: Welcome, proven: Proven) -> None:
             offered = _welcomed(welcome, proven, key)
@@ -125,12 +129,13 @@ async def _join_again(
                     "Since they last met, this node's home and the inviting one's have changed their members apart.",
                     fix="Join with an empty --data-dir.",
                 )
-            names, writes = unpack(guest) if guest else ["", ""], []
-            own_name = check_name(name or welcome.name or names[0] or DEFAULT_NAME, "name")
-            own_room = check_name(room or welcome.room or names[1] or own_name, "room")
+            writes: list[Write] = []
             if guest:
+                own_name = check_name(name or welcome.name or unpack(guest)[0], "name")
+                own_room = check_name(room or welcome.room or unpack(guest)[1], "room")
                 said = Audit(journal, clock).entry("node.joined", to_text(ours.home_id), actor="user")
                 writes = [name_writes(key.node_id, own_name, own_room), said]
+                result.update(name=own_name, room=own_room)
             await journal.grow_membership(lambda _: offered, *writes)
             known = unpack(addresses) if addresses else {}
 
@@ -139,13 +144,7 @@ async def _join_again(
                 tx.delete(GUEST)
 
             await journal.change_local(remember)
-            result.update(
-                node_id=to_text(key.node_id),
-                name=own_name,
-                room=own_room,
-                home_id=to_text(ours.home_id),
-                home_name=welcome.home_name,
-            )
+            result.update(node_id=to_text(key.node_id), home_id=to_text(ours.home_id), home_name=welcome.home_name)
 
         wishes = {"name": name or "", "room": room or ""}
         await join(

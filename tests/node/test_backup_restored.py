@@ -42,9 +42,9 @@ def backing(home: Home, secret: Path) -> Callable[..., Ran]:
     return run
 
 
-def join(home: Home, inviter: NodeProcess, room: str) -> Ran:
+def join(home: Home, inviter: NodeProcess, room: str, *options: str) -> Ran:
     invitation = inviter.post("/api/v2/nodes/invitations", {})
-    where = ("node", "join", invitation["code"], "--peer", invitation["peer"])
+    where = ("node", "join", invitation["code"], "--peer", invitation["peer"], *options)
     return jarvis(*where, data_dir=home.folder / room, env=home.env)
 
 
@@ -93,6 +93,8 @@ def test_a_home_comes_back_and_its_rooms_come_home(home: Home, secret: Path, tmp
     assert attic.get("/api/v2/audit/verification")["ok"]
 
     # A living member meets it: same directory, same node, and nothing is lost.
+    renamed = join(home, attic, "bedroom", "--name", "cellar")
+    assert renamed.code == 1 and "keeps its name" in renamed.err
     assert join(home, attic, "bedroom").code == 0
     bedroom.start()
     until(lambda: linked(attic, bedroom), LINK_S, "the link")
