@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jarvis.core.errors import JarvisError, install_extra
+from jarvis.core.time import EARLIEST_WALL_MS
 
-OLDEST_SANE_CLOCK = 1_767_225_600
-"""2026-01-01, before which this program did not exist."""
 _WAIT_S = 2.0
 _MDNS = ("224.0.0.251", 5353)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -201,7 +200,7 @@ def ollama(data_dir: Path) -> Check:
 def clock() -> Check:
     now = time.time()
     today = time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(now))
-    fix = "" if now > OLDEST_SANE_CLOCK else "Set the clock, or connect to a network with a time server."
+    fix = "" if now * 1000 >= EARLIEST_WALL_MS else "Set the clock, or connect to a network with a time server."
     return Check("clock", not fix, f"It is {today}." if not fix else f"The clock says {today}.", fix)
 
 

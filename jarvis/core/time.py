@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+EARLIEST_WALL_MS = 1_767_225_600_000
+"""The start of 2026: no device that runs this program lives before it, so an earlier clock was never set."""
+
 
 class Clock(Protocol):
     def wall_ms(self) -> int:

@@ -5,12 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from jarvis.assistant.types import TimerInfo
-from jarvis.core.time import Clock
+from jarvis.core.time import EARLIEST_WALL_MS, Clock
 from jarvis.node.memory import Memory
 from jarvis.node.timers import Timers
-
-EARLIEST_MS = 1_767_225_600_000
-"""The start of 2026: no device that runs this program lives before it, so an earlier clock was never set."""
 
 
 class HomeSkills:
@@ -23,7 +20,7 @@ class HomeSkills:
 
     @property
     def clock_is_set(self) -> bool:
-        return self._clock.wall_ms() >= EARLIEST_MS
+        return self._clock.wall_ms() >= EARLIEST_WALL_MS
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.wall_ms() / 1000).astimezone()
