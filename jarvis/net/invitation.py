@@ -22,6 +22,7 @@ from jarvis.identity.keys import node_id_of
 from jarvis.net.accept import Arrival, Door, bind_socket
 from jarvis.net.frames import read_frame, write_frame
 from jarvis.net.pairing import ALPN, InviterHandshake, Welcome, code_digits, expect, message, new_code, read_message
+from jarvis.net.tls import show_certificate
 
 LIFETIME_S = 120.0
 LATE_S = 60.0
@@ -223,11 +224,5 @@ def _context(certificate: Path, key: Path) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.num_tickets = 0
     context.set_alpn_protocols([ALPN])
-    try:
-        context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        raise BadConfiguration(
-            f"The node's certificate or key cannot be used ({type(error).__name__}).",
-            fix="Restore the keys folder of the data directory, or join the home again.",
-        ) from None
+    show_certificate(context, certificate, key)
     return context

@@ -62,14 +62,19 @@ class Trust:
         context.options |= ssl.OP_NO_COMPRESSION
         if protocol == ssl.PROTOCOL_TLS_SERVER:
             context.num_tickets = 0  # a resumed session would skip the trust store
-        try:
-            context.load_cert_chain(*self._files)
-        except (OSError, ssl.SSLError) as error:
-            raise BadConfiguration(
-                f"The node's certificate or key cannot be used ({type(error).__name__}).",
-                fix="Restore the keys folder of the data directory, or join the home again.",
-            ) from None
+        show_certificate(context, *self._files)
         return context
+
+
+def show_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    """Prove to be this node, with its two PEM files. Raises BadConfiguration."""
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise BadConfiguration(
+            f"The node's certificate or key cannot be used ({type(error).__name__}).",
+            fix="Restore the keys folder of the data directory, or join the home again.",
+        ) from None
 
 
 def _belongs(node_id: bytes, certificate: bytes) -> bool:
