@@ -17,7 +17,7 @@ from jarvis.replica.bounds import Bounds
 from jarvis.store.memory import MemoryStore
 from jarvis.store.protocol import Head, Transaction
 from jarvis.sync.effects import Effect
-from jarvis.sync.messages import Ack, Heads, Message
+from jarvis.sync.messages import Ack, Heads, Message, Records
 from jarvis.testing.disk import SimDisk
 from jarvis.testing.home import START_MS, Operations, SimNode
 from jarvis.testing.timeline import Timeline
@@ -41,6 +41,7 @@ class Machine(SimNode):
         """What this disk was heard to hold."""
         self.unechoed: set[bytes] = set()
         """Authors that it continued in a later life although no member had said that this is all there is."""
+        self.records_sent = 0
         self.traced = hashlib.sha256()
         self.replaced = False
         """Whether it runs on another disk than it began with."""
@@ -151,7 +152,9 @@ class Machine(SimNode):
         super().receive(peer, frame)
 
     def post(self, peer: bytes, message: Message) -> None:
-        if isinstance(message, (Ack, Heads)):
+        if isinstance(message, Records):
+            self.records_sent += len(message.records)
+        elif isinstance(message, (Ack, Heads)):
             for author, head in message.heads:
                 self._acknowledge(author, head)
         super().post(peer, message)

@@ -31,6 +31,8 @@ from jarvis.testing.wires import Wires
 
 SETTLE_MS, SETTLE_STEP_MS = 180_000.0, 500.0
 """How long a healed home may take: links are noticed dead after 22.5 s, and a peer rests 16 s at most."""
+LINGER_MS, QUIET_MS = 5_000.0, 20_000.0
+"""What was under way when the home settled may still arrive; a peer that brings nothing is asked again within 16 s."""
 MAX_TRIES = 400
 """Of the shrinker."""
 AUDIT = "audit/2027-01"
@@ -119,6 +121,13 @@ class Simulation:
             if all(machine.known() == known and not machine.disk.waiting for machine in living):
                 return True
         return False
+
+    def is_quiet(self) -> bool:
+        """Whether a home that has settled stops asking for records that nobody lacks."""
+        self.run(LINGER_MS)
+        before = sum(machine.records_sent for machine in self.living())
+        self.run(QUIET_MS)
+        return sum(machine.records_sent for machine in self.living()) == before
 
     def living(self) -> list[Machine]:
         """Members that are there once all is healed, dark or not now; the owner's node knows who they are."""
@@ -313,6 +322,8 @@ def replay(seed: int, nodes: int, steps: Sequence[Step]) -> Report:
         failure = simulation.judge()
         if failure is None and not settled:
             failure = Failure(DIVERGED, "the home did not settle")
+        if failure is None and not simulation.is_quiet():
+            failure = Failure(DIVERGED, "a home that agrees goes on sending records")
     except Exception:  # whatever it is, it is what was looked for
         failure = Failure(CRASHED, traceback.format_exc(limit=-6))
     return _report(seed, simulation, failure)
