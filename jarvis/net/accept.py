@@ -4,6 +4,7 @@ finishes TLS handshakes under a deadline and hands over what came through; it ne
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
 import socket
@@ -161,7 +162,10 @@ class Door:
             return
         finally:
             if me.cancelling():
-                connection.close()
+                # Its transport owns it, and closes it at the end of the stream. Closed under the transport, its number
+                # would stay with the loop, which then fails whatever is dialled with that number.
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
         try:
             await self._greet(Arrival(transport, protocol, host, lambda: self._forget(me)))
         except BaseException:

@@ -144,6 +144,20 @@ def test_two_hundred_half_open_connections_do_not_lock_members_out(identities: l
     play(main)
 
 
+def test_who_is_pushed_out_leaves_no_trace_in_the_loop(tmp_path: Path) -> None:
+    """A socket closed under its transport leaves its number with the loop, which then fails whatever is dialled with
+    that number: more than sixteen handshakes at once from one address would end all links of a node."""
+    identities = [Identity(tmp_path, number) for number in range(HALF_OPEN_PER_ADDRESS + 4)]
+
+    async def main() -> None:
+        home = Home(*identities)
+        nodes = [Node(one, home) for one in identities]
+        async with running(*nodes):
+            await until(lambda: linked(*nodes), 20)
+
+    play(main)
+
+
 def test_a_member_that_never_asks_for_its_link_is_hung_up_on(
     identities: list[Identity], monkeypatch: pytest.MonkeyPatch
 ) -> None:
