@@ -13,8 +13,6 @@ from jarvis.api.problems import TooLarge
 from jarvis.api.route import Call, Fields, Route
 from jarvis.core.errors import DeadlineExceeded, InvalidInput
 
-BODY_BYTES = 64 * 1024
-"""The longest text a route takes is 16 KiB."""
 AUDIO_BYTES = 32 * 1024 * 1024
 """Ten minutes, the longest a node hears, are 19 MB at 16 kHz mono."""
 BODY_DEADLINE_S = 30.0
@@ -30,7 +28,7 @@ async def call_of(route: Route, request: web.Request) -> Call:
         if not body:
             raise InvalidInput("No sound came with the request.", fix="Send a WAV or FLAC file as the body.")
     elif route.body is not None:
-        body = _checked_json(route.body, await read_body(request, BODY_BYTES))
+        body = _checked_json(route.body, await read_body(request, route.body_bytes))
     return Call(dict(request.match_info), query, body)
 
 

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from jarvis.api.face import NodeFace
 
+BODY_BYTES = 64 * 1024
+"""The longest text most routes take is 16 KiB."""
+
 
 class Fields(BaseModel):
     """What a caller may send. Strangers among the fields are refused: a misspelt one must not be ignored."""
@@ -49,6 +52,7 @@ class Route:
     many: bool = False
     query: type[Fields] = Nothing
     body: type[Fields] | None = None
+    body_bytes: int = BODY_BYTES
     audio: bool = False
     """The body is a sound file."""
     streams: bool = False

@@ -1,6 +1,6 @@
 """A text that several people edit at once, kept by pycrdt (Yjs' algorithm, YATA). An operation is one edit as a Yjs
-update; it names the other authors' newest edits that its author had seen and waits for them, so that inside the library
-nothing is ever pending. What an update may hold is judged block by block (`yjs_blocks`) before the library sees it: a
+update; it names the other authors' edits that it stands on and waits for them, so that inside the library nothing is
+ever pending. What an update may hold is judged block by block (`yjs_blocks`) before the library sees it: a
 forged one with a gap, or in another's name, would otherwise displace its victim's words.
 
 Positions are in Unicode scalar values, what `len` counts in Python; never UTF-8 bytes, never UTF-16 units.
@@ -94,9 +94,17 @@ class TextState:
         """All that was applied, as one update: equal for equal sets of edits."""
         return self.yjs.canonical() if self.writers else NOTHING
 
-    def frontier(self, author: bytes) -> list[Dot]:
-        """The newest inserting edit of everybody but `author`, ascending: what an edit made here stands on."""
-        return [Dot(one, *self.writers[one].dots[-1]) for one in sorted(self.writers) if one != author]
+    def footing(self, update: Update, author: bytes) -> list[Dot]:
+        """The edits of others that an update made here stands on: those that wrote what it stands beside or deletes.
+        Naming no more keeps edits small in a home whose nodes have had many lives."""
+        last: dict[int, int] = {}
+        for one, _ in update.references():
+            last[one.client] = max(one.clock, last.get(one.client, 0))
+        return sorted(
+            Dot(other, *writer.dots[bisect_right(writer.ends, last[writer.client])])
+            for other, writer in self.writers.items()
+            if other != author and writer.client in last
+        )
 
     def join(self, other: TextState) -> None:
         self._text = None
@@ -196,7 +204,8 @@ class TextKind(Kind[TextState]):
                     raise InvalidBytes("An edit holds blocks in another's name.")
                 if update.start != end:
                     raise InvalidBytes("An edit does not go on where its author's last one ended.")
-                end, halves = update.end, halves | set(update.halves())
+                fresh = set(update.halves())
+                end, halves = update.end, halves | fresh if fresh else halves
             named[client] = (end, halves)
             _check_footing(update, named)
 
@@ -373,12 +382,12 @@ class SharedText:
             text.encode()
         except UnicodeEncodeError:
             raise InvalidInput("Half a character cannot be written.") from None
-        named = [list(dot) for dot in self.state.frontier(self._author)]
         data = self.state.yjs.replace(position, length, text)
+        update = read_update(data)
         self._seq += 1
         dot = Dot(self._author, self._seq, 0)
-        self.state.note(dot, read_update(data))
-        return Edit(dot, [EDIT, data, named])
+        self.state.note(dot, update)
+        return Edit(dot, [EDIT, data, [list(one) for one in self.state.footing(update, self._author)]])
 
     def merge(self, edit: Edit) -> None:
         """Take in another copy's edit. Raises InvalidBytes when its author could not have made it."""

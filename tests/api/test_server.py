@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 
 from jarvis.api import incoming, runtime
+from jarvis.api.route import BODY_BYTES
 from jarvis.api.routes import ROUTES
 from jarvis.api.server import ApiServer
 from jarvis.core import errors
@@ -142,7 +143,7 @@ def test_bodies_over_their_limit_are_given_up(tmp_path: Path, monkeypatch: pytes
             yield bytes(1000)
 
     async def story(session: aiohttp.ClientSession, node: ScriptedNode) -> None:
-        async with session.post("/api/v2/chat", data=bytes(incoming.BODY_BYTES + 1)) as answer:
+        async with session.post("/api/v2/chat", data=bytes(BODY_BYTES + 1)) as answer:
             await refused(answer, 413)
         async with session.post("/api/v2/chat", data=chunks(70_000)) as answer:  # no Content-Length to trust
             await refused(answer, 413)

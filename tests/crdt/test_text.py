@@ -45,6 +45,13 @@ def edit(data, seq=1, author=AUTHORS[3], named=()) -> Edit:
     return Edit(Dot(author, seq, 0), ["edit", data, [list(dot) for dot in named]])
 
 
+def newest(copy: SharedText) -> list[Dot]:
+    """Every other author's newest edit that a copy holds."""
+    return sorted(
+        Dot(author, *writer.dots[-1]) for author, writer in copy.state.writers.items() if author != AUTHORS[3]
+    )
+
+
 class Trace:
     """Three copies that edit at random and hear of each other now and then; raw documents of the library beside."""
 
@@ -166,6 +173,20 @@ def test_concurrent_edits_of_one_place_both_remain():
     bob.merge(ours)
     assert ann.text == bob.text
     assert sorted(ann.text.split(", ")) == ["bread", "eggs", "milk"]
+
+
+def test_an_edit_names_only_what_it_stands_on():
+    """However many have written: a home's nodes begin a new author's name again and again."""
+    copy, writers = SharedText(AUTHORS[0], DOCUMENT), []
+    for number in range(300):
+        writers.append(SharedText(number.to_bytes(32, "big"), DOCUMENT, copy.state))
+        copy.merge(writers[-1].insert(len(copy.text), "line\n"))
+    made = copy.insert(2 * 5 + 1, "x")
+    assert [dot[0] for dot in made.operation[2]] == [(2).to_bytes(32, "big")]
+    gone = copy.delete(3 * 5 + 4, 3)
+    assert [dot[0] for dot in gone.operation[2]] == [n.to_bytes(32, "big") for n in (3, 4)]
+    own = copy.delete(2 * 5 + 1, 1)
+    assert own.operation[2] == []
 
 
 # --- a forger --------------------------------------------------------------------------------------------------------
@@ -339,7 +360,7 @@ def test_runs_placed_against_all_sense_change_no_order_between_nodes(seed):
         placed = edit(
             run(ME, clock, chars(rng.choice("WXYZ"), rng.choice(ids), rng.choice(ids))),
             clock + 1,
-            named=liar.state.frontier(AUTHORS[3]),
+            named=newest(liar),
         )
         try:
             liar.merge(placed)
@@ -379,7 +400,7 @@ def test_a_hundred_thousand_mutated_edits_break_nothing():
                 del data[at : at + rng.randint(1, 3)]
             elif data:
                 data[at % len(data)] = rng.choice((0, 1, 4, 127, 128, 255, rng.randrange(256)))
-        operation = ["edit", bytes(data), [list(dot) for dot in node.state.frontier(AUTHORS[3])]]
+        operation = ["edit", bytes(data), [list(dot) for dot in newest(node)]]
         try:
             KIND.check(operation)
             KIND.fits(node.state, [operation], AUTHORS[3], DOCUMENT)
@@ -402,7 +423,7 @@ def test_edits_that_would_be_taken_but_for_their_place_break_nothing():
         one = edit(
             run(ME, clock + (rng.random() < 0.1), block, deleted=gone),
             len(kept) + 1,
-            named=rng.choice([(), FIRST, tuple(node.state.frontier(AUTHORS[3]))]),
+            named=rng.choice([(), FIRST, tuple(newest(node))]),
         )
         try:
             node.merge(one)

@@ -89,6 +89,9 @@ def test_an_edit_keeps_what_others_changed_meanwhile(home, quiet, tmp_path):
         api.post("/api/v2/notes/big", {"text": "x" * 9_990})
     with pytest.raises(InvalidInput, match="at most"):
         api.post("/api/v2/notes/big", {"text": "y" * 200})
+    base = api.get("/api/v2/notes/big")["text"]
+    assert api.post("/api/v2/notes/big/edits", {"base": base, "edits": [{"position": 0, "delete": 1}]})
+    api.post("/api/v2/notes/big/edits", {"base": base[1:], "edits": [{"position": 0, "insert": "x"}]})
     kitchen.stop()
     kitchen.start()
     assert len(kitchen.get("/api/v2/notes/big")["text"]) == 10 * 9_990 + 9

@@ -11,6 +11,8 @@ from jarvis.api.route import Call, Fields, Route
 
 MAX_BASE_CHARS = 200_000
 """Twice what a note may hold, since two rooms may have filled it at once."""
+MAX_EDITS_BYTES = 3 * 2**20
+"""That, at twelve bytes for a character that JSON spells as two escapes, and the edits."""
 
 
 class NewLine(Fields):
@@ -52,5 +54,13 @@ ROUTES = (
     Route("GET", "/api/v2/notes", "List the notes.", notes, _ROW, many=True),
     Route("GET", _ONE, "One note.", show, _ROW),
     Route("POST", _ONE, "Add a line to a note, or begin it.", add, _ROW, body=NewLine),
-    Route("POST", _ONE + "/edits", "Change a note; what others changed meanwhile stays.", edit, _ROW, body=Edits),
+    Route(
+        "POST",
+        _ONE + "/edits",
+        "Change a note; what others changed meanwhile stays.",
+        edit,
+        _ROW,
+        body=Edits,
+        body_bytes=MAX_EDITS_BYTES,
+    ),
 )
