@@ -87,9 +87,3 @@ class Reply:
     """The language model's own name, such as `llama3.2:1b`."""
     said: list[str] = field(default_factory=list)
     """The pieces given out so far."""
-
-    async def text(self) -> str:
-        """All of it at once, for callers without a voice."""
-        async for _ in self.pieces:
-            pass
-        return "".join(self.said).strip()

@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -102,17 +102,15 @@ class Welcome:
     """`HOST:PORT` of peers to dial."""
     inviter: bytes
     """The node id of the inviter."""
-    extra: dict[str, Any] = field(default_factory=dict)
-    """Whatever else the inviter's node tells the joiner's: values of `core.codec`."""
 
     def to_bytes(self) -> bytes:
         chain = [list(entry) for entry in self.chain]
-        return message("welcome", chain, self.home_name, self.name, self.room, self.addresses, self.inviter, self.extra)
+        return message("welcome", chain, self.home_name, self.name, self.room, self.addresses, self.inviter)
 
     @classmethod
     def from_fields(cls, fields: list[Any]) -> Welcome:
         """From what `read_message` gives. Raises InvalidBytes."""
-        chain, home_name, name, room, addresses, inviter, extra = expect(fields, list, str, str, str, list, bytes, dict)
+        chain, home_name, name, room, addresses, inviter = expect(fields, list, str, str, str, list, bytes)
         if not all(isinstance(one, str) for one in addresses) or len(inviter) != NODE_ID_BYTES:
             raise InvalidBytes("The welcome is not well formed.")
         entries = []
@@ -121,7 +119,7 @@ class Welcome:
                 raise InvalidBytes("The welcome is not well formed.")
             body, signature = expect(entry, bytes, bytes)
             entries.append((body, signature))
-        return cls(entries, home_name, name, room, addresses, inviter, extra)
+        return cls(entries, home_name, name, room, addresses, inviter)
 
 
 def new_code() -> str:

@@ -62,8 +62,6 @@ class DeviceSource:
 
     def __init__(self, name: str = "") -> None:
         self._device = find_device("input", name)
-        self.lost_blocks = 0
-        """Dropped because the event loop was late."""
 
     async def blocks(self) -> AsyncIterator[Samples]:
         """Raises EngineFailed when the device stops giving sound."""
@@ -73,7 +71,6 @@ class DeviceSource:
         queue: deque[bytes] = deque(maxlen=QUEUE_BLOCKS)
 
         def take(data: bytes) -> None:
-            self.lost_blocks += len(queue) == QUEUE_BLOCKS
             queue.append(data)
             arrived.set()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from jarvis.assistant.language import Availability, Message
-from jarvis.assistant.types import PastTurn, Request, TimerInfo
+from jarvis.assistant.types import PastTurn, Reply, Request, TimerInfo
 from jarvis.core.errors import JarvisError
 
 
@@ -78,3 +78,8 @@ def request(text: str, *turns: PastTurn, room: str = "kitchen", name: str = "Jar
 
 def turn(heard: str, reply: str = "Yes.", room: str = "kitchen") -> PastTurn:
     return PastTurn(heard, reply, room, 1_790_000_000_000)
+
+
+async def whole(reply: Reply) -> str:
+    """All of a reply at once."""
+    return "".join([piece async for piece in reply.pieces]).strip()

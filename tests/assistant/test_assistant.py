@@ -14,14 +14,14 @@ from jarvis.assistant.guard import Kind
 from jarvis.assistant.skills import SKILLS
 from jarvis.assistant.types import Reply, Request
 from jarvis.core.errors import EngineFailed, InvalidInput, StoreFailed
-from tests.assistant.homes import MemoryHome, ScriptedModel, request, turn
+from tests.assistant.homes import MemoryHome, ScriptedModel, request, turn, whole
 
 
 def answer(asked: Request | str, home: MemoryHome | None = None, *models: ScriptedModel) -> tuple[Reply, str]:
     async def ask() -> tuple[Reply, str]:
         wanted = request(asked) if isinstance(asked, str) else asked
         reply = await Assistant(models).answer(wanted, home or MemoryHome())
-        return reply, await reply.text()
+        return reply, await whole(reply)
 
     return asyncio.run(ask())
 

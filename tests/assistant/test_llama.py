@@ -17,7 +17,7 @@ from jarvis.assistant.llama_model import CONTEXT_TOKENS, MODEL, LlamaModel, llam
 from jarvis.core.errors import EngineFailed, InvalidInput, JarvisError, Missing
 from jarvis.engines.worker import Worker
 from jarvis.models import cache
-from tests.assistant.homes import MemoryHome, request, turn
+from tests.assistant.homes import MemoryHome, request, turn, whole
 
 HELLO = [{"role": "user", "content": "Hello!"}]
 LONG_STORY = [{"role": "user", "content": "Tell me a very long story about a fox, a river and a winter."}]
@@ -109,7 +109,7 @@ def test_a_worker_killed_in_mid_answer_gives_the_honest_sentence_and_the_next_an
         said += [piece async for piece in reply.pieces]
         assert said[-1] == module.BROKE_OFF and not reply.ok and reply.provider == "llama.cpp"
         again = await assistant.answer(request("Say hello to me."), MemoryHome())
-        assert await again.text() and again.ok
+        assert await whole(again) and again.ok
 
     with_worker(body)
 
@@ -122,7 +122,7 @@ def test_a_long_session_stays_within_the_window() -> None:
         model = patient(worker)
         model.max_tokens = 16
         reply = await Assistant([model]).answer(request("Tell me about cats.", *turns), MemoryHome())
-        assert await reply.text() and reply.ok
+        assert await whole(reply) and reply.ok
         with pytest.raises(InvalidInput, match="too long"):
             await complete(worker, [{"role": "user", "content": "word " * 2 * CONTEXT_TOKENS}])
         assert await complete(worker, HELLO) and worker.restarts == 0
@@ -195,6 +195,6 @@ class FailingWorker:
 def test_a_worker_that_cannot_be_started_is_apologised_for() -> None:
     async def run() -> None:
         reply = await Assistant([LlamaModel(FailingWorker())]).answer(request("Tell me a joke"), MemoryHome())
-        assert await reply.text() == module.FAILED and not reply.ok
+        assert await whole(reply) == module.FAILED and not reply.ok
 
     asyncio.run(run())

@@ -14,7 +14,7 @@ from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.ollama_model import OllamaModel
 from jarvis.assistant.types import Reply
 from jarvis.core.errors import DeadlineExceeded, EngineFailed, JarvisError, Missing
-from tests.assistant.homes import MemoryHome, ScriptedModel, request, turn
+from tests.assistant.homes import MemoryHome, ScriptedModel, request, turn, whole
 from tests.assistant.ollama_double import OllamaDouble, ollama
 
 JOKE = "Why is the sky blue?"
@@ -31,7 +31,7 @@ def quick(double: OllamaDouble | str, model: str = "", **more: Any) -> OllamaMod
 
 async def ask(*models: Any, text: str = JOKE) -> tuple[Reply, str]:
     reply = await Assistant(models).answer(request(text), MemoryHome())
-    return reply, await reply.text()
+    return reply, await whole(reply)
 
 
 def nobody_there() -> str:

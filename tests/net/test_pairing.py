@@ -82,7 +82,7 @@ class Inviting:
         self.wishes.append(wishes)
         return Welcome(
             [(b"founding entry" * 100, b"s" * 64)] * 200, "Our home", wishes.get("name", ""), "kitchen",
-            ["127.0.0.1:7001"], self.identity.id, {"config": [1, 2]},
+            ["127.0.0.1:7001"], self.identity.id,
         )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def test_a_right_code_brings_the_welcome(identities: list[Identity]) -> None:
             )
             assert saved == [welcome]
             assert welcome.home_name == "Our home" and welcome.name == "Küche" and len(welcome.chain) == 200
-            assert welcome.inviter == identities[0].id and welcome.extra == {"config": [1, 2]}
+            assert welcome.inviter == identities[0].id
             assert home.admitted == [identities[1].certificate]
             assert home.wishes == [{"name": "Küche", "room": "kitchen"}]
             await until(lambda: home.invitation.joined == identities[1].id)

@@ -123,7 +123,7 @@ def test_blocks_arrive_at_16_khz_and_the_stream_is_closed(install: Install, rate
                 samples += len(await asyncio.wait_for(anext(blocks), 5))
             feeder.join()
             assert fake.open_streams == 1
-        assert fake.open_streams == 0 and source.lost_blocks == 0
+        assert fake.open_streams == 0
 
     asyncio.run(main())
 
@@ -139,7 +139,6 @@ def test_a_late_loop_loses_the_oldest_sound_and_no_memory(install: Install) -> N
             for number in range(audio.QUEUE_BLOCKS + 100):
                 fake.callback(np.full(320, number, np.int16).tobytes(), 320, None, None)
             assert (await first)[0] == 100
-            assert source.lost_blocks == 100
 
     asyncio.run(main())
 
