@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from jarvis.identity.sealed import Opener
 
-PASSPHRASE_FILE = "JARVIS_BACKUP_PASSPHRASE_FILE"
+PASSPHRASE_FILE = "JARVIS_BACKUP_PASSPHRASE_FILE"  # nosec B105
 SECRET_BYTES = 4_096
 """A passphrase has up to 1,024 characters."""
 _FILE = click.Path(path_type=Path)

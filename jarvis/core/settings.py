@@ -34,7 +34,8 @@ class Settings(BaseSettings):
     """Port of the local HTTP API on loopback; 0 takes any free one."""
     peer_port: int = Field(0, ge=0, le=65535)
     """Port for links from other nodes; 0 takes any free one."""
-    bind: str = "0.0.0.0"  # nosec B104 - links are for the home's network and need both certificates
+    # Links are for the home's network and need both certificates.
+    bind: str = "0.0.0.0"  # nosec B104
     """Address the peer port listens on."""
     audio: str = "none"
     """`none`, `device`, `device:NAME` or `wav:FILE`."""

@@ -84,7 +84,8 @@ class Hub:
         if not url.startswith(("https://", "http://")):
             raise Unavailable("is not an http address")
         try:
-            with urllib.request.urlopen(url, timeout=HUB_TIMEOUT_S) as stream:  # nosec B310 - the scheme is checked
+            # The scheme is checked.
+            with urllib.request.urlopen(url, timeout=HUB_TIMEOUT_S) as stream:  # nosec B310
                 _copy(stream, out, file.size_bytes, tick)
         except urllib.error.HTTPError as error:
             raise Unavailable(f"answered {error.code}") from None

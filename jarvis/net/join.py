@@ -223,7 +223,8 @@ async def _connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWr
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # nosec B501 - SPAKE2 proves the certificate that TLS showed
+    # SPAKE2 proves the certificate that TLS showed.
+    context.verify_mode = ssl.CERT_NONE  # nosec B501
     context.set_alpn_protocols([ALPN])
     host, port = split_address(address)
     try:
