@@ -213,10 +213,10 @@ class Peering:
                 await run.room.wait()
                 found = await self._journal.records(author, first, through, FETCH_BYTES)
                 self._send(self._sync.fetched(peer, found))
-            case AcceptMembership(_, entries):
-                changed, chain = await self._journal.accept_membership(entries)
-                if not changed:  # the peer hears of ours; a new chain was told to everyone when it was durable
-                    self._send(self._sync.membership_changed(chain.entries, self._clock.mono_ms()))
+            case AcceptMembership(peer, entries):
+                changed, _ = await self._journal.accept_membership(entries)
+                if not changed:  # a new one was told to everyone when it was durable
+                    self._send(self._sync.membership_stands(peer))
             case AcceptFork(peer, proof):
                 await self._journal.accept_fork(proof, peer)
             case Echoed(_, heads):

@@ -153,8 +153,16 @@ class Sync:
         """The store's answer to a Fetch; empty when there is nothing (any more)."""
         return [Send(peer, Records(tuple(records)))] if records and peer in self.peers else []
 
+    def membership_stands(self, name: bytes) -> list[Effect]:
+        """Ours won over the chain that this peer offered: it alone hears of it, so that who repeats a vain offer costs
+        nobody else anything."""
+        peer = self.peers.get(name)
+        if peer is None or not peer.said_hello:
+            return []
+        return [Send(name, self._membership_for(peer)), *self._heads_if_due(name, peer)]
+
     def membership_changed(self, chain: Sequence[RawEntry], now_ms: float) -> list[Effect]:
-        """The chain after an offer was weighed or somebody was admitted: everyone hears of it before anything else."""
+        """A new chain, offered by a peer or made here: everyone hears of it before anything else."""
         self._set_chain(chain)
         effects: list[Effect] = []
         for name, peer in self.peers.items():
@@ -259,9 +267,11 @@ class Sync:
         if message.entries:
             if message.first > len(self._chain):
                 return [Drop(name, "its membership entries leave a gap")]
-            return [AcceptMembership(name, (*self._chain[: message.first], *message.entries))]
+            # A hash stands for all before it: an offer that ends in an entry of ours holds nothing new to verify.
+            if entry_hash(message.entries[-1][0]) not in self._hashes:
+                return [AcceptMembership(name, (*self._chain[: message.first], *message.entries))]
         effects: list[Effect] = []
-        if message.head != self._hashes[-1] and message.length <= len(self._chain):
+        if message.head != self._hashes[-1] and (message.entries or message.length <= len(self._chain)):
             effects.append(Send(name, self._membership_for(peer)))
         return effects + self._heads_if_due(name, peer)
 

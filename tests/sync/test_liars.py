@@ -8,12 +8,13 @@ import pytest
 
 from jarvis.core.codec import pack
 from jarvis.crdt.registry import CONFIG
+from jarvis.identity.entries import entry_hash
 from jarvis.identity.record import write_record
 from jarvis.store.protocol import REJECTED, Head
 from jarvis.sync import machine
-from jarvis.sync.effects import Drop, Send
+from jarvis.sync.effects import AcceptMembership, Drop, Send
 from jarvis.sync.machine import MAX_AUTHORS, MAX_WANTS
-from jarvis.sync.messages import MAX_FRAME_HEADS, Ack, Heads, Records, Want, decode, encode
+from jarvis.sync.messages import MAX_FRAME_HEADS, Ack, Heads, Membership, Records, Want, decode, encode
 from jarvis.testing.home import SimHome
 
 
@@ -273,3 +274,29 @@ def test_the_same_frame_a_hundred_times_changes_nothing():
         send(home, 0, 1, Records((record,) * 3))
     assert (home.nodes[1].digest(), home.nodes[1].store.view(lambda tx: tx.record_count())) == before
     home.settle()
+
+
+def test_a_chain_that_is_known_is_not_verified_again_and_answered_to_its_sender_alone():
+    home = linked(3, 1)
+    node, sender = home.nodes[0], home.nodes[1].node_id
+    entries = node.sync._chain
+    for length in range(1, len(entries) + 1):
+        head = entry_hash(entries[length - 1][0])
+        offer = Membership(length, head, 0, entries[:length])
+        effects = node.sync.received(sender, offer, home.clock.now_ms, 0)
+        assert not any(isinstance(effect, AcceptMembership) for effect in effects)
+        assert {effect.peer for effect in effects} == ({sender} if length < len(entries) else set())
+    other = SimHome(3, 2).nodes[0].store.view(lambda tx: tx.membership())
+    effects = node.sync.received(sender, Membership(3, bytes(32), 0, tuple(other[:1])), home.clock.now_ms, 0)
+    assert [type(effect) for effect in effects] == [AcceptMembership]
+    assert {effect.peer for effect in node.sync.membership_stands(sender)} == {sender}
+
+
+def test_a_longer_chain_whose_first_part_is_known_is_asked_for_further():
+    """A chain may come in several frames, and the first may hold nothing new."""
+    home = linked(2, 1)
+    node, sender = home.nodes[0], home.nodes[1].node_id
+    entries = node.sync._chain
+    offer = Membership(len(entries) + 5, bytes(32), 0, entries)
+    effects = node.sync.received(sender, offer, home.clock.now_ms, 0)
+    assert any(isinstance(effect, Send) and isinstance(effect.message, Membership) for effect in effects)
