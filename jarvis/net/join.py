@@ -40,7 +40,7 @@ SEARCH_S = 5.0
 """How long to listen for invitations; one that is open answers within 2 s."""
 MESSAGE_S = 10.0
 WELCOME_S = 40.0
-"""The inviter may have to ask the owner's node, which has 30 s."""
+"""The inviter has 30 s to sign and keep the admission."""
 INVITE_AGAIN = "Run `jarvis node invite` on a node of the home and use the new code."
 
 Find = Callable[[float], Awaitable[list[list[str]]]]

@@ -7,7 +7,7 @@ and its membership's head.
                                             <-    challenge: SPAKE2 B, home id, head of the chain
     confirm:   HMAC, signature by its key   ->    (the joiner commits first: a guess costs one try)
                                             <-    proof: HMAC
-    wishes                                  ->    (the owner's node signs the admission)
+    wishes                                  ->    (the inviter, the owner's node, signs the admission)
                                             <-    welcome
     saved                                   ->
 
