@@ -1,4 +1,4 @@
-"""scripts/bench NAME [--json]"""
+"""scripts/bench NAME [--json] [--full] [--svg FILE]"""
 
 from __future__ import annotations
 
@@ -15,16 +15,22 @@ from benches.table import show
 
 
 def main() -> None:
-    apart = ("__main__", "table")
+    apart = ("__main__", "table", "support")
     names = [one.name for one in pkgutil.iter_modules([str(Path(__file__).parent)]) if one.name not in apart]
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure Jarvis on this machine.")
     parser.add_argument("name", choices=sorted(names))
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--full", action="store_true", help="the long form, where there is one")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw it too, where that is possible")
     arguments = parser.parse_args()
     # Standard output is the table's, or the JSON object's, alone.
     quiet = structlog.make_filtering_bound_logger(logging.ERROR)
     structlog.configure(wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    show(importlib.import_module(f"benches.{arguments.name}").run(), as_json=arguments.json)
+    bench = importlib.import_module(f"benches.{arguments.name}")
+    rows = bench.run_full() if arguments.full and hasattr(bench, "run_full") else bench.run()
+    if arguments.svg and hasattr(bench, "drawn"):
+        arguments.svg.write_text(bench.drawn(rows))
+    show(rows, as_json=arguments.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Replication between two processes on this machine, durable on both sides: one author's 100-byte appends, from the
 commit to the receipt of the peer's durable acknowledgement. The limit is what the same records cost without any
-protocol, in one thread: Ed25519 signing and verifying, SQLCipher, applying to the document, on both sides."""
+protocol, in one thread: Ed25519 signing and verifying, SQLCipher, applying to the document, on both sides. Beside it,
+in the same run, the relays that people would otherwise use; and how it goes on as a home grows."""
 
 from __future__ import annotations
 
@@ -16,7 +17,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from benches.table import Row, percentile, row
+from benches.support import homes
+from benches.support.plot import Bar, Panel, svg
+from benches.support.relays import Relayed, pycrdt_websocket, y_websocket
+from benches.support.room import APPEND_BYTES, DOCUMENT
+from benches.table import Row, machine, percentile, row
 from jarvis import app
 from jarvis.core.settings import load
 from jarvis.core.time import SystemClock
@@ -34,8 +39,6 @@ from jarvis.store.memory import MemoryStore
 from jarvis.store.sqlcipher import SqlCipherStore
 from jarvis.sync.messages import Ack, Records, decode, encode
 
-DOCUMENT = "audit/bench"
-APPEND_BYTES = 100
 WARM = 50
 SINGLE = 400
 BATCHED = 8_000
@@ -43,12 +46,99 @@ IN_FLIGHT = 128
 DEADLINE_S = 60.0
 
 
-def run() -> list[Row]:
-    with tempfile.TemporaryDirectory(prefix="jarvis-bench-") as folder:
-        return asyncio.run(_measure(Path(folder)))
+JOINED, JOINED_FULL = 20_000, 100_000
+HOMES = {2: "processes", 5: "processes", 20: "in one process, TLS on loopback"}
+SIMULATED = (2, 5, 10, 20, 50)
+MOST_RECEIPTS = 1.2
 
 
-async def _measure(folder: Path) -> list[Row]:
+def run(joined: int = JOINED) -> list[Row]:
+    """Some two minutes."""
+    relays = [relay(BATCHED, homes.PROPAGATED, homes.GAP_S) for relay in (pycrdt_websocket, y_websocket)]
+    with tempfile.TemporaryDirectory(prefix="jarvis-bench-") as name:
+        folder = Path(name)
+        rows, many, fsync_ms = asyncio.run(_measure(folder))
+        propagated = {
+            nodes: asyncio.run(homes.propagation_ms(folder / f"home-{nodes}", nodes, processes=how == "processes"))
+            for nodes, how in HOMES.items()
+        }
+        rows += _beside(relays, many, propagated[2], fsync_ms)
+        for nodes, samples in propagated.items():
+            rows += _percentiles(f"append to durable at a peer, {nodes} nodes ({HOMES[nodes]})", samples)
+        rows += _joined(asyncio.run(homes.join(folder / "join", joined)), joined)
+    for nodes in SIMULATED:
+        receipts = homes.receipts_per_record(nodes)
+        rows.append(row(f"receipts a record, {nodes} nodes, simulated", receipts, "receipts", most=MOST_RECEIPTS))
+    return rows
+
+
+def run_full() -> list[Row]:
+    return run(JOINED_FULL)
+
+
+def _beside(relays: list[Relayed | str], many: float, propagated: list[float], fsync_ms: float) -> list[Row]:
+    """Against each relay that could be measured; why not, on stderr, for the others."""
+    rows = []
+    for relay in relays:
+        if isinstance(relay, str):
+            print(relay, file=sys.stderr)
+            continue
+        against = f"{relay.name} (unsigned, in memory) {relay.per_second:,.0f}"
+        rows.append(
+            row(f"{IN_FLIGHT} in flight, against a relay", many, "records/s", against=against, other=relay.per_second,
+                least=1.0)
+        )  # fmt: skip
+        allowed = 2 * percentile(relay.propagation_ms, 0.5) + 2 * fsync_ms
+        against = f"2 x {relay.name} + 2 fsyncs {allowed:.2f} ms"
+        rows.append(
+            row("append to durable at a peer, p50", percentile(propagated, 0.5), "ms", against=against, other=allowed,
+                most=1.0)
+        )  # fmt: skip
+        rows.append(row(f"{relay.name}, appends", relay.per_second, "records/s"))
+        rows += _percentiles(f"{relay.name}, append to the other client", relay.propagation_ms)
+    return rows
+
+
+def _percentiles(measure: str, samples: list[float]) -> list[Row]:
+    return [row(f"{measure}, p{100 * share:.0f}", percentile(samples, share), "ms") for share in (0.5, 0.99)]
+
+
+def _joined(joined: homes.Joined, records: int) -> list[Row]:
+    name, user = f"joining by history, {records:,} records", joined.user_bytes
+    return [
+        row(name, joined.seconds, "s"),
+        row(f"{name}, records a second", records / joined.seconds, "records/s"),
+        row(f"on the wire for a byte of user data ({APPEND_BYTES} a record)", joined.wire_bytes / user, "bytes"),
+        row(f"on disk for a byte of user data ({APPEND_BYTES} a record)", joined.disk_bytes / user, "bytes"),
+        row("memory of the joiner for 100,000 records", joined.memory_bytes / records * 1e5 / 1e6, "MB"),
+    ]
+
+
+def drawn(rows: list[Row]) -> str:
+    """The rows that say most, as an SVG."""
+    value = {one.measure: one.value for one in rows}
+    relays = ("y-websocket", "pycrdt-websocket")
+    acked = "commit to durable ack"
+    fast = [Bar("Jarvis: signed, durable on both", value[f"{IN_FLIGHT} in flight, {acked}"])]
+    ways = [
+        Bar(f"Jarvis, {nodes} nodes", value[f"append to durable at a peer, {nodes} nodes ({how}), p50"])
+        for nodes, how in HOMES.items()
+    ]
+    for name in relays:
+        if f"{name}, appends" in value:
+            fast.append(Bar(f"{name}: unsigned, in memory", value[f"{name}, appends"], ours=False))
+            ways.append(Bar(f"{name}, 2 clients", value[f"{name}, append to the other client, p50"], ours=False))
+    receipts = [Bar(f"{nodes} nodes", value[f"receipts a record, {nodes} nodes, simulated"]) for nodes in SIMULATED]
+    panels = [
+        Panel(f"Appends of {APPEND_BYTES} bytes between two, more is better", "a second", fast),
+        Panel("From an append to the other side, p50, less is better", "ms", ways),
+        Panel("Receipts a record and node as the home grows, 1 is the least possible", "", receipts),
+    ]
+    return svg(panels, f"{machine()}. Made by scripts/bench replication --svg.")
+
+
+async def _measure(folder: Path) -> tuple[list[Row], float, float]:
+    """The rows, records a second in flight together, and what a commit with its fsync takes in ms."""
     rows = []
     one_limit = await _alone(folder / "alone-1", SINGLE, works_each=1)
     many_limit = await _alone(folder / "alone-n", BATCHED, works_each=IN_FLIGHT)
@@ -56,7 +146,7 @@ async def _measure(folder: Path) -> list[Row]:
         await _appends(author, WARM, 1)
         single = await _appends(author, SINGLE, 1)
         many = await _appends(author, BATCHED, IN_FLIGHT)
-        wire = author.run.bytes_sent
+        wire = author.bytes_sent
     alone = "the same without protocol"
     sides = "Ed25519, SQLCipher and apply of both sides, 1 thread"
     acked = "commit to durable ack"
@@ -75,9 +165,10 @@ async def _measure(folder: Path) -> list[Row]:
             rows.append(row(f"{name}: own commit to peer's ack, {p}", 1000 * percentile(measured.ack_s, share), "ms"))
     sent = WARM + SINGLE + BATCHED
     rows.append(row(f"on the wire for a record of {APPEND_BYTES} bytes", wire / sent, "bytes"))
-    rows += await _where_time_goes(folder / "parts")
+    parts = await _where_time_goes(folder / "parts")
+    rows += parts
     rows.append(row("threads at work: a loop and a writer each side", 4, "threads"))
-    return rows
+    return rows, many.per_second, parts[-1].value / 1000
 
 
 # --- the limit --------------------------------------------------------------------------------------------------
@@ -185,8 +276,8 @@ class _Author:
         sync.received = seen  # type: ignore[method-assign]
 
     @property
-    def run(self) -> Any:
-        return next(iter(self.peering._runs.values()))
+    def bytes_sent(self) -> int:
+        return sum(int(self.peering.flow(peer)["bytes_sent"] or 0) for peer in self.peering.connected())
 
     async def append(self) -> tuple[float, float]:
         """Seconds to the own commit, and from there to the peer's acknowledgement."""

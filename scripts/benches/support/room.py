@@ -1,0 +1,146 @@
+"""A node's replication without its voice: journal, store, protocol and TLS links, all of them the real ones. It runs in
+the bench's own process, or as a process of its own that speaks JSON lines with the bench:
+
+    python -m benches.support.room FOLDER      ->  {"node": ..., "port": ..., "rss": bytes}
+    <- {"learn": {node: address}}              (nothing comes back)
+    <- {"report": true}                        ->  {"linked": n, "rss": bytes, "arrived": [[seq, ns], ...]}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from jarvis.core.time import SystemClock
+from jarvis.crdt.gset import GSet
+from jarvis.identity.certificate import make_certificate
+from jarvis.identity.keys import SigningKey
+from jarvis.identity.membership import Chain
+from jarvis.net.connector import Connector
+from jarvis.net.transport import TlsTransport
+from jarvis.node.directory import DataDirectory
+from jarvis.node.journal import Commit, Journal
+from jarvis.node.peering import Peering
+from jarvis.replica.replica import Replica
+from jarvis.sync.machine import Sync
+
+DOCUMENT = "audit/bench"
+APPEND_BYTES = 100
+BATCH = 512
+
+
+async def make_home(folder: Path, nodes: int) -> list[Path]:
+    """Data directories of a home in which all have been admitted."""
+    owner, keys = SigningKey(os.urandom(32)), [SigningKey(os.urandom(32)) for _ in range(nodes)]
+    chain = Chain.found(owner, os.urandom(32), make_certificate(keys[0]), nonce=os.urandom(16), at_ms=0)
+    for key in keys[1:]:
+        chain = chain.admit(owner, make_certificate(key), at_ms=0)
+    made = []
+    for number, key in enumerate(keys):
+        directory = DataDirectory(folder / f"node-{number}")
+        with directory.founding():
+            store = await directory.open_store()
+            replica = Replica(key, entropy=os.urandom, wall_ms=SystemClock().wall_ms)
+            await store.write(lambda tx, replica=replica: replica.found(tx, chain))  # type: ignore[misc]
+            await store.close()
+            directory.create_identity(key)
+        made.append(directory.path)
+    return made
+
+
+class Room:
+    """One node. `arrived` gives (seq, monotonic ns) of each step in which another author's head moved."""
+
+    def __init__(self, node_id: bytes, journal: Journal, peering: Peering, connector: Connector, port: int) -> None:
+        self.node_id, self.journal, self.peering, self.connector, self.port = node_id, journal, peering, connector, port
+        self.arrived: list[tuple[int, int]] = []
+        journal.listen(self._committed)
+
+    def _committed(self, commit: Commit) -> None:
+        if commit.source is not None or not commit.own:
+            now = time.monotonic_ns()
+            self.arrived += [(head.seq, now) for head in commit.heads.values()]
+
+    async def append(self, count: int = 1) -> int:
+        """`count` records in one transaction; the last one's sequence."""
+        writes = [(DOCUMENT, lambda _: [GSet.add("x" * APPEND_BYTES)])] * count
+        return (await self.journal.write(*writes))[-1].header.seq
+
+    def learn(self, addresses: Mapping[bytes, Iterable[str]]) -> None:
+        for node_id, known in addresses.items():
+            if node_id != self.node_id:
+                self.connector.learn(node_id, tuple(known))
+
+
+@contextlib.asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Room]:
+    directory, clock = DataDirectory(folder), SystemClock()
+    key, store = directory.load_identity(), await directory.open_store()
+    replica = Replica(key, entropy=os.urandom, wall_ms=clock.wall_ms)
+    journal = Journal(store, replica)
+    chain = await store.write(replica.open)
+    heads = await journal.read(lambda tx, replica: dict(replica.heads(tx)))
+    peering = Peering(
+        journal,
+        Sync(key.node_id, chain.entries, heads),
+        clock,
+        deliver=lambda *_: None,
+        linked=lambda *_: None,
+        members_changed=lambda _: None,
+        met=lambda *_: None,
+    )
+    certificates: Any = lambda: {one: member.certificate for one, member in chain.members.items()}  # noqa: E731
+    transport = TlsTransport(
+        me=key.node_id,
+        members=certificates,
+        certificate=directory.certificate,
+        key=directory.node_key,
+        bind="127.0.0.1",
+    )
+    connector = Connector(transport, me=key.node_id, members=certificates, on_link=peering.on_link)
+    port = await connector.open()
+    tasks = [asyncio.create_task(connector.run()), asyncio.create_task(peering.run())]
+    try:
+        yield Room(key.node_id, journal, peering, connector, port)
+    finally:
+        await connector.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await journal.drain()
+        await store.close()
+
+
+def rss_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+async def _serve(folder: Path) -> None:
+    def say(value: Any) -> None:
+        print(json.dumps(value), flush=True)
+
+    async with opened(folder) as room:
+        say({"node": room.node_id.hex(), "port": room.port, "rss": rss_bytes()})
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            order = json.loads(line)
+            if "learn" in order:
+                room.learn({bytes.fromhex(node): (address,) for node, address in order["learn"].items()})
+            else:
+                linked = len(room.peering.connected())
+                say({"linked": linked, "rss": rss_bytes(), "arrived": room.arrived})
+
+
+if __name__ == "__main__":
+    quiet = structlog.make_filtering_bound_logger(logging.ERROR)
+    structlog.configure(wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    asyncio.run(_serve(Path(sys.argv[1])))

@@ -1,0 +1,46 @@
+"""What the benches are built from, without measuring anything."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+SCRIPTS = str(Path(__file__).resolve().parents[2] / "scripts")
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(SCRIPTS)
+
+
+def test_a_plot_is_svg_with_bars_to_one_scale() -> None:
+    from benches.support.plot import Bar, Panel, svg
+
+    text = svg([Panel("a < b", "ms", [Bar("one & only", 50.0), Bar("other", 100.0, ours=False)])], "made here")
+    bars = [one for one in ElementTree.fromstring(text).iter() if one.tag.endswith("rect")]
+    short, long = (float(one.attrib["width"]) for one in bars)
+    assert long == pytest.approx(2 * short, abs=0.2) and bars[0].attrib["fill"] != bars[1].attrib["fill"]
+
+
+def test_each_record_reaches_each_node_about_once() -> None:
+    from benches.support.homes import receipts_per_record
+
+    assert 1.0 <= receipts_per_record(6) <= 1.2
+
+
+def test_what_a_room_appends_arrives_in_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benches.support import homes
+
+    monkeypatch.setenv("PYTHONPATH", SCRIPTS)
+    joined = asyncio.run(homes.join(tmp_path, 600))
+    assert joined.user_bytes == 60_000 < joined.wire_bytes and joined.disk_bytes > 0 < joined.seconds
+
+
+def test_a_relay_that_cannot_be_had_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benches.support import relays
+
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert relays.y_websocket(1, 1, 0.0) == "y-websocket was not measured: npm and node are not installed."
