@@ -111,6 +111,8 @@ class Peering:
         self._runs: dict[bytes, _LinkRun] = {}
         self._said: dict[tuple[bytes, str], None] = {}
         self._digests: dict[bytes, asyncio.Future[Digest]] = {}
+        self._own: list[Commit] = []
+        """Of this turn of the loop; the store's queue bounds how many can become durable at once."""
         self._lags = Lags()
         self._traffic: dict[bytes, Traffic] = {}
         """Of members only, who alone get a link."""
@@ -250,12 +252,30 @@ class Peering:
                     waiting.set_result(message)
 
     def _committed(self, commit: Commit) -> None:
+        """Own records that became durable with one fsync are told one by one, and leave together: one frame a peer
+        instead of one a record."""
+        if commit.source is None and commit.chain is None and commit.bounds is None:
+            if not self._own:
+                asyncio.get_running_loop().call_soon(self._push)
+            self._own.append(commit)
+            return
+        self._push()  # in the order in which it happened
+        self._tell(commit)
+
+    def _push(self) -> None:
+        commits, self._own = self._own, []
+        if commits:
+            heads = {author: head for commit in commits for author, head in commit.heads.items()}
+            own = tuple(record for commit in commits for record in commit.own)
+            self._tell(Commit(heads, own, frozenset()))
+
+    def _tell(self, commit: Commit) -> None:
         if commit.chain is not None:
             self._members_changed(commit.chain)
             self._send(self._sync.membership_changed(commit.chain.entries, self._clock.mono_ms()))
         if commit.bounds is not None:
             now_ms, lowered, forks = self._clock.mono_ms(), commit.lowered, commit.forks
-            self._send(self._sync.restated(commit.bounds, lowered, forks, now_ms, source=commit.source))
+            self._send(self._sync.restated(commit.bounds, lowered, forks, now_ms))
         self._lags.moved(commit.heads, self._clock.mono_ms())
         self._send(self._sync.committed(commit.heads, commit.own, self._clock.mono_ms(), source=commit.source))
 

@@ -177,11 +177,10 @@ class Sync:
         lowered: Mapping[bytes, Head],
         forks: Iterable[ForkProof],
         now_ms: float,
-        *,
-        source: bytes | None = None,
     ) -> list[Effect]:
         """Less of some authors counts than before (`lowered`: where their frontier is now), because of a removal or of
-        new `forks`, of which everybody but `source` is told at once."""
+        new `forks`, of which everybody is told at once: also whoever brought the record that proves one, since it may
+        hold nothing but its own branch."""
         self._bounds = bounds
         for author, head in lowered.items():
             if head.seq:
@@ -197,8 +196,8 @@ class Sync:
                 else:
                     peer.news.discard(author)
         told = [Fork(proof) for proof in forks]
-        others = [name for name, peer in self.peers.items() if peer.said_hello and name != source]
-        return [Send(name, message) for name in others for message in told] + self._ask(now_ms)
+        greeted = [name for name, peer in self.peers.items() if peer.said_hello]
+        return [Send(name, message) for name in greeted for message in told] + self._ask(now_ms)
 
     def suspected(self, name: bytes, author: bytes, seq: int) -> list[Effect]:
         """The peer must hold another record than we do under this number. Asking once for it and some before it gives

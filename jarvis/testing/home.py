@@ -29,6 +29,8 @@ from jarvis.sync.messages import Message, decode, encode
 T = TypeVar("T")
 Operations = Callable[[Any], list[Value]]
 """What to write, made from the document's state."""
+AuthoredOperations = Callable[[Any, bytes], list[Value]]
+"""And from the author under whose name it will stand."""
 START_MS = 1_800_000_000_000
 OWNER_SEED, RECOVERY_SEED = b"owner key of a simulated home...", b"recovery key of a simulated home"
 
@@ -99,18 +101,19 @@ class SimNode:
     def write(self, document: str, operations: Operations) -> SignedRecord:
         """One record of our own, at once; `operations` is given the document's state."""
         written: list[SignedRecord] = []
-        self.begin_write(document, operations, written.append, _raise)
+        self.begin_write(document, lambda state, _: operations(state), written.append, _raise)
         return written[0]
 
     def begin_write(
         self,
         document: str,
-        operations: Operations,
+        operations: AuthoredOperations,
         then: Callable[[SignedRecord], None],
         failed: Callable[[JarvisError], None],
     ) -> None:
         def work(tx: Transaction) -> tuple[SignedRecord, Accepted]:
-            return self.replica.append(tx, document, operations(self.replica.state(tx, document)))
+            author = self.replica.writing_author(tx)
+            return self.replica.append(tx, document, operations(self.replica.state(tx, document), author))
 
         def tell(done: tuple[SignedRecord, Accepted]) -> None:
             then(done[0])
@@ -131,19 +134,19 @@ class SimNode:
         def tell(done: tuple[Accepted, dict[bytes, Head]]) -> None:
             self.refused += [one.reason for one in done[0].refused]
             assert self.sync is not None
-            self.restated(done[0], source)
+            self.restated(done[0])
             self.perform(self.sync.committed(done[1], [], self.clock.now_ms, source=source))
             for author, seq in done[0].suspects:
                 self.perform(self.sync.suspected(source or b"", author, seq))
 
         self.commit(work, tell, lambda error: self.fail(source, error))
 
-    def restated(self, accepted: Accepted, source: bytes | None) -> None:
+    def restated(self, accepted: Accepted) -> None:
         """A removal or a fork changed how far authors count."""
         assert self.sync is not None
         if accepted.bounds is not None:
             now_ms = self.clock.now_ms
-            effects = self.sync.restated(accepted.bounds, accepted.lowered, accepted.forks, now_ms, source=source)
+            effects = self.sync.restated(accepted.bounds, accepted.lowered, accepted.forks, now_ms)
             self.perform(effects)
 
     def fail(self, peer: bytes | None, error: JarvisError) -> None:
@@ -207,7 +210,7 @@ class SimNode:
         def tell(done: tuple[Accepted, Chain]) -> None:
             accepted, chain = done
             assert self.sync is not None
-            self.restated(accepted, peer)
+            self.restated(accepted)
             self.perform(self.sync.membership_changed(chain.entries, self.clock.now_ms))
             self.perform(self.sync.committed(accepted.heads, [], self.clock.now_ms))
 
@@ -220,7 +223,7 @@ class SimNode:
     def _fork(self, peer: bytes, proof: ForkProof) -> None:
         def tell(accepted: Accepted) -> None:
             assert self.sync is not None
-            self.restated(accepted, peer)
+            self.restated(accepted)
             self.perform(self.sync.committed(accepted.heads, [], self.clock.now_ms))
 
         self.commit(lambda tx: self.replica.accept_fork(tx, proof), tell, lambda error: self.fail(peer, error))
