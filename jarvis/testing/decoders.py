@@ -328,7 +328,7 @@ def _pairing_examples() -> list[bytes]:
 
 
 def _welcome_examples() -> list[bytes]:
-    return [Welcome(list(CHAIN.entries), "home", "hall", "hall", ["10.0.0.1:1"], KEYS[0].node_id, {"a": 1}).to_bytes()]
+    return [Welcome(list(CHAIN.entries), "home", "hall", "hall", ["10.0.0.1:1"], KEYS[0].node_id).to_bytes()]
 
 
 def _backup_examples() -> list[bytes]:

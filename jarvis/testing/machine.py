@@ -19,7 +19,7 @@ from jarvis.store.protocol import Head, Transaction
 from jarvis.sync.effects import Effect
 from jarvis.sync.messages import Ack, Heads, Message, Records
 from jarvis.testing.disk import SimDisk
-from jarvis.testing.home import START_MS, Operations, SimNode
+from jarvis.testing.home import START_MS, AuthoredOperations, SimNode
 from jarvis.testing.timeline import Timeline
 from jarvis.testing.wires import Wires
 
@@ -183,7 +183,7 @@ class Machine(SimNode):
 
         self.commit(work, lambda _: None, lambda error: self.fail(peer, error))
 
-    def say(self, document: str, operations: Operations) -> None:
+    def say(self, document: str, operations: AuthoredOperations) -> None:
         """A person writes something here."""
 
         def acknowledge(record: SignedRecord) -> None:
@@ -221,7 +221,7 @@ class Machine(SimNode):
 
         def tell(done: tuple[Accepted, Chain]) -> None:
             assert self.sync is not None
-            self.restated(done[0], None)
+            self.restated(done[0])
             self.perform(self.sync.membership_changed(done[1].entries, self.clock.now_ms))
             self.perform(self.sync.committed(done[0].heads, [], self.clock.now_ms))
             then(done[1])

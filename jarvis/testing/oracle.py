@@ -17,7 +17,17 @@ from typing import Any
 
 from jarvis.core.ids import to_text
 from jarvis.crdt.lifecycle import DELETE
-from jarvis.crdt.registry import AUDIT_PREFIX, CONFIG, MEMORY, SESSION_PREFIX, SESSIONS, kind_of
+from jarvis.crdt.registry import (
+    AUDIT_PREFIX,
+    CONFIG,
+    KNOWLEDGE,
+    MEMORY,
+    METRICS,
+    NOTE_PREFIX,
+    SESSION_PREFIX,
+    SESSIONS,
+    kind_of,
+)
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import operations_of
 from jarvis.replica.bounds import FORKED, REMOVED, Bounds
@@ -158,12 +168,16 @@ def story(machine: Machine) -> list[Any]:
     for name in machine.store.view(lambda tx: tx.documents()):
         state: Any = machine.state(name) if kind_of(name) else None
         shown: list[Any]
-        if name in (CONFIG, MEMORY):
+        if name in (CONFIG, MEMORY, KNOWLEDGE):
             shown = [(key, state.get(key).value, [one.value for one in state.writes(key)]) for key in state.keys()]  # noqa: SIM118
         elif name == SESSIONS:
             shown = sorted(state.living())
         elif name.startswith(AUDIT_PREFIX):
             shown = [entry.value for entry in state.entries()]
+        elif name == METRICS:
+            shown = [(one, state.value(one)) for one in state.names()]
+        elif name.startswith(NOTE_PREFIX):
+            shown = [state.text]
         elif name.startswith(SESSION_PREFIX):
             shown = [(turn.utterance, (reply := state.reply(turn.at.dot)) and reply.value) for turn in state.in_order()]
         else:

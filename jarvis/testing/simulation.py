@@ -12,13 +12,10 @@ from __future__ import annotations
 import hashlib
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jarvis.crdt.gset import GSet
-from jarvis.crdt.lifecycle import Lifecycle
-from jarvis.crdt.registry import CONFIG, MEMORY, SESSIONS
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.store.memory import MemoryStore
@@ -28,6 +25,7 @@ from jarvis.testing.machine import Machine
 from jarvis.testing.oracle import CRASHED, DIVERGED, Failure, Witness, judge
 from jarvis.testing.timeline import Timeline
 from jarvis.testing.wires import Wires
+from jarvis.testing.writers import WRITERS
 
 SETTLE_MS, SETTLE_STEP_MS = 180_000.0, 500.0
 """How long a healed home may take: links are noticed dead after 22.5 s, and a peer rests 16 s at most."""
@@ -35,7 +33,6 @@ LINGER_MS, QUIET_MS = 5_000.0, 20_000.0
 """What was under way when the home settled may still arrive; a peer that brings nothing is asked again within 16 s."""
 MAX_TRIES = 400
 """Of the shrinker."""
-AUDIT = "audit/2027-01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +139,7 @@ class Simulation:
     def apply(self, kind: str, number: int, args: tuple[Any, ...] = ()) -> None:
         """One step at this moment; without effect where it has none, as a write on a dark node."""
         machine = self.machines[number]
-        write = _WRITES.get(kind)
+        write = WRITERS.get(kind)
         if write is not None:
             if machine.up:
                 self.writes += 1
@@ -260,42 +257,6 @@ class Simulation:
         if owner.up and not owner.replaced and machine is not owner and owner.welcomes(machine.node_id):
             owner.remove(self._owner, machine.node_id, lambda _: self._count("remove"))
         return False  # counted when it is signed
-
-
-# --- what people write ------------------------------------------------------------------------------------------
-
-
-def _burst(machine: Machine, count: int) -> None:
-    for number in range(count):
-        machine.say(CONFIG, lambda state, number=number: [state.put("burst", number)])  # type: ignore[misc]
-
-
-def _reply(machine: Machine, session: int, number: int) -> None:
-    def operations(state: Any) -> list[Any]:
-        turns = state.in_order()
-        text = {"text": str(number)}
-        return [state.add_reply(turns[-1].at.dot, text) if turns else state.add_turn(text)]
-
-    machine.say(_session(session), operations)
-
-
-def _session(number: int) -> str:
-    return f"session/{chr(ord('a') + number) * 16}"
-
-
-_WRITES: dict[str, Callable[..., None]] = {
-    "put": lambda machine, key, value: machine.say(CONFIG, lambda state: [state.put(f"k{key}", value)]),
-    "unset": lambda machine, key: machine.say(CONFIG, lambda state: [state.delete(f"k{key}")]),
-    "remember": lambda machine, key, value: machine.say(MEMORY, lambda state: [state.put(f"k{key}", value)]),
-    "log": lambda machine, value: machine.say(AUDIT, lambda _: [GSet.add({"value": value})]),
-    "turn": lambda machine, session, number: machine.say(
-        _session(session), lambda state: [state.add_turn({"text": str(number)})]
-    ),
-    "reply": _reply,
-    "add": lambda machine, one: machine.say(SESSIONS, lambda _: [Lifecycle.add(bytes([one + 1]))]),
-    "delete": lambda machine, one: machine.say(SESSIONS, lambda _: [Lifecycle.delete(bytes([one + 1]))]),
-    "burst": _burst,
-}
 
 
 def _key(number: int) -> SigningKey:

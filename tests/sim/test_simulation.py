@@ -20,10 +20,9 @@ from jarvis.testing.disk import BEFORE, SimDisk
 from jarvis.testing.history import ALL_FAULTS, WRITES, Step, draw_history
 from jarvis.testing.oracle import CRASHED, DIVERGED, LOST
 from jarvis.testing.simulation import Simulation, replay, shrink, simulate
+from tests.sim.failed_once import FAILED_ONCE
 
 ROOT = Path(__file__).parents[2]
-FAILED_ONCE = [(18, 5), (192, 5), (20, 3), (10_520, 5), (20_525, 5)]
-"""(seed, nodes) of histories that something was once wrong with, in the product or in the oracle."""
 
 
 @pytest.mark.parametrize("nodes", [2, 3, 5])
@@ -32,9 +31,11 @@ def test_homes_keep_the_promise(nodes):
         assert simulate(seed, nodes).failure is None, f"scripts/sim --seeds 1 --nodes {nodes} --seed {seed}"
 
 
-@pytest.mark.parametrize(("seed", "nodes"), FAILED_ONCE)
-def test_what_failed_once_does_not_fail_again(seed, nodes):
-    assert simulate(seed, nodes).failure is None
+@pytest.mark.parametrize(
+    ("seed", "nodes", "steps"), [one[1:] for one in FAILED_ONCE], ids=[one[0] for one in FAILED_ONCE]
+)
+def test_what_failed_once_does_not_fail_again(seed, nodes, steps):
+    assert replay(seed, nodes, steps).failure is None
 
 
 def test_every_kind_of_step_is_drawn_and_takes_effect():
