@@ -195,10 +195,11 @@ class TextKind(Kind[TextState]):
             named = {}
             for dot in read_dots(operation[2]):
                 writer = state.writers.get(dot.author)
-                if dot.author != author and writer is not None:
-                    named[writer.client] = (writer.end_at(dot), writer.halves)
-            if client in named:
-                raise InvalidBytes("An edit stands on one of a writer with the same number.")
+                if dot.author == author or writer is None:
+                    continue
+                if writer.client == client or writer.client in named:
+                    raise InvalidBytes("An edit stands on edits of two writers with the same number.")
+                named[writer.client] = (writer.end_at(dot), writer.halves)
             if update.client is not None:
                 if update.client != client:
                     raise InvalidBytes("An edit holds blocks in another's name.")

@@ -307,6 +307,18 @@ def test_what_an_editor_may_do_is_taken_in(name):
     assert not again.waiting
 
 
+def test_two_writers_of_one_number_cannot_be_told_apart():
+    node = home()
+    double = bytes(31) + b"\1"
+    node.state.writers[double] = node.state.writers[AUTHORS[0]]
+    both = [Dot(double, 1, 0), *FIRST]
+    for author, named in ((AUTHORS[3], both), (AUTHORS[0], both[:1])):
+        with pytest.raises(InvalidBytes, match="same number"):
+            KIND.fits(node.state, [edit(b"\0\0", named=named).operation], author, DOCUMENT)
+    own = edit(b"\0\0", named=[Dot(AUTHORS[2], 1, 0), Dot(AUTHORS[3], 1, 0)])
+    KIND.fits(node.state, [own.operation], AUTHORS[3], DOCUMENT)
+
+
 def test_a_records_later_edits_go_on_from_its_earlier_ones():
     node = home()
     one, two = (["edit", run(ME, clock, chars("x", left)), []] for clock, left in ((0, None), (1, (ME, 0))))
