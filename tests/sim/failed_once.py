@@ -1,5 +1,5 @@
-"""Histories that something was once wrong with, shrunk: (name, seed, nodes, steps). They are kept as steps, since what a
-seed draws changes with the kinds of steps there are."""
+"""Histories that something was once wrong with, shrunk: (name, seed, nodes, steps). They are kept as steps, since what
+a seed draws changes with the kinds of steps there are."""
 
 from __future__ import annotations
 
