@@ -145,11 +145,11 @@ def test_two_real_nodes_count_trace_and_expose_what_goes_between_them(home: Home
     told = client.stream(f"/api/v2/sync/peers/{bedroom.ready['node_id'][:10]}/trace")
     assert next(told)["event"] == "tracing"
     kitchen.set_config("curtain.colour", "vermilion")
-    pushed = next(row for row in told if row["message"] == "records")
-    acked = next(row for row in told if row["message"] == "ack")
+    # Each catches up with what the other wrote before they met, too.
+    pushed = next(row for row in told if (row["message"], row["direction"]) == ("records", "sent"))
+    acked = next(row for row in told if (row["message"], row["direction"]) == ("ack", "received"))
     told.close()
-    assert (pushed["direction"], acked["direction"]) == ("sent", "received")
-    assert re.fullmatch(r"[12] records of \d+ B: \w{6}/\w{4} \d+-\d+", pushed["detail"]), pushed
+    assert re.match(r"\d+ records of \d+ B: \w{6}/\w{4} \d+-\d+", pushed["detail"]), pushed
     assert acked["node_id"] == pushed["node_id"] == bedroom.ready["node_id"]
     assert pushed["size_bytes"] > 300
 
