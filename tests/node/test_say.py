@@ -39,7 +39,9 @@ class Home:
         peering = SimpleNamespace(
             connected=lambda: {THERE}, broadcast=lambda _, body: self.told.append(unpack(body, SAY_LIMITS))
         )
-        others = dict.fromkeys(("sessions", "config", "audit", "timers", "comparison", "backups", "events"), nothing)
+        others = dict.fromkeys(
+            ("sessions", "config", "audit", "timers", "comparison", "backups", "notes", "events"), nothing
+        )
         parts = SimpleNamespace(
             **others,
             node_id=HERE,
