@@ -173,7 +173,7 @@ def cut(path: Path) -> None:
 
 
 def flip(path: Path) -> None:
-    path.write_bytes(b"x" + BIG[1:])
+    path.write_bytes(bytes([BIG[0] ^ 1]) + BIG[1:])
 
 
 @pytest.mark.parametrize("damage", [cut, flip, Path.unlink])
