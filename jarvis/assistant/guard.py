@@ -166,6 +166,9 @@ _ACTION = [
     r"^play (?:some |the |my |a |me |us )*(?:\w+ ){0,4}?(?:music|song|songs|playlist|album|radio|podcast|audiobook|"
     r"audio book|movie|film|video|jazz|rock|"
     r"classical|spotify|news|something|next|track|lullaby)\b",
+    # Whoever says "play the Beatles" wants to hear them, and not what a small model says of them.
+    r"^play (?!(?:a |some |the )?(?:games?|quiz|trivia|riddles?|roles?|twenty|word|pretend|along|with|devil)\b)"
+    r".{1,60}$",
     r"^(?:next|skip|previous|pause|resume)(?: (?:the |this )?(?:song|track|music|playback|video))?$",
     r"^(?:order|buy|purchase|reserve|book|schedule|cancel|reschedule) (?:me |us )?(?:a |an |some |the |my |more )?\w+",
     r"^(?:add|put) .{1,60}\b(?:to|on|in|into) (?:the |my |our )?(?:\w+ )?(?:list|calendar|cart|basket|agenda|"
