@@ -206,11 +206,13 @@ async def _find_none(_within_s: float) -> list[list[str]]:
 
 def test_the_peer_port_s_neighbour_is_tried(identities: list[Identity]) -> None:
     async def main() -> None:
-        node = Node(identities[0], Home(*identities))
-        async with running(node, introduce=False), inviting(identities[0], prefer_port=node.port + 1) as home:
-            if home.invitation.port != node.port + 1:
-                pytest.skip("somebody else has the port after the peer port")
-            assert (await join_as(identities[1], home.code, node.address)).home_name == "Our home"
+        for _ in range(5):  # somebody else may have the neighbour of a port
+            node = Node(identities[0], Home(*identities))
+            async with running(node, introduce=False), inviting(identities[0], prefer_port=node.port + 1) as home:
+                if home.invitation.port == node.port + 1:
+                    assert (await join_as(identities[1], home.code, node.address)).home_name == "Our home"
+                    return
+        pytest.fail("five ports in a row had a taken neighbour")
 
     play(main)
 
