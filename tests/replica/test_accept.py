@@ -14,7 +14,7 @@ from jarvis.core.hlc import MAX_STAMP, ms_of, stamp
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord
-from jarvis.replica import replica as replica_module
+from jarvis.replica import acceptance
 from jarvis.replica.documents import CHECKPOINT_EVERY
 from jarvis.replica.replica import Replica
 from jarvis.store.protocol import APPLIED, REJECTED, UNKNOWN, Head
@@ -441,7 +441,7 @@ def test_any_order_any_batches_any_repetition_same_bytes(order, repeated, sizes)
 
 def test_broken_membership_is_noticed(monkeypatch):
     """The refusals above come from the checks, not from luck."""
-    monkeypatch.setattr(replica_module, "is_authentic", lambda record, key: True)
+    monkeypatch.setattr(acceptance, "is_authentic", lambda record, key: True)
     record = Author(1).put("a", 1)
     assert Node().accept(replace(record, signature=bytes(64))).refused == []
     monkeypatch.setattr(Chain, "member_at", lambda self, node, entry: self.members[KEYS[0].node_id])

@@ -178,7 +178,7 @@ def test_the_waiting_room_is_bounded_by_author_node_and_all(monkeypatch):
     records = [author.put("a", n) for n in range(20)]
     node.accept(*records[1:])
     assert node.replica.waiting() == 10
-    room = node.replica._waiting
+    room = node.replica._acceptance.waiting
     assert room.dropped == 9
     node.accept(records[0])
     assert node.seq(author.name) == 11
@@ -204,7 +204,7 @@ def test_what_waits_for_many_things_counts_what_remembering_costs():
     node = Node()
     dots = [(KEYS[2].node_id + n.to_bytes(16, "big"), 1, 0) for n in range(1_000)]
     node.accept(Author(1).put("a", 1, *dots))
-    assert node.replica._waiting.size_bytes >= 1_000 * waiting.NEED_BYTES
+    assert node.replica._acceptance.waiting.size_bytes >= 1_000 * waiting.NEED_BYTES
 
 
 def test_a_full_waiting_room_does_not_slow_the_others(monkeypatch):
@@ -213,9 +213,11 @@ def test_a_full_waiting_room_does_not_slow_the_others(monkeypatch):
     node.accept(*[Author(1, n).put("a", n, FAR) for n in range(3_000)])
     assert node.replica.waiting() == 3_000
     looked = []
-    real = node.replica._accept_one
+    real = node.replica._acceptance._accept_one
     monkeypatch.setattr(
-        node.replica, "_accept_one", lambda tx, record, accepted: looked.append(1) or real(tx, record, accepted)
+        node.replica._acceptance,
+        "_accept_one",
+        lambda tx, record, accepted: looked.append(1) or real(tx, record, accepted),
     )
     node.append("config", ["put", "mine", 1, []])
     node.accept(Author(2).put("b", 1))
@@ -243,7 +245,7 @@ def test_a_fork_that_waits_is_forgotten_when_the_other_branch_is_accepted():
     node.accept(twin.put("a", "waits", FAR))
     assert node.replica.waiting() == 1
     node.accept(author.put("a", "stands"))
-    room = node.replica._waiting
+    room = node.replica._acceptance.waiting
     assert (len(room), room.size_bytes, room._by_need) == (0, 0, {})
 
 

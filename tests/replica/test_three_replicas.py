@@ -16,7 +16,7 @@ from jarvis.crdt.gset import GSet
 from jarvis.crdt.lifecycle import Lifecycle
 from jarvis.crdt.mvmap import MVMap
 from jarvis.crdt.registry import CONFIG, SESSIONS
-from jarvis.replica.replica import Replica
+from jarvis.replica.acceptance import Acceptance
 from jarvis.testing.home import SimHome, SimNode
 
 AUDIT, SESSION = "audit/2026-11", "session/aaaaaaaaaaaaaaaa"
@@ -150,5 +150,5 @@ def test_it_notices_a_tie_break_by_arrival(monkeypatch):
 
 
 def test_it_notices_when_records_are_not_deduplicated(monkeypatch):
-    monkeypatch.setattr(Replica, "_is_held", lambda self, tx, record, head: False)
+    monkeypatch.setattr(Acceptance, "_is_held", lambda self, tx, record, head: False)
     fails()

@@ -14,8 +14,10 @@ from jarvis.core.errors import JarvisError
 from jarvis.crdt.lifecycle import Lifecycle, LifecycleKind
 from jarvis.crdt.mvmap import MVMap
 from jarvis.identity.membership import Chain
-from jarvis.replica.accepted import Accepted
+from jarvis.replica.acceptance import Acceptance
+from jarvis.replica.authorship import Authorship
 from jarvis.replica.replica import Replica
+from jarvis.replica.standing import Standing
 from jarvis.testing.disk import BEFORE, SimDisk
 from jarvis.testing.history import ALL_FAULTS, WRITES, Step, draw_history
 from jarvis.testing.oracle import CRASHED, DIVERGED, LOST
@@ -117,7 +119,7 @@ def found_by(kinds: set[str], faults: tuple[str, ...] = ALL_FAULTS, seeds: int =
 
 
 def test_it_notices_when_records_are_not_deduplicated(monkeypatch):
-    monkeypatch.setattr(Replica, "_is_held", lambda self, tx, record, head: False)
+    monkeypatch.setattr(Acceptance, "_is_held", lambda self, tx, record, head: False)
     found_by({DIVERGED})
 
 
@@ -159,18 +161,18 @@ def test_it_notices_what_is_sent_before_it_is_committed(monkeypatch):
 
 
 def test_it_notices_an_author_that_goes_on_without_an_echo(monkeypatch):
-    honest = Replica.writing_author
+    honest = Authorship.writing_author
 
-    def go_on(self: Replica, tx) -> bytes:
+    def go_on(self: Authorship, tx) -> bytes:
         self._confirmed = self.author(tx)
         return honest(self, tx)
 
-    monkeypatch.setattr(Replica, "writing_author", go_on)
+    monkeypatch.setattr(Authorship, "writing_author", go_on)
     found_by({DIVERGED}, ("restore", "isolate"))
 
 
 def test_it_notices_when_forks_are_only_refused(monkeypatch):
-    monkeypatch.setattr(Replica, "accept_fork", lambda self, tx, proof: Accepted())
+    monkeypatch.setattr(Standing, "take_fork", lambda self, tx, proof, accepted: None)
     found_by({DIVERGED, LOST}, ("clone", "isolate", "break"), seeds=60)
 
 

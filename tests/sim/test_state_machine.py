@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from jarvis.crdt.lifecycle import Lifecycle
-from jarvis.replica.replica import Replica
+from jarvis.replica.acceptance import Acceptance
 from jarvis.testing.history import CLOCKS_MS, FOREVER_MS
 from jarvis.testing.simulation import Simulation
 
@@ -121,7 +121,7 @@ def fails() -> None:
 
 
 def test_it_notices_when_records_are_not_deduplicated(monkeypatch):
-    monkeypatch.setattr(Replica, "_is_held", lambda self, tx, record, head: False)
+    monkeypatch.setattr(Acceptance, "_is_held", lambda self, tx, record, head: False)
     fails()
 
 

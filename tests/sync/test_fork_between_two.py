@@ -19,7 +19,7 @@ def test_the_one_that_forked_learns_of_it_on_the_link_where_it_came_out():
         forker.store = store
         forker.start()
         forker.open()
-        forker.replica._confirmed = author  # a clone that nobody noticed
+        forker.replica._authorship._confirmed = author  # a clone that nobody noticed
         forker.write(CONFIG, lambda state, said=said: [state.put("x", said)])
         if store is twin:
             home.connect(0, 1)

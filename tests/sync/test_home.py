@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jarvis.crdt import mvmap
 from jarvis.crdt.registry import CONFIG
-from jarvis.replica import replica as replica_module
+from jarvis.replica.acceptance import Acceptance
 from jarvis.sync.effects import Send
 from jarvis.sync.machine import WINDOW_RECORDS
 from jarvis.sync.messages import Heads, Membership, Records, decode
@@ -123,7 +123,7 @@ def repeated_records(home: SimHome) -> None:
 
 def test_broken_deduplication_is_noticed(monkeypatch):
     repeated_records(SimHome(2, 1))
-    monkeypatch.setattr(replica_module.Replica, "_is_held", lambda self, tx, record, head: False)
+    monkeypatch.setattr(Acceptance, "_is_held", lambda self, tx, record, head: False)
     with pytest.raises(AssertionError, match="fork"):
         repeated_records(SimHome(2, 1))
 

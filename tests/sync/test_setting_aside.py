@@ -53,7 +53,7 @@ def fork_of(home: SimHome, number: int, left: int, right: int) -> bytes:
         forker.store = store
         forker.start()
         forker.open()
-        forker.replica._confirmed = author  # a program that lies, or a restore that nobody noticed
+        forker.replica._authorship._confirmed = author  # a program that lies, or a restore that nobody noticed
         put(forker, "x", number_said)
         put(forker, "y", number_said)
         home.connect(number, peer)

@@ -1,0 +1,69 @@
+"""What stands: it takes membership chains and fork proofs, and states anew what counts when they change how far an
+author does. From a fork or beyond a cut-off on records are set aside, kept and shown, and frontiers go back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from jarvis.core.errors import InvalidBytes
+from jarvis.core.ids import NODE_ID_BYTES
+from jarvis.identity.entries import RawEntry
+from jarvis.identity.fork import ForkProof
+from jarvis.identity.membership import Chain
+from jarvis.identity.record import ENTRY_ID_BYTES
+from jarvis.replica.acceptance import Acceptance
+from jarvis.replica.accepted import Accepted
+from jarvis.replica.documents import Documents
+from jarvis.replica.holdings import Holdings
+from jarvis.replica.restating import restate
+from jarvis.store.protocol import Transaction
+
+
+class Standing:
+    """`lowered` is told of each author whose frontier goes back."""
+
+    def __init__(self, held: Holdings, documents: Documents, *, lowered: Callable[[Transaction, bytes], None]) -> None:
+        self._held = held
+        self._documents = documents
+        self._lowered = lowered
+        self.acceptance = Acceptance(held, documents, on_fork=self.take_fork)
+
+    def take_chain(self, tx: Transaction, entries: Sequence[RawEntry], accepted: Accepted) -> bool:
+        """Whether this chain superseded ours; records that waited for it are accepted then. Raises InvalidBytes."""
+        offered = Chain.verify(entries)
+        current = self._held.chain(tx)
+        if offered.home_id != current.home_id:
+            raise InvalidBytes("That membership chain is another home's.")
+        if not offered.supersedes(current):
+            return False
+        self._held.put_chain(tx, offered)
+        if offered.removed != current.removed:
+            self._restate(tx, accepted)
+        for entry in offered.hashes:
+            self.acceptance.met(tx, (entry[:ENTRY_ID_BYTES], 0), accepted)
+        return True
+
+    def take_fork(self, tx: Transaction, proof: ForkProof, accepted: Accepted) -> None:
+        """From the fork on the author's records are set aside. An earlier fork of the same author replaces a later one.
+        Raises InvalidBytes when the proof does not hold, or speaks of no member."""
+        member = self._held.chain(tx).member(proof.author[:NODE_ID_BYTES])
+        if member is None or not proof.holds(member.public_key):
+            raise InvalidBytes("A fork proof that does not hold.")
+        known = self._held.bounds(tx).forks.get(proof.author)
+        if known is None or proof.seq < known.seq:
+            self._held.put_fork(tx, proof)
+            accepted.forks.append(proof)
+            self._restate(tx, accepted)
+
+    def _restate(self, tx: Transaction, accepted: Accepted) -> None:
+        """Bounds have changed: state anew what counts, here and in the waiting room."""
+        bounds = accepted.bounds = self._held.bounds(tx)
+        for author, head in list(self._held.heads(tx).items()):
+            if not bounds.counts(author, head.seq):
+                accepted.lowered[author] = self._held.lower_head(tx, author, bounds.last(author) or 0)
+                accepted.heads.pop(author, None)
+                self._lowered(tx, author)
+        changed = restate(tx, bounds)
+        self._documents.reload(changed)
+        accepted.restated |= changed
+        self.acceptance.accept_waiting(tx, accepted)
