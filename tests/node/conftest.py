@@ -75,6 +75,14 @@ class Home:
         until(lambda: linked(kitchen, bedroom), LINK_S, "the link")
         return kitchen, bedroom
 
+    def all_three(self) -> tuple[NodeProcess, NodeProcess, NodeProcess]:
+        """Every room, running and linked with all others."""
+        kitchen, bedroom = self.pair()
+        hall = self.node("hall", "--peer", self.address("kitchen"), "--peer", self.address("bedroom"))
+        hall.start()
+        until(lambda: linked(kitchen, bedroom, hall), LINK_S, "the links")
+        return kitchen, bedroom, hall
+
     def close(self) -> None:
         for node in self._nodes:
             print(f"--- {node.data_dir.name} said:\n{node.stderr[-8_000:]}")  # shown when the test failed
