@@ -24,8 +24,9 @@ from jarvis.replica.accepted import Refusal
 from jarvis.replica.frontier import frontier_digest
 from jarvis.store.protocol import Head
 from jarvis.sync.effects import Accept, AcceptFork, AcceptMembership, Deliver, Drop, Echoed, Effect, Fetch, Send
-from jarvis.sync.machine import FETCH_BYTES, Sync
+from jarvis.sync.machine import Sync
 from jarvis.sync.messages import Digest, Ephemeral, Hello, Message, decode, encode
+from jarvis.sync.pushing import FETCH_BYTES
 
 TICK_S = 0.25
 MAX_OUTBOX_FRAMES = 1_024

@@ -23,8 +23,9 @@ from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
 from jarvis.store.protocol import Head, StoredRecord, Transaction
 from jarvis.sync.effects import Accept, AcceptFork, AcceptMembership, Drop, Echoed, Effect, Fetch, Send
-from jarvis.sync.machine import FETCH_BYTES, Sync
+from jarvis.sync.machine import Sync
 from jarvis.sync.messages import Message, decode, encode
+from jarvis.sync.pushing import FETCH_BYTES
 
 T = TypeVar("T")
 Operations = Callable[[Any], list[Value]]

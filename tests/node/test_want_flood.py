@@ -12,8 +12,9 @@ from jarvis.node import peering
 from jarvis.node.journal import Journal
 from jarvis.node.peering import MAX_JOBS, MAX_OUTBOX_BYTES, Peering
 from jarvis.store.protocol import Head
-from jarvis.sync.machine import FETCH_BYTES, Sync
+from jarvis.sync.machine import Sync
 from jarvis.sync.messages import PROTOCOL, Hello, Want, encode
+from jarvis.sync.pushing import FETCH_BYTES
 from tests.replica.support import CHAIN, KEYS, Author
 
 ME, PEER = KEYS[0].node_id, KEYS[1].node_id

@@ -11,7 +11,7 @@ from jarvis.core import codec
 from jarvis.crdt.registry import _EXACT, _PREFIX, OWN_PREFIX
 from jarvis.identity import entries, membership, record
 from jarvis.replica import documents, waiting
-from jarvis.sync import machine, messages, peer
+from jarvis.sync import asking, machine, messages, peer, pushing
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "replication.md").read_text()
@@ -59,9 +59,9 @@ def test_the_limits_are_those_of_the_code():
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (machine.WINDOW_RECORDS, "{} records or 1 MiB"),
+        (pushing.WINDOW_RECORDS, "{} records or 1 MiB"),
         (machine.MAX_AUTHORS, "{} authors"),
-        (machine.MAX_WANTS, "{} wants"),
+        (asking.MAX_WANTS, "{} wants"),
         (messages.MAX_RECORDS, "{} records"),
         (messages.MAX_FRAME_HEADS, "{} a frame"),
         (membership.MAX_ENTRIES, "At most {} entries"),

@@ -10,8 +10,8 @@ from jarvis.crdt import mvmap
 from jarvis.crdt.registry import CONFIG
 from jarvis.replica.acceptance import Acceptance
 from jarvis.sync.effects import Send
-from jarvis.sync.machine import WINDOW_RECORDS
 from jarvis.sync.messages import Heads, Membership, Records, decode
+from jarvis.sync.pushing import WINDOW_RECORDS
 from jarvis.testing.home import SimHome
 
 SESSION = "session/aaaaaaaaaaaaaaaa"
@@ -239,7 +239,7 @@ def test_a_want_moves_to_another_peer_when_the_first_is_silent():
         for pair in ((0, 2), (2, 0), (1, 2), (2, 1)):
             if pair != (0, 2) or len(home.nodes[2].sync.peers[home.nodes[0].node_id].heads) == 0:
                 home.deliver(*pair)
-    assert home.nodes[2].sync._asked
+    assert home.nodes[2].sync._asking._asked
     home.links[0, 2].clear()
     home.tick(2_500)
     for _ in range(20):

@@ -11,9 +11,9 @@ from jarvis.crdt.registry import CONFIG
 from jarvis.identity.entries import entry_hash
 from jarvis.identity.record import write_record
 from jarvis.store.protocol import REJECTED, Head
-from jarvis.sync import machine
+from jarvis.sync.asking import MAX_WANTS, Asking
 from jarvis.sync.effects import AcceptMembership, Drop, Send
-from jarvis.sync.machine import MAX_AUTHORS, MAX_WANTS
+from jarvis.sync.machine import MAX_AUTHORS
 from jarvis.sync.messages import MAX_FRAME_HEADS, Ack, Heads, Membership, Records, Want, decode, encode
 from jarvis.testing.home import SimHome
 
@@ -159,13 +159,13 @@ def test_a_rejected_record_is_never_asked_for_again():
         nonce=bytes(16),
     )
     bad.accept([record], source=None)
-    asked, real = [], machine.Sync._ask_one
+    asked, real = [], Asking._ask_one
     home.settle()
     assert all(node.frontier() == {record.header.author: 1} for node in home.nodes)
     held = home.nodes[2].store.view(lambda tx: tx.record(record.header.author, 1))
     assert held.status == REJECTED
     for node in home.nodes:
-        node.sync._ask_one = lambda *args, node=node: asked.append(args) or real(node.sync, *args)
+        node.sync._asking._ask_one = lambda *args, node=node: asked.append(args) or real(node.sync._asking, *args)
     for _ in range(100):
         home.tick(250)
         home.settle()
@@ -241,7 +241,7 @@ def test_a_peer_cannot_invent_authors_without_end(kind):
         asked = [effect for effect in effects if isinstance(effect, Send) and isinstance(effect.message, Want)]
         assert len(asked) <= MAX_WANTS
     assert len(node.sync.peers[name].heads) <= MAX_AUTHORS
-    assert len(node.sync._asked) <= MAX_WANTS
+    assert len(node.sync._asking._asked) <= MAX_WANTS
 
 
 def test_a_node_with_many_incarnations_is_caught_up_with_all_the_same():

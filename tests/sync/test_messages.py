@@ -18,7 +18,7 @@ from jarvis.identity.membership import MAX_ENTRIES
 from jarvis.identity.record import MAX_SEQ, SignedRecord, write_record
 from jarvis.store.protocol import Head
 from jarvis.sync import messages
-from jarvis.sync.machine import FETCH_BYTES, MAX_MEMBERSHIP_BYTES
+from jarvis.sync.machine import MAX_MEMBERSHIP_BYTES
 from jarvis.sync.messages import (
     MAX_EPHEMERAL_BYTES,
     MAX_FRAME_HEADS,
@@ -35,6 +35,7 @@ from jarvis.sync.messages import (
     decode,
     encode,
 )
+from jarvis.sync.pushing import FETCH_BYTES
 
 CLASSES = typing.get_args(Message)
 KEY = SigningKey(b"k" * 32)
