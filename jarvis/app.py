@@ -30,6 +30,7 @@ from jarvis.node.comparison import Comparison
 from jarvis.node.config import Config
 from jarvis.node.dialogue import Dialogue
 from jarvis.node.directory import DataDirectory
+from jarvis.node.home import Home
 from jarvis.node.journal import Journal
 from jarvis.node.language import EmbeddedModel
 from jarvis.node.members import Invitations, Members, load_addresses
@@ -233,6 +234,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                 timers=timers,
                 notes=Notes(journal),
                 backups=Backups(journal, members, key.node_id, clock, audit),
+                home=Home(journal, members, audit, key.node_id),
                 dialogue=dialogue,
                 speech=speech,
                 assistant=assistant,

@@ -1,11 +1,11 @@
-"""init: founding a home."""
+"""init, home: founding a home, and what it is."""
 
 from __future__ import annotations
 
 import click
 
 from jarvis_cli.output import fields, say
-from jarvis_cli.state import Command, State
+from jarvis_cli.state import Command, Group, State
 
 
 @click.command(cls=Command)
@@ -30,3 +30,16 @@ def init(state: State, name: str | None, room: str | None, home_name: str | None
         say("Start this node with `jarvis run`; let others join with `jarvis node invite`.")
 
     state.show(founded, human)
+
+
+@click.group(cls=Group)
+def home() -> None:
+    """The home itself: what it is, and who owns it."""
+
+
+@home.command()
+@click.pass_obj
+def info(state: State) -> None:
+    """Show the home, and which node owns it."""
+    found = state.client().get("/api/v2/home")
+    state.show(found, lambda: fields(found))

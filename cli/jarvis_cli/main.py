@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hear": ("talk", "Play a sound file into the node as if its microphone heard it."),
     "say": ("talk", "Speak a text."),
     "node": ("node", "This node, the home's nodes, inviting and joining."),
+    "home": ("home", "The home itself: what it is, and who owns it."),
     "session": ("session", "Conversations, from every room."),
     "config": ("config", "What the home and its nodes agreed on."),
     "audit": ("audit", "Who did what, and whether the log holds."),

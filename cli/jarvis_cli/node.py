@@ -48,6 +48,20 @@ def invite(state: State, name: str | None, room: str | None) -> None:
 
 
 @node.command()
+@click.argument("wanted", metavar="[NODE]", required=False)
+@click.option("--name", help="What it is called from now on.")
+@click.option("--room", help="The room it stands in from now on.")
+@click.pass_obj
+def rename(state: State, wanted: str | None, name: str | None, room: str | None) -> None:
+    """Give a node, this one by default, another name or room. Needs no owner."""
+    from jarvis.api.client import segment
+
+    path = f"/api/v2/nodes/{segment(wanted) if wanted else 'self'}"
+    named = state.client().patch(path, {"name": name, "room": room})
+    state.show(named, lambda: say(f"The node {named['node_id'][:8]} is {named['name']}, in {named['room']}."))
+
+
+@node.command()
 @click.argument("wanted", metavar="NODE")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj

@@ -45,6 +45,9 @@ class Client:
     def put(self, path: str, body: dict[str, Any]) -> Any:
         return self.call("PUT", path, body=body)
 
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        return self.call("PATCH", path, body=body)
+
     def delete(self, path: str, **query: Any) -> Any:
         return self.call("DELETE", path, query=query)
 

@@ -63,6 +63,13 @@ class Backups(Protocol):
         a passphrase it is sealed to the home's recovery key."""
 
 
+class Home(Protocol):
+    async def info(self) -> Json: ...
+
+    async def rename(self, wanted: str | None, name: str | None, room: str | None) -> Json:
+        """Without `wanted`: this node."""
+
+
 class NodeFace(Protocol):
     @property
     def sessions(self) -> Sessions: ...
@@ -78,6 +85,8 @@ class NodeFace(Protocol):
     def peering(self) -> Peering: ...
     @property
     def backups(self) -> Backups: ...
+    @property
+    def home(self) -> Home: ...
     @property
     def events(self) -> EventBus: ...
 

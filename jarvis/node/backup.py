@@ -41,7 +41,8 @@ from jarvis.node.config import PINS
 from jarvis.node.directory import DataDirectory
 from jarvis.node.founding import GUEST, name_writes
 from jarvis.node.journal import Journal
-from jarvis.node.members import OWNER_KEY, Members
+from jarvis.node.members import Members
+from jarvis.node.ownership import OWNER_KEY, owner_key
 from jarvis.node.texts import check_name
 from jarvis.replica.replica import Replica
 from jarvis.store.files import cannot_use
@@ -140,9 +141,9 @@ async def create(
 def _snapshot(tx: Transaction, replica: Replica) -> _Snapshot:
     chain = replica.chain(tx)
     values = {key: tx.get(key) or b"" for key in tx.keys(PINS)}
-    seed = tx.get(OWNER_KEY)
-    if seed and SigningKey(seed).public == chain.owner:
-        values[OWNER_KEY] = seed
+    key = owner_key(tx, chain)
+    if key is not None:
+        values[OWNER_KEY] = key.seed
     forks = [proof.to_bytes() for proof in replica.bounds(tx).forks.values()]
     return _Snapshot(chain, values, forks, tx.record_count())
 

@@ -27,7 +27,8 @@ from jarvis.net.pairing import Proven, Welcome
 from jarvis.node.audit import Audit
 from jarvis.node.directory import DataDirectory
 from jarvis.node.journal import Journal, Write
-from jarvis.node.members import ADDRESSES, OWNER_KEY
+from jarvis.node.members import ADDRESSES
+from jarvis.node.ownership import OWNER_KEY
 from jarvis.node.texts import check_name
 from jarvis.replica.replica import Replica
 from jarvis.store.protocol import Transaction
@@ -119,7 +120,7 @@ async def _join_again(
         )
         if not guest and (name or room):
             raise InvalidInput(
-                "This node is a member and keeps its name and room.", fix="Change them with `jarvis config set`."
+                "This node is a member and keeps its name and room.", fix="Change them with `jarvis node rename`."
             )
 
         async def save(welcome: Welcome, proven: Proven) -> None:

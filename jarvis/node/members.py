@@ -26,14 +26,13 @@ from jarvis.node.audit import Audit
 from jarvis.node.config import DECLARED, split_stored
 from jarvis.node.directory import DataDirectory
 from jarvis.node.journal import Commit, Journal
+from jarvis.node.ownership import owner_key
 from jarvis.node.peering import Peering
 from jarvis.node.texts import check_name, iso_time
 from jarvis.replica.frontier import node_of
 from jarvis.replica.replica import Replica
 from jarvis.store.protocol import Transaction
 
-OWNER_KEY = "identity/owner"
-"""Where the owner's node keeps the owner key's seed in its store."""
 ADDRESSES = "net/addresses"
 
 log = structlog.get_logger()
@@ -227,8 +226,7 @@ class Invitations:
                 group.create_task((await self._opened.get()).run())
 
     async def _owner_key(self) -> SigningKey | None:
-        seed = await self._journal.read(lambda tx, _: tx.get(OWNER_KEY))
-        return SigningKey(seed) if seed else None
+        return await self._journal.read(lambda tx, replica: owner_key(tx, replica.chain(tx)))
 
     async def _admit(self, certificate: bytes, suggested: dict[str, str]) -> Welcome:
         """Sign the admission, tell the home, welcome the joiner. Idempotent."""

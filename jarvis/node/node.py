@@ -30,6 +30,7 @@ from jarvis.node.comparison import Comparison
 from jarvis.node.config import Config
 from jarvis.node.dialogue import Dialogue
 from jarvis.node.events import DocumentsChanged, NodeJoined, PeerLinked, TimerRang
+from jarvis.node.home import Home
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.members import Invitations, Members, save_addresses
 from jarvis.node.notes import Notes
@@ -77,6 +78,7 @@ class Parts:
     timers: Timers
     notes: Notes
     backups: Backups
+    home: Home
     dialogue: Dialogue
     speech: Speech
     assistant: Assistant
@@ -103,6 +105,7 @@ class Node:
         self.timers = parts.timers
         self.notes = parts.notes
         self.backups = parts.backups
+        self.home = parts.home
         self.peering = parts.comparison
         self.api_url = ""
         self.peer_port = 0

@@ -9,12 +9,12 @@ from jarvis.core.errors import InvalidBytes, NotAllowed
 from jarvis.core.ids import to_text
 from jarvis.core.time import Clock
 from jarvis.identity.entries import Cutoff
-from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import operations_of
 from jarvis.node.audit import Audit
 from jarvis.node.journal import Journal
-from jarvis.node.members import OWNER_KEY, Members
+from jarvis.node.members import Members
+from jarvis.node.ownership import owner_key
 from jarvis.node.peering import Peering
 from jarvis.replica.bounds import Bounds
 from jarvis.replica.frontier import node_of
@@ -38,8 +38,8 @@ class Removal:
         NotAllowed where the owner key is not, or when it is the owner's own node."""
         node_id = await self._members.find(wanted)
         name = self._members.name_of(node_id)
-        seed = await self._journal.read(lambda tx, _: tx.get(OWNER_KEY))
-        if not seed:
+        key = await self._journal.read(lambda tx, replica: owner_key(tx, replica.chain(tx)))
+        if key is None:
             owner = self._members.name_of(self._members.chain.owner_node)
             raise NotAllowed("Only the owner's node can remove a node.", fix=f"Run `jarvis node remove` on {owner}.")
         held = await self._journal.read(lambda tx, replica: dict(replica.heads(tx)))
@@ -47,7 +47,7 @@ class Removal:
         at_ms = self._clock.wall_ms()
 
         def shrink(chain: Chain) -> Chain:
-            return chain.remove(SigningKey(seed), node_id, cutoffs, at_ms=at_ms)
+            return chain.remove(key, node_id, cutoffs, at_ms=at_ms)
 
         entry = self._audit.entry("node.removed", to_text(node_id), actor="owner")
         await self._journal.grow_membership(shrink, entry)

@@ -177,6 +177,21 @@ class ScriptedBackups:
         yield {"data": "", "records": 7, "of": 7, "done": True}
 
 
+class ScriptedHome:
+    def __init__(self, calls: list[tuple[Any, ...]]) -> None:
+        self._calls = calls
+
+    async def info(self) -> dict[str, Any]:
+        return {
+            "home_id": "hhh", "home_name": "Home", "owner_node": "nnn", "owner_name": "kitchen", "term": 0,
+            "members": 2, "entries": 3,
+        }  # fmt: skip
+
+    async def rename(self, wanted: str | None, name: str | None, room: str | None) -> dict[str, Any]:
+        self._calls.append(("rename", wanted, name, room))
+        return {"node_id": "nnn", "name": name or "kitchen", "room": room or "kitchen"}
+
+
 @dataclass
 class ScriptedNode:
     data_dir: Path
@@ -193,6 +208,7 @@ class ScriptedNode:
         self.sessions, self.config, self.audit = ScriptedSessions(), ScriptedConfig(), ScriptedAudit()
         self.timers, self.peering, self.backups = ScriptedTimers(), ScriptedPeering(), ScriptedBackups()
         self.notes = ScriptedNotes()
+        self.home = ScriptedHome(self.calls)
 
     def info(self) -> dict[str, Any]:
         return {

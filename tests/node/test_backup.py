@@ -29,7 +29,8 @@ from jarvis.node.config import PINS
 from jarvis.node.directory import DataDirectory
 from jarvis.node.founding import GUEST, found_home
 from jarvis.node.journal import Journal
-from jarvis.node.members import ADDRESSES, OWNER_KEY, Members
+from jarvis.node.members import ADDRESSES, Members
+from jarvis.node.ownership import OWNER_KEY
 from jarvis.replica.replica import Replica
 
 RECORDS = 700

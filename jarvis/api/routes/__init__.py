@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from jarvis.api.route import Route
-from jarvis.api.routes import audit, backups, config, health, nodes, notes, sessions, sync, talk, timers
+from jarvis.api.routes import audit, backups, config, health, home, nodes, notes, sessions, sync, talk, timers
 
 ROUTES: tuple[Route, ...] = (
     *health.ROUTES,
     *talk.ROUTES,
     *sessions.ROUTES,
     *nodes.ROUTES,
+    *home.ROUTES,
     *config.ROUTES,
     *audit.ROUTES,
     *timers.ROUTES,

@@ -1,0 +1,58 @@
+"""The home as people manage it: what it is, and what its nodes are called. Names and rooms stand in the config, so
+renaming needs no owner and works while everybody else is away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jarvis.core.errors import InvalidInput
+from jarvis.core.ids import to_text
+from jarvis.crdt.mvmap import MVMap
+from jarvis.crdt.registry import CONFIG
+from jarvis.node.audit import Audit
+from jarvis.node.journal import Journal
+from jarvis.node.members import Members
+from jarvis.node.texts import check_name
+
+
+class Home:
+    def __init__(self, journal: Journal, members: Members, audit: Audit, node_id: bytes) -> None:
+        self._journal = journal
+        self._members = members
+        self._audit = audit
+        self._node_id = node_id
+
+    async def info(self) -> dict[str, Any]:
+        await self._members.refresh()
+        chain = self._members.chain
+        return {
+            "home_id": to_text(chain.home_id),
+            "home_name": self._members.home_name,
+            "owner_node": to_text(chain.owner_node),
+            "owner_name": self._members.name_of(chain.owner_node),
+            "term": chain.term,
+            "members": len(chain.members),
+            "entries": len(chain.entries),
+        }
+
+    async def rename(self, wanted: str | None, name: str | None, room: str | None) -> dict[str, Any]:
+        """Give a node (this one by default) another name, another room, or both. Raises InvalidInput when neither is
+        given or one cannot be borne, NotFound for a node that is none."""
+        if name is None and room is None:
+            raise InvalidInput("There is no new name and no new room.", fix="Give --name, --room, or both.")
+        given = {"node.name": (name, "name"), "node.room": (room, "room")}
+        values = {key: check_name(text, what) for key, (text, what) in given.items() if text is not None}
+        node_id = self._node_id if wanted is None else await self._members.find(wanted)
+        prefix = f"node/{to_text(node_id)}/"
+
+        def change(state: MVMap) -> list[Any]:
+            return [state.put(prefix + key, value) for key, value in values.items()]
+
+        said = self._audit.entry("node.renamed", to_text(node_id), actor="user", what=sorted(values))
+        await self._journal.write((CONFIG, change), said)
+        await self._members.refresh()
+        return {
+            "node_id": to_text(node_id),
+            "name": self._members.name_of(node_id),
+            "room": self._members.room_of(node_id),
+        }
