@@ -91,7 +91,8 @@ class Acceptance:
             self.waiting.put(record, needs)
             return False
         if verdict.status == APPLIED:
-            self._documents.apply(tx, header.document, verdict.operations, (header.author, header.seq), header.hlc)
+            dot = (header.author, header.seq)
+            self._documents.apply(tx, header.document, verdict.operations, dot, header.hlc, len(record.payload))
         stored = StoredRecord(
             header.author,
             header.seq,
@@ -188,7 +189,8 @@ class Acceptance:
                 continue
             if verdict.status == APPLIED:
                 dot = (stored.author, stored.seq)
-                self._documents.apply(tx, stored.document, verdict.operations, dot, record.header.hlc)
+                size = len(record.payload)
+                self._documents.apply(tx, stored.document, verdict.operations, dot, record.header.hlc, size)
             tx.set_status(stored.author, stored.seq, verdict.status)
         if not left:
             tx.put(_KNOWN, known)

@@ -17,7 +17,10 @@ from jarvis.identity.record import decode_header, operations_of
 from jarvis.store.protocol import Checkpoint, Transaction
 
 CHECKPOINT_EVERY = 512
-"""Records. Loading replays at most this many; writing costs one state in so many records."""
+"""Operations, at least: loading replays no more of a small document."""
+LOG_SHARE = 4
+"""A checkpoint is also not written again before what came after it is a quarter as large. However a document grows, all
+its checkpoints together cost a few times what its records do, and loading replays no more than that quarter."""
 MAX_LOADED = 256
 """Documents in memory; the least recently used goes first."""
 DIGEST_TAG = b"jarvis document v1\x00"
@@ -29,8 +32,20 @@ _OWN_LIMITS = Limits(size_bytes=2**31, depth=16, items=2**31)
 class _Loaded:
     kind: Kind[Any]
     state: Any
-    since_checkpoint: int
+    checkpoint_bytes: int = 0
+    operations: int = 0
+    """Since the checkpoint; their records' payloads have `bytes_since`."""
+    bytes_since: int = 0
     digest: bytes | None = None
+
+    def replayed(self, operations: int, payload_bytes: int) -> None:
+        self.operations += operations
+        self.bytes_since += payload_bytes
+        self.digest = None
+
+    @property
+    def is_due(self) -> bool:
+        return self.operations >= CHECKPOINT_EVERY and self.bytes_since * LOG_SHARE >= self.checkpoint_bytes
 
 
 class Documents:
@@ -47,19 +62,25 @@ class Documents:
         loaded.kind.fits(loaded.state, operations, author, document)
 
     def apply(
-        self, tx: Transaction, document: str, operations: tuple[Value, ...], dot: tuple[bytes, int], hlc: int
+        self,
+        tx: Transaction,
+        document: str,
+        operations: tuple[Value, ...],
+        dot: tuple[bytes, int],
+        hlc: int,
+        payload_bytes: int,
     ) -> None:
         """Join a record's operations into its document. The record itself is put by `checkpoint_if_due`'s caller."""
         loaded = self._load(tx, document)
         _absorb(loaded.kind, loaded.state, operations, dot, hlc)
-        loaded.since_checkpoint += 1
-        loaded.digest = None
+        loaded.replayed(len(operations), payload_bytes)
 
     def checkpoint_if_due(self, tx: Transaction, document: str, position: int) -> None:
         loaded = self._loaded[document]
-        if loaded.since_checkpoint >= CHECKPOINT_EVERY:
-            tx.put_checkpoint(document, Checkpoint(position, pack(loaded.kind.encode(loaded.state))))
-            loaded.since_checkpoint = 0
+        if loaded.is_due:
+            data = pack(loaded.kind.encode(loaded.state))
+            tx.put_checkpoint(document, Checkpoint(position, data))
+            loaded.checkpoint_bytes, loaded.operations, loaded.bytes_since = len(data), 0, 0
 
     def digest(self, tx: Transaction, document: str) -> bytes:
         """SHA-256 of the document's canonical bytes: equal on every node that holds the same records."""
@@ -86,17 +107,16 @@ class Documents:
         kind = kind_of(document)
         assert kind is not None, document
         checkpoint = tx.checkpoint(document)
-        state, position = kind.empty(), 0
+        loaded, position = _Loaded(kind, kind.empty()), 0
         if checkpoint is not None:
             state, position = kind.decode(unpack(checkpoint.state, _OWN_LIMITS)), checkpoint.position
-        replayed = 0
+            loaded = _Loaded(kind, state, len(checkpoint.state))
         for record in tx.document_records(document, position):
             if record.payload is not None:
                 header = decode_header(record.header)
                 operations = tuple(operations_of(record.payload))
-                _absorb(kind, state, operations, (header.author, header.seq), header.hlc)
-            replayed += 1
-        loaded = _Loaded(kind, state, replayed)
+                _absorb(kind, loaded.state, operations, (header.author, header.seq), header.hlc)
+                loaded.replayed(len(operations), len(record.payload))
         self._loaded[document] = loaded
         while len(self._loaded) > MAX_LOADED:
             self._loaded.popitem(last=False)

@@ -68,7 +68,7 @@ def test_the_limits_are_those_of_the_code():
         (waiting.MAX_PER_AUTHOR, "{} records an author"),
         (waiting.MAX_NODE_BYTES // 2**20, "{} MiB the authors of one node"),
         (waiting.MAX_BYTES // 2**20, "{} MiB in all"),
-        (documents.CHECKPOINT_EVERY, "every {} records"),
+        (documents.CHECKPOINT_EVERY, "after {} operations"),
         (documents.MAX_LOADED, "({} documents)"),
         (record.MAX_PAYLOAD_BYTES, "16 to {}"),
         (peer.MAX_REST_MS // 1000, "then {} s"),

@@ -1,0 +1,55 @@
+"""What checkpoints cost stays in proportion to what was written, however a document grows; and they add up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jarvis.crdt.gset import GSet
+from jarvis.replica import documents
+from jarvis.store.protocol import Checkpoint
+from tests.replica.support import Author, Node
+
+DOCUMENT = "audit/2026-01"
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Bytes of each checkpoint."""
+    sizes: list[int] = []
+
+    def counted(position: int, state: bytes) -> Checkpoint:
+        sizes.append(len(state))
+        return Checkpoint(position, state)
+
+    monkeypatch.setattr(documents, "Checkpoint", counted)
+    monkeypatch.setattr(documents, "CHECKPOINT_EVERY", 8)
+    return sizes
+
+
+def test_a_growing_document_is_not_written_again_and_again(written: list[int]) -> None:
+    node, author = Node(), Author(1)
+    records = [author.write(DOCUMENT, GSet.add("x" * 50)) for _ in range(1_000)]
+    node.accept(*records)
+    payloads = sum(len(record.payload) for record in records)
+    assert sum(written) < 10 * payloads  # all of it every 8 records would be some 80 times
+    assert node.restart().digest() == node.digest()
+
+
+def test_a_document_that_stays_small_is_replayed_from_near(written: list[int]) -> None:
+    node, author = Node(), Author(1)
+    dots: tuple[Any, ...] = ()
+    for _ in range(100):
+        node.accept(author.put("a.b", "c", *dots))
+        dots = ((author.name, author.seq, 0),)
+    assert len(written) == 100 // 8
+    assert node.restart().digest() == node.digest()
+
+
+def test_every_operation_of_a_record_counts(written: list[int]) -> None:
+    node, author = Node(), Author(1)
+    node.accept(author.write(DOCUMENT, *[GSet.add(n) for n in range(7)]))
+    assert not written
+    node.accept(author.write(DOCUMENT, GSet.add(7)))
+    assert len(written) == 1
