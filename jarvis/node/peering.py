@@ -110,7 +110,7 @@ class Peering:
         self._members_changed = members_changed
         self._met = met
         self._runs: dict[bytes, _LinkRun] = {}
-        self._said: dict[tuple[bytes, str], None] = {}
+        self._said: dict[tuple[bytes, bytes, str], None] = {}
         self._digests: dict[bytes, asyncio.Future[Digest]] = {}
         self._own: list[Commit] = []
         """Of this turn of the loop; the store's queue bounds how many can become durable at once."""
@@ -364,14 +364,17 @@ class Peering:
         )
 
     def _refused(self, peer: bytes, refusal: Refusal) -> None:
-        self._say_once(peer, refusal.reason, author=to_text(refusal.author[:16]), seq=refusal.seq, blame=refusal.blame)
+        author = refusal.author[:NODE_ID_BYTES]
+        who = {"author": to_text(author), "seq": refusal.seq, "blame": refusal.blame}
+        about = author if refusal.blame == "author" else b""  # a sender may invent authors, never sign as one
+        self._say_once(peer, refusal.reason, about=about, **who)
 
-    def _say_once(self, peer: bytes, reason: str, **more: Any) -> None:
+    def _say_once(self, peer: bytes, reason: str, *, about: bytes = b"", **more: Any) -> None:
         reason = tidy_reason(reason)  # it may hold what the peer wrote
-        if (peer, reason) not in self._said:
+        if (peer, about, reason) not in self._said:
             if len(self._said) >= MAX_SAID:
                 self._said.pop(next(iter(self._said)))
-            self._said[peer, reason] = None
+            self._said[peer, about, reason] = None
             log.warning("peer refused", peer=to_text(peer), reason=reason, **more)
 
 

@@ -109,6 +109,8 @@ class Acceptance:
         head = accepted.heads[header.author] = Head(header.seq, record.hash)
         self._held.move_head(tx, header.author, head, header.hlc)
         accepted.records.append(stored)
+        if verdict.status == REJECTED:
+            self._refuse(accepted, record, f"it is not valid: {verdict.reason}", "author")
         return True
 
     def _two_histories(self, tx: Transaction, record: SignedRecord, accepted: Accepted) -> bool:

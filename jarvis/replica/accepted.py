@@ -14,7 +14,7 @@ NOTHING = Head(0, b"")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A record that was not kept. `blame` says whom the reason speaks against."""
+    """A record that was not kept, or is kept as not valid. `blame` says whom the reason speaks against."""
 
     author: bytes
     seq: int

@@ -17,8 +17,10 @@ import pytest
 from jarvis.core.codec import pack
 from jarvis.core.errors import JarvisError
 from jarvis.core.ids import to_text
+from jarvis.crdt.registry import CONFIG
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SEED_BYTES, SigningKey
+from jarvis.identity.record import write_record
 from jarvis.net.link import MAX_FRAME_BYTES
 from jarvis.net.settle import Ticket
 from jarvis.net.transport import TlsTransport
@@ -276,6 +278,30 @@ def test_a_record_of_somebody_who_is_no_member_is_refused(scene: Scene) -> None:
     scene.lie(lie)
     until(lambda: scene.refusals("no member"), 5, "the refusal")
     assert len(scene.refusals("no member")) == 1
+
+
+def test_what_a_member_writes_against_the_rules_is_kept_and_named(scene: Scene) -> None:
+    """Signed and in its place, and yet no operation of that document."""
+    liar = scene.liar
+    last = liar.records("fine")[0]
+    bad = write_record(
+        liar.key, home_id=liar.chain.home_id, document=CONFIG, author=last.header.author, seq=2, prev=last.hash,
+        entry=liar.chain.head_id, hlc=last.header.hlc + 1, kind=1, operations=[["shout", "vermilion"]], nonce=bytes(16),
+    )  # fmt: skip
+
+    async def lie(liar: Liar) -> None:
+        for _ in range(50):
+            await liar.send(Records((last, bad)))
+        await liar.until_said(Ack)
+
+    scene.lie(lie)
+    for node in (scene.kitchen, scene.bedroom):
+        rows = until(lambda node=node: [r for r in node.get("/api/v2/quarantine") if r["seq"] == 2], 10, "the record")
+        assert rows[0]["node_id"] == scene.name and rows[0]["reason"].startswith("it is not valid: ")
+        assert "vermilion" in rows[0]["content"]
+        said = node.logged("peer refused", author=scene.name, seq=2)
+        assert len(said) == 1 and said[0]["reason"] == rows[0]["reason"] and said[0]["blame"] == "author"
+        assert "vermilion" not in node.stderr
 
 
 def test_two_histories_under_one_number_are_proven_and_neither_counts(scene: Scene) -> None:
