@@ -205,7 +205,7 @@ class Peering:
         if batch:
             records, batch[:] = list(batch), []
             accepted = await self._journal.accept(records, run.link.peer)
-            for refusal in accepted.refused:
+            for refusal in (*accepted.refused, *accepted.invalid):
                 self._refused(run.link.peer, refusal)
             for author, seq in accepted.suspects:
                 self._send(self._sync.suspected(run.link.peer, author, seq))

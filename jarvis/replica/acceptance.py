@@ -110,7 +110,8 @@ class Acceptance:
         self._held.move_head(tx, header.author, head, header.hlc)
         accepted.records.append(stored)
         if verdict.status == REJECTED:
-            self._refuse(accepted, record, f"it is not valid: {verdict.reason}", "author")
+            reason = f"it is not valid: {verdict.reason}"
+            accepted.invalid.append(Refusal(header.author, header.seq, reason, "author"))
         return True
 
     def _two_histories(self, tx: Transaction, record: SignedRecord, accepted: Accepted) -> bool:

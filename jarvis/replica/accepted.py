@@ -14,7 +14,7 @@ NOTHING = Head(0, b"")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A record that was not kept, or is kept as not valid. `blame` says whom the reason speaks against."""
+    """A record that was not kept, or is kept and not valid. `blame` says whom the reason speaks against."""
 
     author: bytes
     seq: int
@@ -32,6 +32,9 @@ class Accepted:
     records: list[StoredRecord] = field(default_factory=list)
     """New records in the order of their positions, rejected and unknown ones too."""
     refused: list[Refusal] = field(default_factory=list)
+    """Not kept."""
+    invalid: list[Refusal] = field(default_factory=list)
+    """Kept as rejected, so that their authors' chains go on."""
     lowered: dict[bytes, Head] = field(default_factory=dict)
     """Authors of whom less counts than before, with where their frontier is now; NOTHING when none does."""
     forks: list[ForkProof] = field(default_factory=list)
