@@ -1,19 +1,17 @@
-"""The documents' states. A state is what its applied records add up to; it is rebuilt from the last checkpoint and
-the records after it, kept in memory while in use, and checkpointed as it grows."""
+"""The documents' states. A state is what its applied records add up to; it is rebuilt from the last checkpoint, or
+the base, and the records after it, kept in memory while in use, and checkpointed as it grows."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from jarvis.core.codec import Limits, Value, pack, unpack
-from jarvis.crdt.dots import Dot
+from jarvis.core.codec import Value, pack, unpack
 from jarvis.crdt.kind import Kind
 from jarvis.crdt.registry import kind_of
-from jarvis.identity.record import decode_header, operations_of
+from jarvis.replica.bases import OWN_LIMITS, absorb, absorb_record, begin, digest_of, write_state
 from jarvis.store.protocol import Checkpoint, Transaction
 
 CHECKPOINT_EVERY = 512
@@ -23,9 +21,6 @@ LOG_SHARE = 4
 its checkpoints together cost a few times what its records do, and loading replays no more than that quarter."""
 MAX_LOADED = 256
 """Documents in memory; the least recently used goes first."""
-DIGEST_TAG = b"jarvis document v1\x00"
-_OWN_LIMITS = Limits(size_bytes=2**31, depth=16, items=2**31)
-"""For checkpoints, which are our own bytes from our own encrypted store."""
 
 
 @dataclass(slots=True)
@@ -72,7 +67,7 @@ class Documents:
     ) -> None:
         """Join a record's operations into its document. The record itself is put by `checkpoint_if_due`'s caller."""
         loaded = self._load(tx, document)
-        _absorb(loaded.kind, loaded.state, operations, dot, hlc)
+        absorb(loaded.kind, loaded.state, operations, dot, hlc)
         loaded.replayed(len(operations), payload_bytes)
 
     def checkpoint_if_due(self, tx: Transaction, document: str, position: int) -> None:
@@ -86,8 +81,7 @@ class Documents:
         """SHA-256 of the document's canonical bytes: equal on every node that holds the same records."""
         loaded = self._load(tx, document)
         if loaded.digest is None:
-            content = pack([document, loaded.kind.code, loaded.kind.encode(loaded.state)])
-            loaded.digest = hashlib.sha256(DIGEST_TAG + content).digest()
+            loaded.digest = digest_of(write_state(document, loaded.kind, loaded.state))
         return loaded.digest
 
     def reload(self, documents: Iterable[str]) -> None:
@@ -106,23 +100,15 @@ class Documents:
             return loaded
         kind = kind_of(document)
         assert kind is not None, document
-        checkpoint = tx.checkpoint(document)
-        loaded, position = _Loaded(kind, kind.empty()), 0
+        checkpoint, position = tx.checkpoint(document), 0
         if checkpoint is not None:
-            state, position = kind.decode(unpack(checkpoint.state, _OWN_LIMITS)), checkpoint.position
+            state, position = kind.decode(unpack(checkpoint.state, OWN_LIMITS)), checkpoint.position
             loaded = _Loaded(kind, state, len(checkpoint.state))
+        else:
+            loaded = _Loaded(kind, *begin(tx, document, kind))
         for record in tx.document_records(document, position):
-            if record.payload is not None:
-                header = decode_header(record.header)
-                operations = tuple(operations_of(record.payload))
-                _absorb(kind, loaded.state, operations, (header.author, header.seq), header.hlc)
-                loaded.replayed(len(operations), len(record.payload))
+            loaded.replayed(*absorb_record(kind, loaded.state, record))
         self._loaded[document] = loaded
         while len(self._loaded) > MAX_LOADED:
             self._loaded.popitem(last=False)
         return loaded
-
-
-def _absorb(kind: Kind[Any], state: Any, operations: tuple[Value, ...], dot: tuple[bytes, int], hlc: int) -> None:
-    for index, operation in enumerate(operations):
-        kind.absorb(state, kind.delta(operation, Dot(*dot, index), hlc))

@@ -5,7 +5,7 @@ SQLCipher lacks."""
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
@@ -28,6 +28,7 @@ class _Tables:
     """Document -> applied records in order of position; never an empty list."""
     heads: dict[bytes, Head] = field(default_factory=dict)
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
+    bases: dict[str, bytes] = field(default_factory=dict)
     membership: tuple[tuple[bytes, bytes], ...] = ()
     values: dict[str, bytes] = field(default_factory=dict)
     position: int = 0
@@ -38,6 +39,7 @@ class _Tables:
             {name: list(records) for name, records in self.documents.items()},
             dict(self.heads),
             dict(self.checkpoints),
+            dict(self.bases),
             self.membership,
             dict(self.values),
             self.position,
@@ -119,6 +121,27 @@ class _MemoryTransaction:
         if new.status == APPLIED:
             insort(self._tables.documents.setdefault(new.document, []), new, key=_position)
 
+    def delete_records(self, records: Iterable[StoredRecord]) -> None:
+        for one in records:
+            record = self.record(one.author, one.seq)
+            assert record is not None
+            self._take_out(record)
+            self.undo.append(lambda record=record: self._put_back(record))  # type: ignore[misc]
+
+    def _take_out(self, record: StoredRecord) -> None:
+        chain = self._tables.chains[record.author]
+        chain.pop(bisect_left(chain, record.seq, key=_sequence))
+        if record.status == APPLIED:
+            records = self._tables.documents[record.document]
+            records.pop(bisect_left(records, record.position, key=_position))
+            if not records:
+                del self._tables.documents[record.document]
+
+    def _put_back(self, record: StoredRecord) -> None:
+        insort(self._tables.chains[record.author], record, key=_sequence)
+        if record.status == APPLIED:
+            insort(self._tables.documents.setdefault(record.document, []), record, key=_position)
+
     def records_in_order(self, after: int) -> Iterator[StoredRecord]:
         chains = self._tables.chains.values()
         found = sorted((record for chain in chains for record in chain if record.position > after), key=_position)
@@ -129,7 +152,8 @@ class _MemoryTransaction:
         return iter(records[bisect_left(records, after + 1, key=_position) :])
 
     def documents(self, prefix: str = "") -> list[str]:
-        return sorted(name for name in self._tables.documents if name.startswith(prefix))
+        names = self._tables.documents.keys() | self._tables.bases.keys()
+        return sorted(name for name in names if name.startswith(prefix))
 
     def heads(self) -> dict[bytes, Head]:
         return dict(self._tables.heads)
@@ -148,6 +172,18 @@ class _MemoryTransaction:
 
     def drop_checkpoint(self, document: str) -> None:
         self._drop(self._tables.checkpoints, document)
+
+    def base(self, document: str) -> bytes | None:
+        return self._tables.bases.get(document)
+
+    def base_part(self, document: str, offset: int, max_bytes: int) -> bytes:
+        return self._tables.bases.get(document, b"")[offset : offset + max_bytes]
+
+    def put_base(self, document: str, state: bytes) -> None:
+        self._set(self._tables.bases, document, state)
+
+    def drop_base(self, document: str) -> None:
+        self._drop(self._tables.bases, document)
 
     def membership(self) -> list[tuple[bytes, bytes]]:
         return list(self._tables.membership)

@@ -11,9 +11,7 @@ from jarvis.core.errors import BadConfiguration
 
 
 def _first(db: Database) -> None:
-    """Records in order of arrival (so every insert appends), found by (author, seq) and by document.
-
-    Nothing deletes records yet; what will must keep the newest, or positions would be given twice."""
+    """Records in order of arrival (so every insert appends), found by (author, seq) and by document."""
     db.create_table(
         "authors", {"id": int, "author": bytes, "head_seq": int, "head_hash": bytes}, pk="id", not_null={"author"}
     )
@@ -43,7 +41,20 @@ def _first(db: Database) -> None:
     db.create_table("values", {"key": str, "value": bytes}, pk="key", not_null={"value"})
 
 
-MIGRATIONS: dict[str, Callable[[Database], None]] = {"0001_first": _first}
+def _bases(db: Database) -> None:
+    """What documents were before the records that are held, in pieces; and the last position given when records were
+    deleted, so that none is given twice."""
+    db.create_table(
+        "bases",
+        {"document": int, "piece": int, "data": bytes},
+        pk=("document", "piece"),
+        not_null={"data"},
+        foreign_keys=[("document", "documents", "id")],
+    )
+    db.create_table("deleted", {"id": int, "position": int}, pk="id", not_null={"position"})
+
+
+MIGRATIONS: dict[str, Callable[[Database], None]] = {"0001_first": _first, "0003_bases": _bases}
 """In order. Append only."""
 
 

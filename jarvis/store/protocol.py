@@ -4,7 +4,7 @@ durable whole or not at all. It must never interpret what it keeps: headers, pay
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -65,6 +65,9 @@ class Transaction(Protocol):
     def set_status(self, author: bytes, seq: int, status: int) -> None:
         """Of a record that is held. The caller drops the checkpoints of documents that this changes."""
 
+    def delete_records(self, records: Iterable[StoredRecord]) -> None:
+        """Records that are held, for ever; no position is given twice. The caller sees to what they meant."""
+
     def records_in_order(self, after: int) -> Iterator[StoredRecord]:
         """All records with a position above `after`, of every status, in order of position."""
 
@@ -78,7 +81,7 @@ class Transaction(Protocol):
         was called: what the same work puts meanwhile is not among them."""
 
     def documents(self, prefix: str = "") -> list[str]:
-        """Names of documents with at least one applied record, sorted."""
+        """Names of documents with at least one applied record or a base, sorted."""
 
     def heads(self) -> dict[bytes, Head]: ...
 
@@ -93,6 +96,17 @@ class Transaction(Protocol):
     def put_checkpoint(self, document: str, checkpoint: Checkpoint) -> None: ...
 
     def drop_checkpoint(self, document: str) -> None: ...
+
+    def base(self, document: str) -> bytes | None:
+        """The document's state before every record that is held, where earlier ones were deleted."""
+
+    def base_part(self, document: str, offset: int, max_bytes: int) -> bytes:
+        """A part of the base; empty beyond its end, and where there is none."""
+
+    def put_base(self, document: str, state: bytes) -> None:
+        """`state` is not empty. The caller drops the checkpoint if that no longer includes it."""
+
+    def drop_base(self, document: str) -> None: ...
 
     def membership(self) -> list[tuple[bytes, bytes]]:
         """The chain: (entry, signature) in order."""

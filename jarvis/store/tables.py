@@ -3,7 +3,7 @@ named by small numbers, which saves about 130 bytes a record. It must never begi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlcipher3 import dbapi2 as sqlcipher
 
@@ -14,6 +14,8 @@ INTERNED = 8_192
 """Numbers of authors and of documents kept in memory each: a home's years; past it the cache starts anew."""
 FETCH_RECORDS = 128
 """Records in memory at once while a document is read: 8 MiB when every one is as large as it may be."""
+BASE_PIECE_BYTES = 64 * 1024
+"""A base is kept in pieces, so that reading a part of it costs that part."""
 
 _MAX_INTEGER = 2**63 - 1
 _PREFIX_END = "\U0010ffff"
@@ -31,11 +33,16 @@ _OF_DOCUMENT = (
 )
 _IN_ORDER = _SELECT + "WHERE r.position > ? AND r.position <= ? ORDER BY r.position"
 _PUT = """
-INSERT INTO records (author, seq, document, status, hash, header, signature, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO records (position, author, seq, document, status, hash, header, signature, payload)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_LAST_POSITION = """
+SELECT max(coalesce((SELECT max(position) FROM records), 0), coalesce((SELECT position FROM deleted), 0))
 """
 _DOCUMENTS = """
 SELECT name FROM documents WHERE name >= ? AND name < ?
-AND EXISTS (SELECT 1 FROM records WHERE document = documents.id AND status = 0) ORDER BY name
+AND (EXISTS (SELECT 1 FROM records WHERE document = documents.id AND status = 0)
+  OR EXISTS (SELECT 1 FROM bases WHERE document = documents.id)) ORDER BY name
 """
 
 
@@ -46,20 +53,35 @@ class SqlTransaction:
         self._db = connection
         self._authors: dict[bytes, int] = {}
         self._documents: dict[str, int] = {}
+        self._position: int | None = None
+        """The last one given; None when it must be read."""
 
     def forget(self) -> None:
         """Drop the remembered numbers: those given since the last commit are no longer there."""
         self._authors.clear()
         self._documents.clear()
+        self._position = None
 
     def put_record(self, record: StoredRecord) -> int:
         author, document = self._author(record.author), self._document(record.document)
         values = (record.hash, record.header, record.signature, record.payload)
+        position = self._last_position() + 1
         try:
-            cursor = self._db.execute(_PUT, (author, record.seq, document, record.status, *values))
+            self._db.execute(_PUT, (position, author, record.seq, document, record.status, *values))
         except sqlcipher.IntegrityError:
             raise StoreFailed(f"The record {record.seq} of this author is already held.") from None
-        return int(cursor.lastrowid)
+        self._position = position
+        return position
+
+    def _last_position(self) -> int:
+        if self._position is None:
+            self._position = int(self._db.execute(_LAST_POSITION).fetchone()[0])
+        return self._position
+
+    def delete_records(self, records: Iterable[StoredRecord]) -> None:
+        # First: once the newest is gone, its position could not be told from one that was never given.
+        self._db.execute("INSERT OR REPLACE INTO deleted (id, position) VALUES (0, ?)", (self._last_position(),))
+        self._db.executemany("DELETE FROM records WHERE position = ?", [(one.position,) for one in records])
 
     def record(self, author: bytes, seq: int) -> StoredRecord | None:
         if seq > _MAX_INTEGER:
@@ -130,6 +152,28 @@ class SqlTransaction:
 
     def drop_checkpoint(self, document: str) -> None:
         self._db.execute("DELETE FROM checkpoints WHERE document = ?", (self._known_document(document),))
+
+    def base(self, document: str) -> bytes | None:
+        sql = "SELECT data FROM bases WHERE document = ? ORDER BY piece"
+        pieces = [data for (data,) in self._db.execute(sql, (self._known_document(document),))]
+        return b"".join(pieces) if pieces else None
+
+    def base_part(self, document: str, offset: int, max_bytes: int) -> bytes:
+        first, skip = divmod(offset, BASE_PIECE_BYTES)
+        sql = "SELECT data FROM bases WHERE document = ? AND piece BETWEEN ? AND ? ORDER BY piece"
+        last = (offset + max_bytes) // BASE_PIECE_BYTES
+        pieces = [data for (data,) in self._db.execute(sql, (self._known_document(document), first, last))]
+        return b"".join(pieces)[skip : skip + max_bytes]
+
+    def put_base(self, document: str, state: bytes) -> None:
+        self.drop_base(document)
+        number = self._document(document)
+        pieces = [state[at : at + BASE_PIECE_BYTES] for at in range(0, len(state), BASE_PIECE_BYTES)]
+        sql = "INSERT INTO bases (document, piece, data) VALUES (?, ?, ?)"
+        self._db.executemany(sql, [(number, piece, data) for piece, data in enumerate(pieces)])
+
+    def drop_base(self, document: str) -> None:
+        self._db.execute("DELETE FROM bases WHERE document = ?", (self._known_document(document),))
 
     def membership(self) -> list[tuple[bytes, bytes]]:
         return list(self._db.execute("SELECT entry, signature FROM membership ORDER BY position"))

@@ -357,3 +357,60 @@ def test_heads_and_checkpoints_can_be_dropped(form: Any) -> None:
         assert await store.read(lambda t: (t.heads(), t.checkpoint("config"))) == ({}, None)
 
     run(form, body)
+
+
+def test_deleted_records_are_gone_and_their_positions_are_not_given_again(form: Any) -> None:
+    async def body(store: Store) -> None:
+        records = [make_record(seq, document="config" if seq % 2 else "memory") for seq in range(1, 7)]
+        await store.write(putting(*records))
+
+        def delete(*seqs: int) -> Any:
+            return lambda t: t.delete_records([t.record(AUTHOR, seq) for seq in seqs])
+
+        def deleting_fails(t: Transaction) -> None:
+            delete(1, 2, 6)(t)
+            raise ValueError
+
+        before = await store.read(_everything)
+        with pytest.raises(ValueError):
+            await store.write(deleting_fails)
+        assert await store.read(_everything) == before
+        await store.write(delete(1, 3, 5, 6))
+        assert await store.read(lambda t: [one.seq for one in t.records_in_order(0)]) == [2, 4]
+        assert await store.read(lambda t: t.documents()) == ["memory"]
+        assert await store.read(lambda t: t.record(AUTHOR, 6)) is None
+        assert await store.write(putting(make_record(7))) == [7]
+        await store.write(delete(2, 4, 7))
+        assert await store.read(lambda t: t.record_count()) == 0
+        assert await store.write(putting(make_record(8), make_record(9))) == [8, 9]
+        assert [one.seq for one in await store.read(lambda t: list(t.document_records("config", 7)))] == [8, 9]
+
+    run(form, body)
+
+
+def test_bases_come_back_whole_and_in_parts(form: Any) -> None:
+    async def body(store: Store) -> None:
+        state = bytes(range(256)) * 1_000
+        assert await store.read(lambda t: (t.base("config"), t.base_part("config", 0, 10))) == (None, b"")
+        await store.write(lambda t: t.put_base("config", b"older, and longer than nothing"))
+        await store.write(lambda t: t.put_base("config", state))
+        await store.write(lambda t: t.put_base("memory", b"m"))
+        assert await store.read(lambda t: (t.base("config"), t.base("memory"))) == (state, b"m")
+        for offset, length in ((0, 1), (65_535, 2), (65_536, 65_536), (100_000, 130_000), (255_999, 500), (256_000, 1)):
+            part = await store.read(lambda t, o=offset, n=length: t.base_part("config", o, n))
+            assert part == state[offset : offset + length]
+        assert await store.read(lambda t: t.documents()) == ["config", "memory"]
+
+        def drop_and_fail(t: Transaction) -> None:
+            t.drop_base("config")
+            t.drop_base("never there")
+            t.put_base("memory", b"n")
+            raise ValueError
+
+        with pytest.raises(ValueError):
+            await store.write(drop_and_fail)
+        assert await store.read(lambda t: (t.base("config"), t.base("memory"))) == (state, b"m")
+        await store.write(lambda t: t.drop_base("config"))
+        assert await store.read(lambda t: (t.base("config"), t.documents())) == (None, ["memory"])
+
+    run(form, body)

@@ -32,6 +32,9 @@ actions = st.one_of(
     st.tuples(st.just("head"), st.sampled_from(AUTHORS), st.integers(0, 9)),
     st.tuples(st.just("checkpoint"), st.sampled_from(NAMES), st.integers(0, 9), st.binary(max_size=9)),
     st.tuples(st.just("membership"), st.lists(st.tuples(st.binary(max_size=5), st.binary(max_size=5)), max_size=4)),
+    st.tuples(st.just("put_base"), st.sampled_from(NAMES), st.binary(min_size=1, max_size=9)),
+    st.tuples(st.just("drop_base"), st.sampled_from(NAMES)),
+    st.tuples(st.just("delete_records"), st.sampled_from(AUTHORS), st.integers(1, 6)),
     st.tuples(st.just("put"), st.sampled_from(NAMES), st.binary(max_size=9)),
     st.tuples(st.just("delete"), st.sampled_from(NAMES)),
 )
@@ -51,6 +54,10 @@ def do(transaction: Transaction, action: tuple[Any, ...]) -> object:
         return transaction.put_head(rest[0], Head(rest[1], b"h" * 32))
     if kind == "checkpoint":
         return transaction.put_checkpoint(rest[0], Checkpoint(rest[1], rest[2]))
+    if kind == "delete_records":
+        held = transaction.records(rest[0], 1, rest[1], 10**6)
+        transaction.delete_records(held)
+        return len(held)
     return getattr(transaction, {"membership": "put_membership"}.get(kind, kind))(*rest)
 
 
@@ -62,6 +69,7 @@ def look(transaction: Transaction) -> tuple[object, ...]:
         [transaction.documents(prefix) for prefix in ("", "session", "session/", "é")],
         [transaction.keys(prefix) for prefix in ("", "session", "é")],
         [transaction.checkpoint(name) for name in NAMES],
+        [(transaction.base(name), transaction.base_part(name, 1, 2)) for name in NAMES],
         [transaction.get(name) for name in NAMES],
         transaction.heads(),
         transaction.membership(),
