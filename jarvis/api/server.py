@@ -17,7 +17,7 @@ from jarvis.api.incoming import AUDIO_BYTES, call_of
 from jarvis.api.route import Route
 from jarvis.api.routes import ROUTES
 from jarvis.api.streams import Streams
-from jarvis.core.errors import BadConfiguration, JarvisError, Overloaded
+from jarvis.core.errors import BadConfiguration, JarvisError, Overloaded, StoreFailed
 from jarvis.core.time import Clock, SystemClock
 
 LOOPBACK = "127.0.0.1"
@@ -58,6 +58,10 @@ class ApiServer:
             runtime.write(self._data_dir(), runtime.Runtime(url, self._token, os.getpid()))
         except OSError as error:
             await self.close()
+            if error.errno == errno.ENOSPC:
+                raise StoreFailed(
+                    f"The disk of {self._data_dir()} is full.", fix="Make room there, then start Jarvis again."
+                ) from None
             raise BadConfiguration(
                 f"{self._data_dir() / runtime.RUNTIME_FILE} cannot be written: {error.strerror}.",
                 fix="Give the node a data directory it may write.",

@@ -60,6 +60,8 @@ class Journal:
         """Of the newest record of our own in this life; empty before it."""
         self.problem = ""
         """Why the last commit failed; empty while commits work."""
+        self.troubled = asyncio.Event()
+        """Set while there is a problem."""
         store.on_undo(replica.forget)
 
     def listen(self, listener: Listener) -> None:
@@ -180,8 +182,10 @@ class Journal:
                 result = await self._store.write(work)
             except StoreFailed as error:
                 self.problem = str(error)
+                self.troubled.set()
                 raise
             self.problem = ""
+            self.troubled.clear()
             self.commits.took(self.commits.mono_ms() - asked_ms)
             tell(result)
             return result

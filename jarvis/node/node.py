@@ -35,6 +35,7 @@ from jarvis.node.journal import Commit, Journal
 from jarvis.node.members import Invitations, Members, save_addresses
 from jarvis.node.notes import Notes
 from jarvis.node.peering import Peering
+from jarvis.node.recovery import recover
 from jarvis.node.removal import Removal
 from jarvis.node.sessions import Sessions
 from jarvis.node.speech import Speech
@@ -139,6 +140,7 @@ class Node:
                 group.create_task(parts.peering.run(), name="protocol")
                 group.create_task(parts.invitations.run(), name="invitations")
                 group.create_task(parts.timers.run(), name="timers")
+                group.create_task(recover(parts.journal), name="recovery")
                 group.create_task(parts.members.follow(), name="names")
                 group.create_task(self._remember_addresses(), name="addresses")
                 if parts.listen is not None:

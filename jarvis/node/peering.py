@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from jarvis.core.errors import InvalidBytes, JarvisError, Unreachable
+from jarvis.core.errors import InvalidBytes, JarvisError, StoreFailed, Unreachable
 from jarvis.core.events import EventBus
 from jarvis.core.ids import NODE_ID_BYTES, to_text
 from jarvis.core.time import Clock
@@ -197,14 +197,19 @@ class Peering:
                     if not isinstance(job, Accept):
                         await self._do(run, job)
                 await self._accept(run, batch)
+        except StoreFailed:  # it is no fault of the peer's
+            run.end("the store failed")
         except JarvisError as error:
             self._say_once(run.link.peer, str(error))
-            run.end("the store failed" if not isinstance(error, InvalidBytes) else str(error))
+            run.end(str(error) if isinstance(error, InvalidBytes) else "the store failed")
 
     async def _accept(self, run: _LinkRun, batch: list[SignedRecord]) -> None:
         if batch:
             records, batch[:] = list(batch), []
-            accepted = await self._journal.accept(records, run.link.peer)
+            try:
+                accepted = await self._journal.accept(records, run.link.peer)
+            except StoreFailed:
+                return  # the store says so in the log; the protocol asks for them again, less and less often
             for refusal in (*accepted.refused, *accepted.invalid):
                 self._refused(run.link.peer, refusal)
             for author, seq in accepted.suspects:
@@ -214,8 +219,9 @@ class Peering:
         match job:
             case Fetch(peer, author, first, through):
                 await run.room.wait()
-                found = await self._journal.records(author, first, through, FETCH_BYTES)
-                self._send(self._sync.fetched(peer, found))
+                with contextlib.suppress(StoreFailed):  # not answered, it is asked of another
+                    found = await self._journal.records(author, first, through, FETCH_BYTES)
+                    self._send(self._sync.fetched(peer, found))
             case AcceptMembership(peer, entries):
                 changed, _ = await self._journal.accept_membership(entries)
                 if not changed:  # a new one was told to everyone when it was durable

@@ -103,6 +103,8 @@ class _Engine:
         self.undone: list[Callable[[], None]] = []
         self._db: sqlcipher.Connection | None = None
         self._transaction: SqlTransaction | None = None
+        self._said = ""
+        """Why commits fail, logged once; empty while they work."""
 
     def open(self) -> None:
         try:
@@ -174,9 +176,15 @@ class _Engine:
         except sqlcipher.Error as error:
             for job in jobs:
                 job.result, job.error = None, job.error or self._explain(error)
-            log.error("store.commit_failed", works=len(jobs), error=str(error))
+            if self._said != str(error):
+                self._said = str(error)
+                log.error("store.commit_failed", works=len(jobs), error=self._said)
             self._start_anew()
             self._tell_undone()
+        else:
+            if self._said:
+                self._said = ""
+                log.info("store.recovered")
 
     def _work(self, db: sqlcipher.Connection, transaction: SqlTransaction, job: Job) -> None:
         """One work within the transaction. Raises sqlcipher.Error when the whole transaction cannot stand."""
