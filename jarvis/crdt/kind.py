@@ -46,6 +46,11 @@ class Kind(ABC, Generic[S]):
         records say: `state` also holds whatever else has arrived, which differs from node to node and must not count.
         """
 
+    @property
+    def shares(self) -> bool:
+        """Whether several writes may stand in one record: not where `fits` asks what the author wrote before it."""
+        return type(self).fits is Kind.fits
+
     @abstractmethod
     def delta(self, operation: Value, dot: Dot, hlc: int) -> S:
         """The state that a checked operation is, joined with nothing."""

@@ -13,20 +13,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from jarvis.core.codec import Value, pack
-from jarvis.core.errors import BadConfiguration, InvalidBytes, InvalidInput, NotAllowed
+from jarvis.core.errors import BadConfiguration, InvalidInput
 from jarvis.crdt.registry import kind_of
 from jarvis.identity.entries import RawEntry
 from jarvis.identity.fork import ForkProof
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
-from jarvis.identity.record import NONCE_BYTES, SignedRecord, write_record
+from jarvis.identity.record import SignedRecord
 from jarvis.replica.accepted import Accepted
 from jarvis.replica.authorship import Authorship
 from jarvis.replica.bounds import Bounds
+from jarvis.replica.composition import Composition
 from jarvis.replica.documents import Documents
 from jarvis.replica.holdings import Holdings
 from jarvis.replica.standing import Standing
-from jarvis.store.protocol import APPLIED, Head, StoredRecord, Transaction
+from jarvis.store.protocol import Head, StoredRecord, Transaction
 
 DIGEST_TAG = b"jarvis home v1\x00"
 
@@ -106,46 +107,27 @@ class Replica:
 
     # --- writing and accepting ----------------------------------------------------------------------------------
 
+    def compose(self, tx: Transaction) -> Composition:
+        """Begin to write in our own name; nothing is written before its `finish`."""
+        return Composition(
+            tx,
+            self._key,
+            held=self._held,
+            documents=self._documents,
+            authorship=self._authorship,
+            acceptance=self._acceptance,
+            entropy=self._entropy,
+        )
+
     def append(self, tx: Transaction, document: str, operations: list[Value]) -> tuple[SignedRecord, Accepted]:
-        """Sign and accept one record of our own. Raises InvalidInput when the operations are not the document's,
-        NotAllowed when the home has not admitted this node."""
-        kind = kind_of(document)
-        if kind is None:
-            raise InvalidInput(f"There is no document called {document!r}.")
-        if self._key.node_id not in self.chain(tx).members:
-            raise NotAllowed(
-                "This node is no member of its home, so it can read and not write.",
-                fix="Run `jarvis node invite` on a member, then stop this node and run `jarvis node join CODE`.",
-            )
-        try:
-            for operation in operations:
-                kind.check(operation)
-            author, chain = self.writing_author(tx), self.chain(tx)
-            head = self.head(tx, author)
-            record = write_record(
-                self._key,
-                home_id=chain.home_id,
-                document=document,
-                author=author,
-                seq=head.seq + 1,
-                prev=head.hash,
-                entry=chain.head_id,
-                hlc=self._held.tick(self._held.stamp(tx, author)),
-                kind=kind.code,
-                operations=operations,
-                nonce=self._entropy(NONCE_BYTES),
-            )
-        except InvalidBytes as error:
-            raise InvalidInput(str(error)) from None
-        accepted = Accepted()
-        self._acceptance.accept_all(tx, [record], accepted)
-        self._held.save_clock(tx)
-        status = next((one.status for one in accepted.records if one.hash == record.hash), None)
-        if status is None:
-            raise InvalidInput("That entry names something that is not held here.")
-        if status != APPLIED:
-            raise InvalidInput("That entry is nested too deeply, or holds too much.")
-        return record, accepted
+        """One record of our own. Raises InvalidInput when the operations are not the document's, NotAllowed when the
+        home has not admitted this node."""
+        composition = self.compose(tx)
+        place = composition.add(document, lambda _: operations)
+        if place is None:
+            raise InvalidInput("There is nothing to write.")
+        records, accepted = composition.finish()
+        return records[place.seq], accepted
 
     def accept(self, tx: Transaction, records: Iterable[SignedRecord]) -> Accepted:
         """Accept what can be accepted, keep waiting what cannot yet, refuse the rest. Never raises for a record."""
