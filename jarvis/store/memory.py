@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TypeVar
 
 from jarvis.core.errors import StoreFailed
-from jarvis.store.protocol import APPLIED, Checkpoint, Head, StoredRecord, Transaction
+from jarvis.store.protocol import APPLIED, ERASED, Checkpoint, Head, StoredRecord, Transaction
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -107,8 +107,21 @@ class _MemoryTransaction:
         before = self.record(author, seq)
         if before is None or before.status == status:
             return
-        self._replace(before, replace(before, status=status))
-        self.undo.append(lambda: self._replace(replace(before, status=status), before))
+        self._change(before, replace(before, status=status))
+
+    def erase(self, document: str) -> bool:
+        chains = self._tables.chains.values()
+        found = [one for chain in chains for one in chain if one.document == document and one.status != ERASED]
+        for record in found:
+            self._change(record, replace(record, payload=None, status=ERASED))
+        held = bool(found) or document in self._tables.bases or document in self._tables.checkpoints
+        self.drop_base(document)
+        self.drop_checkpoint(document)
+        return held
+
+    def _change(self, old: StoredRecord, new: StoredRecord) -> None:
+        self._replace(old, new)
+        self.undo.append(lambda: self._replace(new, old))
 
     def _replace(self, old: StoredRecord, new: StoredRecord) -> None:
         chain = self._tables.chains[old.author]

@@ -41,6 +41,13 @@ def _first(db: Database) -> None:
     db.create_table("values", {"key": str, "value": bytes}, pk="key", not_null={"value"})
 
 
+def _erased(db: Database) -> None:
+    """Records that are not applied are few, and found by document when it is deleted. Checkpoints are made anew, since
+    the state of what was deleted now says by which record."""
+    db.execute("CREATE INDEX records_not_applied ON records (document) WHERE status <> 0")
+    db.execute("DELETE FROM checkpoints")
+
+
 def _bases(db: Database) -> None:
     """What documents were before the records that are held, in pieces; and the last position given when records were
     deleted, so that none is given twice."""
@@ -54,7 +61,7 @@ def _bases(db: Database) -> None:
     db.create_table("deleted", {"id": int, "position": int}, pk="id", not_null={"position"})
 
 
-MIGRATIONS: dict[str, Callable[[Database], None]] = {"0001_first": _first, "0003_bases": _bases}
+MIGRATIONS: dict[str, Callable[[Database], None]] = {"0001_first": _first, "0002_erased": _erased, "0003_bases": _bases}
 """In order. Append only."""
 
 

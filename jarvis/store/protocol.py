@@ -10,9 +10,10 @@ from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
-APPLIED, REJECTED, UNKNOWN, ASIDE = 0, 1, 2, 3
+APPLIED, REJECTED, UNKNOWN, ASIDE, ERASED = 0, 1, 2, 3, 4
 """A record's status: part of its document; invalid and kept only so that the chain goes on; of a version or kind
-that this program does not know, kept and forwarded until it does; set aside by a removal or a fork, kept and shown."""
+that this program does not know, kept and forwarded until it does; set aside by a removal or a fork, kept and shown; of
+a deleted document, kept without its payload so that the chain goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,10 @@ class Transaction(Protocol):
 
     def set_status(self, author: bytes, seq: int, status: int) -> None:
         """Of a record that is held. The caller drops the checkpoints of documents that this changes."""
+
+    def erase(self, document: str) -> bool:
+        """Take the document's content: its checkpoint, its base, and the payload of each of its records, whatever its
+        status, which becomes ERASED. Whether there was any. Once this is committed the bytes are gone from the disk."""
 
     def delete_records(self, records: Iterable[StoredRecord]) -> None:
         """Records that are held, for ever; no position is given twice. The caller sees to what they meant."""

@@ -54,6 +54,8 @@ _SETTINGS = (
     "foreign_keys = ON",
     # Sorting and undoing would otherwise write plain pages to /tmp.
     "temp_store = MEMORY",
+    # What is deleted or cut out of a page is overwritten: erased words must not stay behind in the file.
+    "secure_delete = ON",
     # A burst's log shrinks again at the next checkpoint.
     f"journal_size_limit = {8 * 1024 * 1024}",
 )
@@ -103,17 +105,22 @@ class _Engine:
         self.undone: list[Callable[[], None]] = []
         self._db: sqlcipher.Connection | None = None
         self._transaction: SqlTransaction | None = None
+        self._opened = False
         self._said = ""
         """Why commits fail, logged once; empty while they work."""
 
     def open(self) -> None:
         try:
+            # A clean end leaves no log; a sudden one may have come between erasing and sweeping.
+            left, self._opened = not self._opened and self._path.with_name(self._path.name + "-wal").exists(), True
             self._db = _connect(self._path, self._key)
         except sqlcipher.Error as error:
             raise self._explain(error) from None
         except OSError as error:
             raise cannot_use(self._path, error) from None
         self._transaction = SqlTransaction(self._db)
+        if left:
+            self._sweep()
 
     def close(self) -> None:
         db, self._db, self._transaction = self._db, None, None
@@ -173,6 +180,8 @@ class _Engine:
             for job in jobs:
                 self._work(db, transaction, job)
             db.execute("COMMIT")
+            if transaction.erased:
+                transaction.erased = not self._sweep()
         except sqlcipher.Error as error:
             for job in jobs:
                 job.result, job.error = None, job.error or self._explain(error)
@@ -185,6 +194,17 @@ class _Engine:
             if self._said:
                 self._said = ""
                 log.info("store.recovered")
+
+    def _sweep(self) -> bool:
+        """Move the log into the file and empty it, since it holds pages as they were before something was erased.
+        Whether that worked; what was committed stands all the same."""
+        db, _ = self._connection()
+        try:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlcipher.Error as error:
+            log.warning("store.sweep_failed", error=str(error))
+            return False
+        return True
 
     def _work(self, db: sqlcipher.Connection, transaction: SqlTransaction, job: Job) -> None:
         """One work within the transaction. Raises sqlcipher.Error when the whole transaction cannot stand."""

@@ -32,6 +32,14 @@ _OF_DOCUMENT = (
     _SELECT + "WHERE r.document = ? AND r.status = 0 AND r.position > ? AND r.position <= ? ORDER BY r.position"
 )
 _IN_ORDER = _SELECT + "WHERE r.position > ? AND r.position <= ? ORDER BY r.position"
+_ERASE_RECORDS = "UPDATE records SET payload = NULL, status = 4 WHERE document = ? AND "
+_ERASE = (
+    # Each half finds the document's records by a partial index of its own.
+    _ERASE_RECORDS + "status = 0",
+    _ERASE_RECORDS + "status <> 0 AND status <> 4",
+    "DELETE FROM checkpoints WHERE document = ?",
+    "DELETE FROM bases WHERE document = ?",
+)
 _PUT = """
 INSERT INTO records (position, author, seq, document, status, hash, header, signature, payload)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -55,6 +63,8 @@ class SqlTransaction:
         self._documents: dict[str, int] = {}
         self._position: int | None = None
         """The last one given; None when it must be read."""
+        self.erased = False
+        """Whether the log may hold bytes that were erased since it was last emptied."""
 
     def forget(self) -> None:
         """Drop the remembered numbers: those given since the last commit are no longer there."""
@@ -107,6 +117,14 @@ class SqlTransaction:
     def set_status(self, author: bytes, seq: int, status: int) -> None:
         sql = "UPDATE records SET status = ? WHERE author = ? AND seq = ?"
         self._db.execute(sql, (status, self._known_author(author), seq))
+
+    def erase(self, document: str) -> bool:
+        number = self._known_document(document)
+        if number is None:
+            return False
+        erased = sum(int(self._db.execute(sql, (number,)).rowcount) for sql in _ERASE) > 0
+        self.erased = self.erased or erased
+        return erased
 
     def records_in_order(self, after: int) -> Iterator[StoredRecord]:
         newest = self._db.execute("SELECT max(position) FROM records").fetchone()[0] or 0

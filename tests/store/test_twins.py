@@ -37,6 +37,7 @@ actions = st.one_of(
     st.tuples(st.just("delete_records"), st.sampled_from(AUTHORS), st.integers(1, 6)),
     st.tuples(st.just("put"), st.sampled_from(NAMES), st.binary(max_size=9)),
     st.tuples(st.just("delete"), st.sampled_from(NAMES)),
+    st.tuples(st.just("erase"), st.sampled_from(NAMES)),
 )
 endings = st.sampled_from(["done", "done", "raise", "commit fails"])
 
