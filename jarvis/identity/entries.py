@@ -6,8 +6,9 @@
     remove   {node, cutoffs}                 a node for good; of each of its authors the last record that counts
     handover {owner, node}                   a new owner key, kept by that node; private keys never move
     recover  {owner, recovery, node}         new keys, signed by the recovery key: the one way to a higher term
+    horizon  {frontier, root, acks, stale}   up to where records may be deleted (`horizon`)
 
-A horizon is a further action of the same list. An action that this program does not know makes the chain unusable
+An action that this program does not know makes the chain unusable
 here, said by name: guessing who is a member would be worse than stopping.
 """
 
@@ -21,6 +22,7 @@ from types import MappingProxyType
 from jarvis.core.codec import Limits, Value, pack, unpack_canonical
 from jarvis.core.errors import InvalidBytes
 from jarvis.core.ids import NODE_ID_BYTES
+from jarvis.identity import horizon
 from jarvis.identity.certificate import MAX_CERTIFICATE_BYTES
 from jarvis.identity.keys import PUBLIC_KEY_BYTES, SigningKey
 from jarvis.identity.record import AUTHOR_BYTES, HASH_BYTES, MAX_SEQ
@@ -28,6 +30,7 @@ from jarvis.identity.record import AUTHOR_BYTES, HASH_BYTES, MAX_SEQ
 VERSION = 1
 TAG = b"jarvis membership v1\x00"
 FOUND, ADMIT, REMOVE, HANDOVER, RECOVER = "found", "admit", "remove", "handover", "recover"
+HORIZON = horizon.HORIZON
 MAX_CUTOFFS = 256
 """Authors of one removed node: a new incarnation every week for five years."""
 ENTRY_LIMITS = Limits(size_bytes=32 * 1024, depth=5, items=2_048)
@@ -132,4 +135,5 @@ _SHAPES: dict[str, dict[str, Callable[[Value], bool]]] = {
     REMOVE: {"node": _NODE, "cutoffs": _are_cutoffs},
     HANDOVER: {"owner": _KEY, "node": _NODE},
     RECOVER: {"owner": _KEY, "recovery": _KEY, "node": _NODE},
+    HORIZON: horizon.SHAPE,
 }

@@ -8,7 +8,7 @@ and its bytes are in `entries`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
@@ -19,6 +19,7 @@ from jarvis.identity.entries import (
     ADMIT,
     FOUND,
     HANDOVER,
+    HORIZON,
     NOTHING_COUNTS,
     RECOVER,
     REMOVE,
@@ -31,6 +32,7 @@ from jarvis.identity.entries import (
     read_entry,
     write_entry,
 )
+from jarvis.identity.horizon import Frontier, Horizon, collapsed_by, is_acknowledged, read_frontier, write_frontier
 from jarvis.identity.keys import SigningKey, node_id_of, verify
 from jarvis.identity.record import ENTRY_ID_BYTES
 
@@ -72,6 +74,10 @@ class Chain:
     """Those of now, by node id, in the order of admission."""
     removed: Mapping[bytes, Removal]
     hashes: tuple[bytes, ...]
+    horizon: Horizon | None = None
+    """The newest."""
+    collapsed: Mapping[bytes, int] = field(default_factory=dict)
+    """Authors that lie wholly below it, by their last record: nobody writes under these names any more."""
 
     # --- changing -------------------------------------------------------------------------------------------------
 
@@ -109,6 +115,20 @@ class Chain:
         if node_id not in self.members:
             raise NotFound("That node is no member.")
         return self._extend(owner, HANDOVER, at_ms, {"owner": new_owner, "node": node_id})
+
+    def declare_horizon(
+        self,
+        owner: SigningKey,
+        frontier: Frontier,
+        root: bytes,
+        acks: Mapping[bytes, bytes],
+        stale: Iterable[bytes],
+        *,
+        at_ms: int,
+    ) -> Chain:
+        """This chain with a horizon that every member but the owner's node acknowledged, or is `stale`."""
+        fields = {"frontier": write_frontier(frontier), "root": root, "acks": dict(acks), "stale": sorted(stale)}
+        return self._extend(owner, HORIZON, at_ms, fields)
 
     def recover(
         self, recovery: SigningKey, new_owner: bytes, new_recovery: bytes, node_id: bytes, *, at_ms: int
@@ -156,6 +176,8 @@ class Chain:
             MappingProxyType(reading.members),
             MappingProxyType(reading.removed),
             tuple(reading.hashes),
+            reading.horizon,
+            MappingProxyType(reading.collapsed),
         )
 
     # --- asking ---------------------------------------------------------------------------------------------------
@@ -220,6 +242,8 @@ class _Reading:
         self.members: dict[bytes, Member] = {}
         self.removed: dict[bytes, Removal] = {}
         self.hashes: list[bytes] = []
+        self.horizon: Horizon | None = None
+        self.collapsed: dict[bytes, int] = {}
 
     def take(self, index: int, raw: RawEntry) -> None:
         data, signature = raw
@@ -231,8 +255,8 @@ class _Reading:
             raise InvalidBytes(f"Membership entry {index} ({entry.action}) is not signed by the home's owner.")
         if entry.term != self.term + (entry.action == RECOVER):
             raise InvalidBytes(f"Membership entry {index} ({entry.action}) is of the wrong term.")
-        getattr(self, f"_{entry.action}")(index, entry)
         self.hashes.append(entry_hash(data))
+        getattr(self, f"_{entry.action}")(index, entry)
 
     def _found(self, index: int, entry: Entry) -> None:
         pass
@@ -259,6 +283,21 @@ class _Reading:
         self._must_be_member(index, entry.fields["node"])
         self.owner, self.recovery = entry.fields["owner"], entry.fields["recovery"]
         self.owner_node, self.term = entry.fields["node"], entry.term
+
+    def _horizon(self, index: int, entry: Entry) -> None:
+        frontier, root = read_frontier(entry.fields["frontier"]), entry.fields["root"]
+        acks, stale = entry.fields["acks"], tuple(entry.fields["stale"])
+        if sorted([*acks, *stale, self.owner_node]) != sorted(self.members):
+            raise InvalidBytes(f"Membership entry {index} names a horizon that not every member has acknowledged.")
+        home_id = self.hashes[0][:NODE_ID_BYTES]
+        for node_id, ack in acks.items():
+            if not is_acknowledged(self.members[node_id].public_key, ack, home_id, frontier, root):
+                raise InvalidBytes(f"Membership entry {index} holds an acknowledgement that is not its member's.")
+        known = self.members.keys() | self.removed.keys()
+        if any(author[:NODE_ID_BYTES] not in known or author in self.collapsed for author in frontier):
+            raise InvalidBytes(f"Membership entry {index} names an author that cannot be.")
+        self.collapsed |= collapsed_by(self.horizon, frontier)
+        self.horizon = Horizon(self.hashes[-1], MappingProxyType(frontier), root, stale, MappingProxyType(acks))
 
     def _must_be_member(self, index: int, node_id: bytes) -> None:
         if node_id not in self.members:

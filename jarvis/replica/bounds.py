@@ -1,5 +1,6 @@
 """How far each author counts: for ever, up to the cut-off of a removal, or up to the record before its earliest fork.
-A removal speaks the last word: no fork changes what lies at or below its cut-off, nor does anything beyond it count."""
+A removal speaks the last word: no fork changes what lies at or below its cut-off, nor does anything beyond it count.
+And nothing, a removal neither, changes what lies at or below a horizon."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from jarvis.identity.membership import Chain
 
 REMOVED = "its node was removed, and this lies beyond the cut-off"
 FORKED = "its author signed two histories (a fork)"
+CLOSED = "a horizon has closed its author, under whose name nobody writes any more"
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,18 @@ class Bounds:
 
     def last(self, author: bytes) -> int | None:
         """The last of an author's records that counts; None when all do."""
+        if author in self.chain.collapsed:
+            return self.chain.collapsed[author]
         cutoff = self.chain.cutoff(author)
         if cutoff is not None:
-            return cutoff.seq
+            return max(cutoff.seq, self.settled(author))
         fork = self.forks.get(author)
-        return None if fork is None else fork.seq - 1
+        return None if fork is None else max(fork.seq - 1, self.settled(author))
+
+    def settled(self, author: bytes) -> int:
+        """The last of an author's records at or below the horizon, which everybody has; 0 when none is."""
+        horizon = self.chain.horizon
+        return self.chain.collapsed.get(author) or (horizon.seq(author) if horizon else 0)
 
     def counts(self, author: bytes, seq: int) -> bool:
         last = self.last(author)
@@ -33,8 +42,10 @@ class Bounds:
 
     def reason(self, author: bytes) -> str:
         """Why an author is bounded, in a few words."""
+        if author in self.chain.collapsed:
+            return CLOSED
         return FORKED if self.chain.cutoff(author) is None else REMOVED
 
     @property
     def any(self) -> bool:
-        return bool(self.forks or self.chain.removed)
+        return bool(self.forks or self.chain.removed or self.chain.collapsed)
