@@ -24,6 +24,7 @@ from jarvis.net.connector import Connector
 from jarvis.net.discovery import Discovery
 from jarvis.net.transport import TlsTransport
 from jarvis.node import backup, founding
+from jarvis.node.admissions import Admissions
 from jarvis.node.audit import Audit
 from jarvis.node.backup import Backups
 from jarvis.node.comparison import Comparison
@@ -31,9 +32,10 @@ from jarvis.node.config import Config
 from jarvis.node.dialogue import Dialogue
 from jarvis.node.directory import DataDirectory
 from jarvis.node.home import Home
+from jarvis.node.invitations import Invitations
 from jarvis.node.journal import Journal
 from jarvis.node.language import EmbeddedModel
-from jarvis.node.members import Invitations, Members, load_addresses
+from jarvis.node.members import Members, load_addresses
 from jarvis.node.memory import Memory
 from jarvis.node.node import Node, Parts
 from jarvis.node.notes import Notes
@@ -204,9 +206,9 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
     )
     speech = Speech(dialogue, assistant, events, clock)
     invitations = Invitations(
-        journal,
         members,
-        audit,
+        Admissions(journal, audit, peering.requests, clock, key.node_id),
+        peering,
         key,
         directory,
         clock,

@@ -33,8 +33,8 @@ MESSAGE_S = 10.0
 SAVE_S = 30.0
 """How long the joiner may take to save its welcome: a small board's card may be slow."""
 ADMIT_S = 30.0
-"""How long signing and keeping the admission may take: a small board's card may be slow. Only the owner's node invites,
-so nobody else is asked."""
+"""How long signing and keeping the admission may take, on a small board's card, also when the owner's node is another
+one and must be asked."""
 
 Admit = Callable[[bytes, dict[str, Any]], Awaitable[Welcome]]
 """Takes the joiner's certificate (DER, its key proven) and its wishes (`name`, `room`; unchecked). Idempotent: a

@@ -1,4 +1,4 @@
-"""The nodes of the home as people know them: by name and room, online or not, and how another one gets in."""
+"""The nodes of the home as people know them: by name and room, online or not."""
 
 from __future__ import annotations
 
@@ -10,25 +10,18 @@ from typing import Any
 import structlog
 
 from jarvis.core.codec import pack, unpack
-from jarvis.core.errors import InvalidBytes, InvalidInput, JarvisError, NotAllowed, NotFound
+from jarvis.core.errors import InvalidBytes, JarvisError, NotFound
 from jarvis.core.hlc import ms_of
 from jarvis.core.ids import by_prefix, to_text
 from jarvis.core.time import Clock
 from jarvis.crdt.mvmap import MVMap
 from jarvis.crdt.registry import CONFIG
-from jarvis.identity.certificate import public_key_of
-from jarvis.identity.keys import SigningKey, node_id_of
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import decode_header
-from jarvis.net.invitation import Announcer, Invitation
-from jarvis.net.pairing import Welcome
-from jarvis.node.audit import Audit
 from jarvis.node.config import DECLARED, split_stored
-from jarvis.node.directory import DataDirectory
 from jarvis.node.journal import Commit, Journal
-from jarvis.node.ownership import owner_key
 from jarvis.node.peering import Peering
-from jarvis.node.texts import check_name, iso_time
+from jarvis.node.texts import iso_time
 from jarvis.replica.frontier import node_of
 from jarvis.replica.replica import Replica
 from jarvis.store.protocol import Transaction
@@ -53,7 +46,20 @@ class Members:
         self._fresh = False
         self._refreshing = asyncio.Lock()
         self._changed = asyncio.Event()
+        self._grown = asyncio.Event()
+        """Set, and replaced, when the chain is another one."""
         journal.listen(self._committed)
+
+    def chain_is(self, chain: Chain) -> None:
+        """The chain that stands from now on."""
+        self.chain = chain
+        self._grown.set()
+        self._grown = asyncio.Event()
+
+    async def until(self, holds: Callable[[Chain], bool]) -> None:
+        """Wait until the chain is such; the caller brings the deadline."""
+        while not holds(self.chain):
+            await self._grown.wait()
 
     def certificates(self) -> Mapping[bytes, bytes]:
         """Node id -> certificate, of all members."""
@@ -142,115 +148,6 @@ class Members:
         if CONFIG in commit.documents:
             self._fresh = False
             self._changed.set()
-
-
-class Invitations:
-    """Lets one device at a time into the home. Only the owner's node can sign an admission."""
-
-    def __init__(
-        self,
-        journal: Journal,
-        members: Members,
-        audit: Audit,
-        key: SigningKey,
-        directory: DataDirectory,
-        clock: Clock,
-        *,
-        bind: str,
-        announcer: Callable[[], Announcer | None],
-    ) -> None:
-        self._journal = journal
-        self._members = members
-        self._audit = audit
-        self._key = key
-        self._directory = directory
-        self._clock = clock
-        self._bind = bind
-        self._announcer = announcer
-        self._peer_port = 0
-        self._addresses: tuple[str, ...] = ()
-        self._opened: asyncio.Queue[Invitation] = asyncio.Queue(1)
-        self._current: Invitation | None = None
-
-    async def invite(self, name: str | None, room: str | None) -> dict[str, Any]:
-        """Open an invitation for two minutes; an earlier one that is still open ends. Raises NotAllowed where the
-        owner key is not."""
-        suggested = {
-            "name": check_name(name, "name") if name else "",
-            "room": check_name(room, "room") if room else "",
-        }
-        if await self._owner_key() is None:
-            await self._members.refresh()
-            owner = self._members.chain.owner_node
-            raise NotAllowed(
-                "Only the owner's node can admit a new node.",
-                fix=f"Run `jarvis node invite` on {self._members.name_of(owner)}.",
-            )
-        if self._current is not None:
-            self._current.close()
-        member = self._members.chain.members[self._key.node_id]
-
-        async def admit(certificate: bytes, wishes: dict[str, Any]) -> Welcome:
-            return await self._admit(certificate, suggested)
-
-        invitation = Invitation(
-            certificate=member.certificate,
-            certificate_file=self._directory.certificate,
-            key_file=self._directory.node_key,
-            home_id=self._members.chain.home_id,
-            chain_head=lambda: self._members.chain.head,
-            admit=admit,
-            bind=self._bind,
-            prefer_port=min(self._peer_port + 1, 65_535),
-            announcer=self._announcer(),
-            clock=self._clock,
-        )
-        code = invitation.open()
-        self._current = invitation
-        await self._opened.put(invitation)
-        hosts = [address.rpartition(":")[0] for address in self._addresses] or ["127.0.0.1"]
-        return {
-            "code": code,
-            "expires_at": iso_time(invitation.expires_at_ms),
-            "peer": f"{hosts[0]}:{invitation.port}",
-        }
-
-    def reachable(self, peer_port: int, addresses: tuple[str, ...]) -> None:
-        """Where this node listens: the port, and HOST:PORT as others see it, best first."""
-        self._peer_port, self._addresses = peer_port, addresses
-
-    async def run(self) -> None:
-        """Serve invitations as they are opened, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            while True:
-                group.create_task((await self._opened.get()).run())
-
-    async def _owner_key(self) -> SigningKey | None:
-        return await self._journal.read(lambda tx, replica: owner_key(tx, replica.chain(tx)))
-
-    async def _admit(self, certificate: bytes, suggested: dict[str, str]) -> Welcome:
-        """Sign the admission, tell the home, welcome the joiner. Idempotent."""
-        owner = await self._owner_key()
-        if owner is None:
-            raise NotAllowed("Only the owner's node can admit a new node.")
-        try:
-            joiner = node_id_of(public_key_of(certificate))
-        except InvalidBytes as error:
-            raise InvalidInput(str(error)) from None
-        chain = await self._journal.grow_membership(
-            lambda chain: chain.admit(owner, certificate, at_ms=self._clock.wall_ms()),
-            self._audit.entry("node.admitted", to_text(joiner), actor="owner"),
-        )
-        await self._members.refresh()
-        log.info("node admitted", node=to_text(joiner))
-        return Welcome(
-            chain=list(chain.entries),
-            home_name=self._members.home_name,
-            name=suggested["name"],
-            room=suggested["room"],
-            addresses=list(self._addresses),
-            inviter=self._key.node_id,
-        )
 
 
 async def load_addresses(journal: Journal) -> dict[bytes, list[str]]:

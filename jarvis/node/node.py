@@ -31,8 +31,9 @@ from jarvis.node.config import Config
 from jarvis.node.dialogue import Dialogue
 from jarvis.node.events import DocumentsChanged, NodeJoined, PeerLinked, TimerRang
 from jarvis.node.home import Home
+from jarvis.node.invitations import Invitations
 from jarvis.node.journal import Commit, Journal
-from jarvis.node.members import Invitations, Members, save_addresses
+from jarvis.node.members import Members, save_addresses
 from jarvis.node.notes import Notes
 from jarvis.node.peering import Peering
 from jarvis.node.recovery import recover
@@ -207,7 +208,7 @@ class Node:
 
     def members_changed(self, chain: Chain) -> None:
         known = set(self._parts.members.chain.members)
-        self._parts.members.chain = chain
+        self._parts.members.chain_is(chain)
         self._parts.connector.members_changed()
         if self.discovery is not None:
             self.discovery.repeat()

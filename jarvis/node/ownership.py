@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
+from jarvis.replica.replica import Replica
 from jarvis.store.protocol import Transaction
 
 OWNER_KEY = "identity/owner"
@@ -23,17 +24,23 @@ def owner_key(tx: Transaction, chain: Chain) -> SigningKey | None:
     return None
 
 
-def keep_next(tx: Transaction, key: SigningKey) -> None:
+def current(tx: Transaction, replica: Replica) -> SigningKey | None:
+    """The same, of the chain that is held here."""
+    return owner_key(tx, replica.chain(tx))
+
+
+def keep_next(tx: Transaction, chain: Chain, key: SigningKey) -> None:
     """Keep a key before anybody hears of it; an earlier one that never came into force is replaced."""
+    tidy(tx, chain)
     tx.put(NEXT_OWNER_KEY, key.seed)
 
 
 def tidy(tx: Transaction, chain: Chain) -> None:
-    """After the chain named its owner: what is in force stands in its place, and a key that signs nothing any more is
-    gone from the disk."""
+    """After the chain named its owner: the key in force stands in its place, and one that signs nothing any more is
+    gone from the disk. A key that waits to come into force stays."""
     key = owner_key(tx, chain)
     if key is None:
         tx.delete(OWNER_KEY)
-    else:
+    elif tx.get(OWNER_KEY) != key.seed:
         tx.put(OWNER_KEY, key.seed)
         tx.delete(NEXT_OWNER_KEY)

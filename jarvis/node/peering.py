@@ -18,6 +18,7 @@ from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord
 from jarvis.net.link import Link, tidy_reason
 from jarvis.node.journal import Commit, Journal
+from jarvis.node.requests import Requests
 from jarvis.node.telemetry import Lags, Traffic
 from jarvis.node.tracing import RECEIVED, SENT, traced
 from jarvis.replica.accepted import Refusal
@@ -25,7 +26,7 @@ from jarvis.replica.frontier import frontier_digest
 from jarvis.store.protocol import Head
 from jarvis.sync.effects import Accept, AcceptFork, AcceptMembership, Deliver, Drop, Echoed, Effect, Fetch, Send
 from jarvis.sync.machine import Sync
-from jarvis.sync.messages import Digest, Ephemeral, Hello, Message, decode, encode
+from jarvis.sync.messages import Answer, Digest, Ephemeral, Hello, Message, Request, decode, encode
 from jarvis.sync.pushing import FETCH_BYTES
 
 TICK_S = 0.25
@@ -112,6 +113,7 @@ class Peering:
         self._runs: dict[bytes, _LinkRun] = {}
         self._said: dict[tuple[bytes, bytes, str], None] = {}
         self._digests: dict[bytes, asyncio.Future[Digest]] = {}
+        self.requests = Requests(self._post)
         self._own: list[Commit] = []
         """Of this turn of the loop; the store's queue bounds how many can become durable at once."""
         self._lags = Lags()
@@ -150,6 +152,7 @@ class Peering:
                 del self._runs[link.peer]
                 self._send(self._sync.disconnected(link.peer, self._clock.mono_ms()))
                 self._linked(link.peer, False)
+            self.requests.ended(link.peer, run.reason or link.closed_reason)
             with contextlib.suppress(Unreachable):
                 await link.close(run.reason or "closed")
 
@@ -230,6 +233,8 @@ class Peering:
                 await self._journal.accept_fork(proof, peer)
             case Echoed(_, heads):
                 await self._journal.echo(heads)
+            case Deliver(peer, Request() as request):
+                run.post(await self.requests.handle(peer, request))
             case Deliver():
                 run.post(await self._digest(ask=False))
 
@@ -247,8 +252,18 @@ class Peering:
                 case Deliver(peer, message):
                     self._delivered(peer, message)
 
-    def _delivered(self, peer: bytes, message: Ephemeral | Digest | Hello) -> None:
+    def _post(self, peer: bytes, message: Message) -> bool:
+        """Whether there is a link that takes it."""
+        run, state = self._runs.get(peer), self._sync.peers.get(peer)
+        if run is None or state is None or not state.said_hello:
+            return False
+        run.post(message)
+        return True
+
+    def _delivered(self, peer: bytes, message: Ephemeral | Digest | Hello | Request | Answer) -> None:
         match message:
+            case Answer():
+                self.requests.answered(peer, message)
             case Ephemeral():
                 self._deliver(peer, message)
             case Hello():
@@ -385,5 +400,7 @@ class Peering:
 
 
 def _needs_the_store(effect: Effect) -> bool:
-    asks_digest = isinstance(effect, Deliver) and isinstance(effect.message, Digest) and effect.message.ask
-    return asks_digest or isinstance(effect, (Fetch, Accept, AcceptMembership, AcceptFork, Echoed))
+    if isinstance(effect, Deliver):
+        asks_digest = isinstance(effect.message, Digest) and effect.message.ask
+        return asks_digest or isinstance(effect.message, Request)
+    return isinstance(effect, (Fetch, Accept, AcceptMembership, AcceptFork, Echoed))

@@ -13,7 +13,7 @@ from jarvis.identity.membership import Chain
 from jarvis.node.audit import Audit
 from jarvis.node.journal import Journal
 from jarvis.node.members import Members
-from jarvis.node.ownership import owner_key
+from jarvis.node.ownership import current
 from jarvis.node.peering import Peering
 from jarvis.node.quarantine import quarantine
 from jarvis.replica.frontier import node_of
@@ -33,7 +33,7 @@ class Removal:
         NotAllowed where the owner key is not, or when it is the owner's own node."""
         node_id = await self._members.find(wanted)
         name = self._members.name_of(node_id)
-        key = await self._journal.read(lambda tx, replica: owner_key(tx, replica.chain(tx)))
+        key = await self._journal.read(current)
         if key is None:
             owner = self._members.name_of(self._members.chain.owner_node)
             raise NotAllowed("Only the owner's node can remove a node.", fix=f"Run `jarvis node remove` on {owner}.")

@@ -11,7 +11,21 @@ from jarvis.core.events import Event
 from jarvis.core.ids import NODE_ID_BYTES, to_text
 from jarvis.identity.record import SignedRecord
 from jarvis.store.protocol import Head
-from jarvis.sync.messages import Ack, Digest, Ephemeral, Heads, Hello, Membership, Message, Ping, Records, Refuse, Want
+from jarvis.sync.messages import (
+    Ack,
+    Answer,
+    Digest,
+    Ephemeral,
+    Heads,
+    Hello,
+    Membership,
+    Message,
+    Ping,
+    Records,
+    Refuse,
+    Request,
+    Want,
+)
 
 SENT, RECEIVED = "sent", "received"
 SHORT_NODE, SHORT_INCARNATION = 6, 4
@@ -65,6 +79,10 @@ def describe(message: Message) -> str:
             return f"frontier {message.frontier.hex()[:8]}, digest {message.digest.hex()[:8]}" + ", asks" * message.ask
         case Ephemeral():
             return f"{len(message.body)} B"
+        case Request():
+            return f"{message.nonce}: {message.topic}"
+        case Answer():
+            return f"{message.nonce}: {'done' if message.done else 'not done'}"
         case Ping():
             return f"{'answer' if message.reply else 'question'} {message.nonce}"
         case Refuse():

@@ -8,7 +8,7 @@ from jarvis.identity.entries import RawEntry
 from jarvis.identity.fork import ForkProof
 from jarvis.identity.record import SignedRecord
 from jarvis.store.protocol import Head
-from jarvis.sync.messages import Digest, Ephemeral, Hello, Message
+from jarvis.sync.messages import Answer, Digest, Ephemeral, Hello, Message, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,10 @@ class Echoed:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """An ephemeral message, a digest or a hello for the node itself."""
+    """An ephemeral message, a digest, a hello, a request or its answer for the node itself."""
 
     peer: bytes
-    message: Ephemeral | Digest | Hello
+    message: Ephemeral | Digest | Hello | Request | Answer
 
 
 @dataclass(frozen=True, slots=True)

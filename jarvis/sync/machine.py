@@ -24,6 +24,7 @@ from jarvis.sync.effects import Accept, AcceptFork, AcceptMembership, Deliver, D
 from jarvis.sync.messages import (
     PROTOCOL,
     Ack,
+    Answer,
     Digest,
     Ephemeral,
     Fork,
@@ -34,6 +35,7 @@ from jarvis.sync.messages import (
     Ping,
     Records,
     Refuse,
+    Request,
     Want,
 )
 from jarvis.sync.peer import Peer
@@ -204,7 +206,7 @@ class Sync:
                 return [Accept(name, message.records)] if message.records else []
             case Fork():
                 return [AcceptFork(name, message.proof)]
-            case Digest() | Ephemeral():
+            case Digest() | Ephemeral() | Request() | Answer():
                 return [Deliver(name, message)]
             case Ping():
                 return self._ping(name, peer, message, now_ms)

@@ -17,6 +17,8 @@ from jarvis.store.protocol import Head
 PROTOCOL = 1
 MAX_EPHEMERAL_BYTES = 16 * 1024
 MAX_TOPIC_CHARS = 32
+MAX_REQUEST_BYTES = 32 * 1024
+"""Of a request's or an answer's body: the heads of 256 authors of one node are 20 KiB."""
 MAX_FRAME_HEADS = 2_000
 """About 85 bytes each: a longer frontier is sent in several frames."""
 MAX_RECORDS = 512
@@ -112,7 +114,27 @@ class Fork:
     proof: ForkProof
 
 
-Message = Hello | Membership | Heads | Want | Records | Ack | Digest | Ephemeral | Ping | Refuse | Fork
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Asks the peer to do something for the home that only it can do, such as signing; it answers with this nonce."""
+
+    nonce: int
+    topic: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request came to; when it was not `done`, the body says why not."""
+
+    nonce: int
+    done: bool
+    body: bytes
+
+
+Message = (
+    Hello | Membership | Heads | Want | Records | Ack | Digest | Ephemeral | Ping | Refuse | Fork | Request | Answer
+)
 _NUMBERS: dict[type[Message], int] = {
     Hello: 1,
     Membership: 2,
@@ -125,6 +147,8 @@ _NUMBERS: dict[type[Message], int] = {
     Ping: 9,
     Refuse: 10,
     Fork: 11,
+    Request: 16,
+    Answer: 17,
 }
 
 
@@ -162,6 +186,10 @@ def _fields(message: Message) -> list[Value]:
             return [message.reason]
         case Fork():
             return [message.proof.to_bytes()]
+        case Request():
+            return [message.nonce, message.topic, message.body]
+        case Answer():
+            return [message.nonce, message.done, message.body]
 
 
 def decode(frame: bytes, *, first: bool = False) -> Message:
@@ -214,6 +242,14 @@ def _read(number: int, fields: list[Value]) -> Message:
             return Refuse(reason[:200])
         case 11, [bytes(proof)]:
             return Fork(read_proof(proof))
+        case 16, [int(nonce), str(topic), bytes(body)]:
+            _require_ints(nonce)
+            _require(len(topic) <= MAX_TOPIC_CHARS and len(body) <= MAX_REQUEST_BYTES)
+            return Request(nonce, topic, body)
+        case 17, [int(nonce), bool(done), bytes(body)]:
+            _require_ints(nonce)
+            _require(len(body) <= MAX_REQUEST_BYTES)
+            return Answer(nonce, done, body)
     raise InvalidBytes(f"A frame of message {number} is unknown or does not have its fields.")
 
 

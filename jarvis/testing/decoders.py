@@ -53,6 +53,7 @@ from jarvis.sync.machine import Sync
 from jarvis.sync.messages import (
     PROTOCOL,
     Ack,
+    Answer,
     Digest,
     Ephemeral,
     Fork,
@@ -63,6 +64,7 @@ from jarvis.sync.messages import (
     Ping,
     Records,
     Refuse,
+    Request,
     Want,
     decode,
     encode,
@@ -160,6 +162,8 @@ def messages() -> list[Message]:
         Ping(7),
         Refuse("no"),
         Fork(read_proof(_proof())),
+        Request(1, "admit", CERTIFICATES[1]),
+        Answer(1, False, b"why"),
     ]
 
 

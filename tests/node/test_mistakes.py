@@ -309,10 +309,18 @@ def test_nobody_invites(kitchen: NodeProcess, hands: Hands) -> None:
     refused(hands("attic", "node", "join", "1234-5678", "--peer", "kitchen"), FAILED, "HOST:PORT")
 
 
-def test_only_the_owner_s_node_invites_and_says_where_it_is(home: Home, hands: Hands) -> None:
-    pair = home.pair()
-    until(lambda: agree(*pair), 10, "agreement")
-    refused(hands("bedroom", "node", "invite"), NOT_ALLOWED, "owner", "kitchen")
+def test_nobody_is_invited_while_the_owner_s_node_is_away(home: Home, hands: Hands) -> None:
+    kitchen, bedroom = home.pair()
+    until(lambda: agree(kitchen, bedroom), 10, "agreement")
+    code, peer = invite(bedroom)
+    kitchen.stop()
+    until(lambda: bedroom.connected() == 0, 10, "the link's end")
+    refused(hands("bedroom", "node", "invite"), UNREACHABLE, "kitchen keeps the owner key", "Start kitchen")
+    # It went after the code was made: the joiner hears whose node is missing, and the code stays good.
+    refused(hands("attic", "node", "join", code, "--peer", peer), NOT_ALLOWED, "kitchen keeps the owner key")
+    kitchen.start()
+    until(lambda: bedroom.connected() == 1, 15, "the link again")
+    assert hands("attic", "node", "join", code, "--peer", peer).json()["name"] == "attic"
 
 
 def test_a_join_that_was_killed_half_way_can_be_repeated(kitchen: NodeProcess, hands: Hands) -> None:
