@@ -69,14 +69,14 @@ def is_acknowledged(public_key: bytes, signature: bytes, home_id: bytes, frontie
     return verify(public_key, what_is_signed(home_id, frontier, root), signature)
 
 
-def collapsed_by(before: Horizon | None, frontier: Frontier) -> dict[bytes, int]:
-    """Authors that a newer horizon leaves out, with their last seq: nobody writes under these names any more. Raises
+def collapsed_by(before: Horizon | None, frontier: Frontier) -> dict[bytes, Place]:
+    """Authors that a newer horizon leaves out, with their last record: nobody writes under these names any more. Raises
     InvalidBytes when it does not cover the one before otherwise."""
-    left: dict[bytes, int] = {}
+    left: dict[bytes, Place] = {}
     for author, (seq, digest) in before.frontier.items() if before else ():
         place = frontier.get(author)
         if place is None:
-            left[author] = seq
+            left[author] = (seq, digest)
         elif place[0] < seq or (place[0] == seq and place[1] != digest):
             raise InvalidBytes("A horizon does not cover the one before it.")
     return left

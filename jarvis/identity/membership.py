@@ -32,7 +32,15 @@ from jarvis.identity.entries import (
     read_entry,
     write_entry,
 )
-from jarvis.identity.horizon import Frontier, Horizon, collapsed_by, is_acknowledged, read_frontier, write_frontier
+from jarvis.identity.horizon import (
+    Frontier,
+    Horizon,
+    Place,
+    collapsed_by,
+    is_acknowledged,
+    read_frontier,
+    write_frontier,
+)
 from jarvis.identity.keys import SigningKey, node_id_of, verify
 from jarvis.identity.record import ENTRY_ID_BYTES
 
@@ -76,7 +84,7 @@ class Chain:
     hashes: tuple[bytes, ...]
     horizon: Horizon | None = None
     """The newest."""
-    collapsed: Mapping[bytes, int] = field(default_factory=dict)
+    collapsed: Mapping[bytes, Place] = field(default_factory=dict)
     """Authors that lie wholly below it, by their last record: nobody writes under these names any more."""
 
     # --- changing -------------------------------------------------------------------------------------------------
@@ -220,6 +228,11 @@ class Chain:
         removal = self.removed.get(author[:NODE_ID_BYTES])
         return removal.cutoffs.get(author, NOTHING_COUNTS) if removal else None
 
+    def reach(self, frontier: Frontier) -> dict[bytes, Place]:
+        """Of each author, closed ones too, the last record at or below a horizon at `frontier`, the newest or one that
+        would follow it. Raises InvalidBytes when it does not cover the newest."""
+        return {**self.collapsed, **collapsed_by(self.horizon, frontier), **frontier}
+
     def supersedes(self, other: Chain) -> bool:
         """Whether a node that holds `other` must take this one: the same home and a higher term; in the same term
         longer, or, where the two part, the lower hash. A total order, so every node settles on the same chain."""
@@ -243,7 +256,7 @@ class _Reading:
         self.removed: dict[bytes, Removal] = {}
         self.hashes: list[bytes] = []
         self.horizon: Horizon | None = None
-        self.collapsed: dict[bytes, int] = {}
+        self.collapsed: dict[bytes, Place] = {}
 
     def take(self, index: int, raw: RawEntry) -> None:
         data, signature = raw

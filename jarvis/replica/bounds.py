@@ -24,7 +24,7 @@ class Bounds:
     def last(self, author: bytes) -> int | None:
         """The last of an author's records that counts; None when all do."""
         if author in self.chain.collapsed:
-            return self.chain.collapsed[author]
+            return self.chain.collapsed[author][0]
         cutoff = self.chain.cutoff(author)
         if cutoff is not None:
             return max(cutoff.seq, self.settled(author))
@@ -33,8 +33,9 @@ class Bounds:
 
     def settled(self, author: bytes) -> int:
         """The last of an author's records at or below the horizon, which everybody has; 0 when none is."""
-        horizon = self.chain.horizon
-        return self.chain.collapsed.get(author) or (horizon.seq(author) if horizon else 0)
+        if author in self.chain.collapsed:
+            return self.chain.collapsed[author][0]
+        return self.chain.horizon.seq(author) if self.chain.horizon else 0
 
     def counts(self, author: bytes, seq: int) -> bool:
         last = self.last(author)

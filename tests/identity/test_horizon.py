@@ -98,7 +98,8 @@ def test_authors_that_it_leaves_out_are_closed_for_ever():
     chain = declare(chain_of(1, 2), FIRST, 1, 2)
     shorter = {one: place for one, place in FIRST.items() if one != author(2)}
     closed = declare(chain, shorter, 1, 2)
-    assert dict(closed.collapsed) == {author(2): 9}
+    assert dict(closed.collapsed) == {author(2): FIRST[author(2)]}
+    assert closed.reach(shorter) == FIRST == chain.reach(shorter)
     bounds = Bounds(closed)
     assert (bounds.last(author(2)), bounds.settled(author(2)), bounds.any) == (9, 9, True)
     assert bounds.reason(author(2)) == CLOSED
