@@ -160,6 +160,9 @@ class _MemoryTransaction:
         found = sorted((record for chain in chains for record in chain if record.position > after), key=_position)
         return iter(found)
 
+    def unapplied(self) -> Iterator[StoredRecord]:
+        return (record for record in self.records_in_order(0) if record.status != APPLIED)
+
     def document_records(self, document: str, after: int) -> Iterator[StoredRecord]:
         records = self._tables.documents.get(document, [])
         return iter(records[bisect_left(records, after + 1, key=_position) :])

@@ -76,6 +76,9 @@ class Transaction(Protocol):
     def records_in_order(self, after: int) -> Iterator[StoredRecord]:
         """All records with a position above `after`, of every status, in order of position."""
 
+    def unapplied(self) -> Iterator[StoredRecord]:
+        """All records that are not applied, in order of position."""
+
     def records(self, author: bytes, first: int, last: int, max_bytes: int) -> list[StoredRecord]:
         """Records `first` to `last` inclusive in order, cut before `max_bytes` is passed, at least one if there is.
 

@@ -31,6 +31,7 @@ _RANGE = _SELECT + "WHERE r.author = ? AND r.seq BETWEEN ? AND ? ORDER BY r.seq"
 _OF_DOCUMENT = (
     _SELECT + "WHERE r.document = ? AND r.status = 0 AND r.position > ? AND r.position <= ? ORDER BY r.position"
 )
+_UNAPPLIED = _SELECT + "WHERE r.status <> 0 AND r.position > ? AND r.position <= ? ORDER BY r.position"
 _IN_ORDER = _SELECT + "WHERE r.position > ? AND r.position <= ? ORDER BY r.position"
 _ERASE_RECORDS = "UPDATE records SET payload = NULL, status = 4 WHERE document = ? AND "
 _ERASE = (
@@ -129,6 +130,9 @@ class SqlTransaction:
     def records_in_order(self, after: int) -> Iterator[StoredRecord]:
         newest = self._db.execute("SELECT max(position) FROM records").fetchone()[0] or 0
         return self._slices(_IN_ORDER, (), after, newest)
+
+    def unapplied(self) -> Iterator[StoredRecord]:
+        return self._slices(_UNAPPLIED, (), 0, self._last_position())
 
     def document_records(self, document: str, after: int) -> Iterator[StoredRecord]:
         newest = self._db.execute("SELECT max(position) FROM records").fetchone()[0] or 0

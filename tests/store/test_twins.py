@@ -69,6 +69,7 @@ def look(transaction: Transaction) -> tuple[object, ...]:
         [transaction.record(author, seq) for author in AUTHORS for seq in range(7)],
         [transaction.documents(prefix) for prefix in ("", "session", "session/", "é")],
         [transaction.keys(prefix) for prefix in ("", "session", "é")],
+        list(transaction.unapplied()),
         [transaction.checkpoint(name) for name in NAMES],
         [(transaction.base(name), transaction.base_part(name, 1, 2)) for name in NAMES],
         [transaction.get(name) for name in NAMES],
