@@ -15,8 +15,9 @@ from jarvis.core.time import Clock
 from jarvis.crdt.gset import Entry, GSet
 from jarvis.crdt.registry import AUDIT_PREFIX
 from jarvis.identity.record import decode_record, is_authentic
-from jarvis.node.journal import Journal, Write
+from jarvis.node.journal import Journal
 from jarvis.node.texts import iso_time, parse_time
+from jarvis.node.writing import Write
 from jarvis.replica.frontier import node_of
 from jarvis.replica.replica import Replica
 from jarvis.store.protocol import Transaction

@@ -17,8 +17,9 @@ from jarvis.crdt.mvmap import MVMap
 from jarvis.crdt.mvmap import Write as RegisterWrite
 from jarvis.crdt.registry import CONFIG
 from jarvis.node.audit import Audit
-from jarvis.node.journal import Journal, Write
+from jarvis.node.journal import Journal
 from jarvis.node.texts import check_name, iso_time
+from jarvis.node.writing import Write
 from jarvis.replica.frontier import node_of
 
 MAX_VALUE_BYTES = 4_096

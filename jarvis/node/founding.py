@@ -26,10 +26,11 @@ from jarvis.net.join import join
 from jarvis.net.pairing import Proven, Welcome
 from jarvis.node.audit import Audit
 from jarvis.node.directory import DataDirectory
-from jarvis.node.journal import Journal, Write
+from jarvis.node.journal import Journal
 from jarvis.node.members import ADDRESSES
 from jarvis.node.ownership import OWNER_KEY
 from jarvis.node.texts import check_name
+from jarvis.node.writing import Write
 from jarvis.replica.replica import Replica
 from jarvis.store.protocol import Transaction
 

@@ -4,17 +4,18 @@ returns, and is then told to whoever listens. Nothing else may hold the store.""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from jarvis.core.codec import Value
-from jarvis.core.errors import StoreFailed
+from jarvis.core.errors import Overloaded, StoreFailed
 from jarvis.identity.entries import RawEntry
 from jarvis.identity.fork import ForkProof
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord, decode_record
 from jarvis.node.telemetry import Commits
+from jarvis.node.writing import Request, WaitingWrites, Write, Written, add_all, carry_out, own_copy
 from jarvis.replica.accepted import Accepted
 from jarvis.replica.bounds import Bounds
 from jarvis.replica.replica import Replica
@@ -45,8 +46,6 @@ class Commit:
 
 
 Listener = Callable[[Commit], None]
-Write = tuple[str, Callable[[Any], list[Value]]]
-"""A document, and what makes operations from its state, in the writer thread."""
 
 
 class Journal:
@@ -55,6 +54,7 @@ class Journal:
         self._replica = replica
         self._listeners: list[Listener] = []
         self._under_way: set[asyncio.Task[Any]] = set()
+        self._waiting = WaitingWrites()
         self.commits = Commits()
         self.author = b""
         """Of the newest record of our own in this life; empty before it."""
@@ -69,26 +69,22 @@ class Journal:
         assert len(self._listeners) < MAX_LISTENERS
         self._listeners.append(listener)
 
-    async def write(self, *writes: Write) -> list[SignedRecord]:
-        """Sign and keep one record a write, all in one transaction. Durable when this returns."""
+    async def write(self, *writes: Write) -> list[Written]:
+        """Sign and keep these, all in one transaction: where each stands that had something to write. What others
+        write meanwhile goes with the same commit, and may share its records. Durable when this returns."""
+        request = Request(writes, asyncio.get_running_loop().create_future())
+        if self._waiting.put(request):
+            self._begin(self._write_waiting())
+        return await request.future
 
-        def work(tx: Transaction) -> tuple[list[SignedRecord], Accepted]:
-            accepted = Accepted()
-            return self._append(tx, writes, accepted), accepted
-
-        def tell(done: tuple[list[SignedRecord], Accepted]) -> None:
-            self._tell(done[1].heads, done[1], own=done[0])
-
-        return (await self._commit(work, tell))[0]
-
-    async def write_as(self, document: str, make: Callable[[Any, bytes], list[Value]]) -> list[SignedRecord]:
+    async def write_as(self, document: str, make: Callable[[Any, bytes], list[Value]]) -> None:
         """Like `write`, for what is made in its author's name: `make` is also told who will sign."""
 
         def work(tx: Transaction) -> tuple[list[SignedRecord], Accepted]:
             author, accepted = self._replica.writing_author(tx), Accepted()
             return self._append(tx, [(document, lambda state: make(state, author))], accepted), accepted
 
-        return (await self._commit(work, lambda done: self._tell(done[1].heads, done[1], own=done[0])))[0]
+        await self._commit(work, self._wrote)
 
     async def accept(self, records: Sequence[SignedRecord], source: bytes) -> Accepted:
         """A peer's records."""
@@ -158,42 +154,87 @@ class Journal:
     async def records(self, author: bytes, first: int, through: int, max_bytes: int) -> list[SignedRecord]:
         """Held records in order, as they travel; only those that count."""
         stored = await self._store.read(lambda tx: self._replica.records(tx, author, first, through, max_bytes))
-        return [decode_record(one.header, one.signature, one.payload) for one in stored if one.payload is not None]
+        return [decode_record(one.header, one.signature, one.payload) for one in stored]
 
-    def _append(self, tx: Transaction, writes: Iterable[Write], accepted: Accepted) -> list[SignedRecord]:
-        """One record of our own a write, where there is something to write; what became of them goes to `accepted`."""
-        records = []
-        for document, make in writes:
-            operations = make(self._replica.state(tx, document))
-            if operations:
-                record, one = self._replica.append(tx, document, operations)
-                records.append(record)
-                accepted.heads.update(one.heads)
-                accepted.records += one.records
-        return records
+    def _append(self, tx: Transaction, writes: Sequence[Write], accepted: Accepted) -> list[SignedRecord]:
+        """Records of our own for what there is to write; what became of them goes to `accepted`."""
+        composition = self._replica.compose(tx)
+        add_all(composition, writes)
+        records, done = composition.finish()
+        accepted.heads.update(done.heads)
+        accepted.records += done.records
+        accepted.restated |= done.restated
+        return list(records.values())
+
+    async def _write_waiting(self) -> None:
+        """All that waits by the time the store begins with it."""
+        requests: list[Request] = []
+
+        def work(tx: Transaction) -> tuple[list[SignedRecord], Accepted]:
+            requests.extend(self._waiting.take())
+            return carry_out(tx, self._replica, requests)
+
+        try:
+            self._wrote(await self._attempt(work))
+        except asyncio.CancelledError:
+            for request in requests or self._waiting.take():
+                request.future.cancel()
+            raise
+        except BaseException as error:
+            requests = requests or self._waiting.take()  # the store did not even begin
+            if len(requests) > 1 and not isinstance(error, (StoreFailed, Overloaded)):
+                await self._write_apart(requests)
+            else:
+                for request in requests:
+                    request.error = error if len(requests) == 1 else own_copy(error)
+        for request in requests:
+            request.settle()
+
+    async def _write_apart(self, requests: Sequence[Request]) -> None:
+        """One of them failed in the middle, so all of them were undone."""
+
+        async def alone(request: Request) -> None:
+            request.error = None
+            try:
+                self._wrote(await self._attempt(lambda tx: carry_out(tx, self._replica, [request])))
+            except BaseException as error:
+                request.error = error
+
+        await asyncio.gather(*(alone(request) for request in requests))
+
+    def _wrote(self, done: tuple[list[SignedRecord], Accepted]) -> None:
+        records, accepted = done
+        self._tell(accepted.heads, accepted, own=records)
 
     async def _commit(self, work: Callable[[Transaction], T], tell: Callable[[T], None]) -> T:
         """Commit and tell, even when the caller is cancelled meanwhile: what is durable must reach the listeners, or
         peers would never hear of it. The store's own queue bounds how many are under way."""
 
         async def commit() -> T:
-            asked_ms = self.commits.mono_ms()
-            try:
-                result = await self._store.write(work)
-            except StoreFailed as error:
-                self.problem = str(error)
-                self.troubled.set()
-                raise
-            self.problem = ""
-            self.troubled.clear()
-            self.commits.took(self.commits.mono_ms() - asked_ms)
+            result = await self._attempt(work)
             tell(result)
             return result
 
-        task = asyncio.get_running_loop().create_task(commit())
+        return await asyncio.shield(self._begin(commit()))
+
+    async def _attempt(self, work: Callable[[Transaction], T]) -> T:
+        asked_ms = self.commits.mono_ms()
+        try:
+            result = await self._store.write(work)
+        except StoreFailed as error:
+            self.problem = str(error)
+            self.troubled.set()
+            raise
+        self.problem = ""
+        self.troubled.clear()
+        self.commits.took(self.commits.mono_ms() - asked_ms)
+        return result
+
+    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
-        return await asyncio.shield(task)
+        return task
 
     async def drain(self) -> None:
         """Wait until everything under way is durable or has failed."""
@@ -209,6 +250,7 @@ class Journal:
         source: bytes | None = None,
         chain: Chain | None = None,
     ) -> None:
+        own = (*own, *accepted.own)
         if own:
             self.author = own[-1].header.author
         self.commits.brought(len(own), len(accepted.records) - len(own))

@@ -168,12 +168,11 @@ class Sessions:
         chosen = session_id or to_text(os.urandom(SESSION_ID_BYTES))
         raw = from_text(chosen)
         utterance = {"text": text, "room": room}
-        records = await self._journal.write(
+        written = await self._journal.write(
             (SESSION_PREFIX + chosen, lambda state: [state.add_turn(utterance)]),
             (SESSIONS, lambda state: [] if raw in state.added else [state.add(raw)]),
         )
-        header = records[0].header
-        return chosen, Dot(header.author, header.seq, 0)
+        return chosen, written[0].dot
 
     # --- summaries ----------------------------------------------------------------------------------------------
 

@@ -282,9 +282,9 @@ class _Author:
     async def append(self) -> tuple[float, float]:
         """Seconds to the own commit, and from there to the peer's acknowledgement."""
         began = time.perf_counter()
-        (record,) = await self.journal.write((DOCUMENT, lambda _: [GSet.add(_text())]))
+        (written,) = await self.journal.write((DOCUMENT, lambda _: [GSet.add(_text())]))
         kept = time.perf_counter()
-        name = (record.header.author, record.header.seq)
+        name = (written.dot.author, written.dot.seq)
         if self.acked.get(name[0], 0) >= name[1]:
             return kept - began, 0.0
         future = self.waiting.setdefault(name, asyncio.get_running_loop().create_future())

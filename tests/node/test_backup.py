@@ -48,9 +48,9 @@ class House:
 
         async def fill() -> None:
             async with opened(self.folder) as journal:
-                for number in range(0, RECORDS, 100):
-                    values = [(f"a.k{one}", WORD + 300 * "x") for one in range(number, number + 100)]
-                    await journal.write(*((CONFIG, lambda state, pair=pair: [state.put(*pair)]) for pair in values))
+                replica = await journal.read(lambda _, replica: replica)
+                puts = [["put", f"a.k{number}", WORD + 300 * "x", []] for number in range(RECORDS)]
+                await journal.change_local(lambda tx: [replica.append(tx, CONFIG, [put]) for put in puts])
                 await journal.change_local(lambda tx: tx.put(PINS + "kettle.price", pack("thirteenpence")))
                 await journal.change_local(lambda tx: tx.put(ADDRESSES, pack({b"p" * 16: ["192.0.2.7:1"]})))
                 await journal.change_local(lambda tx: tx.put("timer/x", pack(["saxophone", 60, 1])))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benches.support.room import APPEND_BYTES, BATCH, DOCUMENT, Room, make_home, opened
+from benches.support.room import APPEND_BYTES, DOCUMENT, Room, fill, make_home, opened
 from jarvis.crdt.gset import GSet
 from jarvis.testing.home import SimHome
 
@@ -160,16 +160,14 @@ def _ways(began: dict[int, int], arrived: Sequence[Sequence[int]]) -> list[float
 async def join(folder: Path, records: int) -> Joined:
     """A member that holds nothing links to one that holds `records`, by history: until it has acknowledged them all."""
     folders = await make_home(folder, 2)
-    async with opened(folders[0]) as author:
-        for at in range(0, records, BATCH):
-            await author.append(min(BATCH, records - at))
-        async with _children(folders[1:]) as (joiner,):
-            began = time.monotonic_ns()
-            author.learn({joiner.node_id: (joiner.address,)})
-            await _linked(author, 1)
-            await _held(author)
-            report = await joiner.report()
-            wire = author.peering.flow(joiner.node_id)["bytes_sent"]
+    await fill(folders[0], records)
+    async with opened(folders[0]) as author, _children(folders[1:]) as (joiner,):
+        began = time.monotonic_ns()
+        author.learn({joiner.node_id: (joiner.address,)})
+        await _linked(author, 1)
+        await _held(author)
+        report = await joiner.report()
+        wire = author.peering.flow(joiner.node_id)["bytes_sent"]
     disk = sum(path.stat().st_size for path in (folders[1] / "store").iterdir())
     assert max(seq for seq, _ in report["arrived"]) == records
     return Joined(
