@@ -1,5 +1,5 @@
-"""Which sessions there are: a grow-only set of ids and a permanent set of deleted ones. Removal wins: an id once
-deleted stays deleted, whatever was added before, meanwhile or later.
+"""Which sessions there are: a grow-only set of ids and a permanent set of deleted ones, each with the first operation
+that deleted it. Removal wins: an id once deleted stays deleted, whatever was added before, meanwhile or later.
 
 Source: the two-phase set, Shapiro et al., 2011, section 3.3.2.
 """
@@ -21,10 +21,11 @@ MAX_ID_BYTES = 32
 @dataclass
 class Lifecycle:
     added: set[bytes] = field(default_factory=set)
-    deleted: set[bytes] = field(default_factory=set)
+    deleted: dict[bytes, Dot] = field(default_factory=dict)
+    """With the least dot that deleted each: a node that erased a document shows that record to those who ask why."""
 
     def living(self) -> set[bytes]:
-        return self.added - self.deleted
+        return self.added - self.deleted.keys()
 
     @staticmethod
     def add(one: bytes) -> Value:
@@ -56,16 +57,17 @@ class LifecycleKind(Kind[Lifecycle]):
         return ()
 
     def delta(self, operation: Value, dot: Dot, hlc: int) -> Lifecycle:
-        one = {operation[1]}
-        return Lifecycle(added=one) if operation[0] == ADD else Lifecycle(deleted=one)
+        one = operation[1]
+        return Lifecycle(added={one}) if operation[0] == ADD else Lifecycle(deleted={one: dot})
 
     def absorb(self, state: Lifecycle, delta: Lifecycle) -> None:
         state.added |= delta.added
-        state.deleted |= delta.deleted
+        for one, dot in delta.deleted.items():
+            state.deleted[one] = min(dot, state.deleted.get(one, dot))
 
     def encode(self, state: Lifecycle) -> Value:
-        return [sorted(state.added), sorted(state.deleted)]
+        return [sorted(state.added), [[one, list(dot)] for one, dot in sorted(state.deleted.items())]]
 
     def decode(self, value: Value) -> Lifecycle:
         added, deleted = value
-        return Lifecycle(set(added), set(deleted))
+        return Lifecycle(set(added), {one: Dot(*dot) for one, dot in deleted})

@@ -10,6 +10,7 @@ from typing import Any
 
 from jarvis.core.codec import pack
 from jarvis.core.errors import InvalidInput
+from jarvis.core.ids import from_text, to_text
 from jarvis.crdt.counter import CounterKind, UpCounterKind
 from jarvis.crdt.gset import GSetKind
 from jarvis.crdt.kind import Kind
@@ -18,7 +19,7 @@ from jarvis.crdt.mvmap import MVMapKind
 from jarvis.crdt.session import SessionKind
 from jarvis.crdt.text import TextKind
 
-CONFIG, MEMORY, SESSIONS = "config", "memory", "sessions"
+CONFIG, MEMORY, SESSIONS, AUDITS = "config", "memory", "sessions", "audits"
 KNOWLEDGE, TIMERS, METRICS = "knowledge", "timers", "metrics"
 SESSION_PREFIX, AUDIT_PREFIX, NOTE_PREFIX, OWN_PREFIX = "session/", "audit/", "notes/", "own/"
 
@@ -27,6 +28,7 @@ _EXACT: dict[str, Kind[Any]] = {
     CONFIG: _MAP,
     MEMORY: _MAP,
     SESSIONS: LifecycleKind(),
+    AUDITS: LifecycleKind(),
     KNOWLEDGE: _MAP,
     TIMERS: _MAP,
     METRICS: CounterKind(),
@@ -47,6 +49,7 @@ none may change its meaning, and none may go."""
 ALL_KINDS: tuple[Kind[Any], ...] = (*_EXACT.values(), *_PREFIX.values(), *PLUGIN_KINDS.values())
 
 _PART = r"[a-z0-9][a-z0-9_-]{0,31}"
+_MONTH = re.compile(AUDIT_PREFIX + r"(\d{4}-\d{2})", re.ASCII)
 _OWN = re.compile(rf"own/({'|'.join(PLUGIN_KINDS)})/{_PART}/{_PART}", re.ASCII)
 
 
@@ -62,6 +65,26 @@ def kind_of(document: str) -> Kind[Any] | None:
         if document.startswith(prefix) and len(document) > len(prefix):
             return kind
     return None
+
+
+def lifecycle_of(document: str) -> tuple[str, bytes] | None:
+    """Where a document is deleted: (document of the lifecycle kind, its id there); None when it never is."""
+    if document.startswith(SESSION_PREFIX):
+        try:
+            one = from_text(document.removeprefix(SESSION_PREFIX))
+        except InvalidInput:
+            return None
+        return (SESSIONS, one) if governed(SESSIONS, one) == document else None
+    month = _MONTH.fullmatch(document)
+    return (AUDITS, month[1].encode()) if month else None
+
+
+def governed(lifecycle: str, one: bytes) -> str | None:
+    """The document that is deleted with this id, None when there is no such document."""
+    if lifecycle == SESSIONS:
+        return SESSION_PREFIX + to_text(one)
+    document = AUDIT_PREFIX + one.decode("ascii", "replace")
+    return document if lifecycle == AUDITS and _MONTH.fullmatch(document) else None
 
 
 def fingerprint() -> bytes:

@@ -80,7 +80,8 @@ class SignedRecord:
 
     header_data: bytes
     signature: bytes
-    payload: bytes
+    payload: bytes | None
+    """None once erased."""
     header: Header
 
     @property
@@ -89,7 +90,7 @@ class SignedRecord:
 
     @property
     def size_bytes(self) -> int:
-        return len(self.header_data) + len(self.signature) + len(self.payload)
+        return len(self.header_data) + len(self.signature) + len(self.payload or b"")
 
 
 def record_hash(header_data: bytes) -> bytes:
@@ -126,18 +127,21 @@ def decode_header(data: bytes) -> Header:
 
 
 def decode_record(header_data: Value, signature: Value, payload: Value) -> SignedRecord:
-    """A record from the three values of a frame. Checks shapes and limits, not the signature."""
-    if not (isinstance(header_data, bytes) and isinstance(payload, bytes) and _is_bytes(signature, SIGNATURE_BYTES)):
+    """A record from the three values of a frame, the last None where it was erased. Checks shapes and limits, not the
+    signature."""
+    known = payload is None or isinstance(payload, bytes)
+    if not (isinstance(header_data, bytes) and known and _is_bytes(signature, SIGNATURE_BYTES)):
         raise InvalidBytes("A record is not three byte strings.")
     header = decode_header(header_data)
-    if len(payload) != header.payload_bytes:
+    if payload is not None and len(payload) != header.payload_bytes:
         raise InvalidBytes("A record's payload does not have the length its header says.")
     return SignedRecord(header_data, signature, payload, header)
 
 
 def is_authentic(record: SignedRecord, public_key: bytes) -> bool:
-    """Whether payload hash and signature hold. If not, the sender altered it: the author is not to blame."""
-    if hashlib.sha256(record.payload).digest() != record.header.payload_hash:
+    """Whether signature and payload hash hold, the latter unless it was erased. If not, the sender altered it: the
+    author is not to blame."""
+    if record.payload is not None and hashlib.sha256(record.payload).digest() != record.header.payload_hash:
         return False
     return verify(public_key, TAG + record.header_data, record.signature)
 

@@ -154,7 +154,7 @@ class Journal:
     async def records(self, author: bytes, first: int, through: int, max_bytes: int) -> list[SignedRecord]:
         """Held records in order, as they travel; only those that count."""
         stored = await self._store.read(lambda tx: self._replica.records(tx, author, first, through, max_bytes))
-        return [decode_record(one.header, one.signature, one.payload) for one in stored if one.payload is not None]
+        return [decode_record(one.header, one.signature, one.payload) for one in stored]
 
     def _append(self, tx: Transaction, writes: Sequence[Write], accepted: Accepted) -> list[SignedRecord]:
         """Records of our own for what there is to write; what became of them goes to `accepted`."""
@@ -163,6 +163,7 @@ class Journal:
         records, done = composition.finish()
         accepted.heads.update(done.heads)
         accepted.records += done.records
+        accepted.restated |= done.restated
         return list(records.values())
 
     async def _write_waiting(self) -> None:
@@ -249,6 +250,7 @@ class Journal:
         source: bytes | None = None,
         chain: Chain | None = None,
     ) -> None:
+        own = (*own, *accepted.own)
         if own:
             self.author = own[-1].header.author
         self.commits.brought(len(own), len(accepted.records) - len(own))

@@ -11,19 +11,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from jarvis.core.errors import InvalidBytes
 from jarvis.crdt.dots import Dot
-from jarvis.crdt.registry import fingerprint, kind_of
+from jarvis.crdt.registry import fingerprint, kind_of, lifecycle_of
 from jarvis.identity.fork import ForkProof, fork_proof
 from jarvis.identity.record import SignedRecord, decode_header, decode_record, is_authentic
 from jarvis.replica.accepted import Accepted, Refusal
 from jarvis.replica.bounds import FORKED
 from jarvis.replica.documents import Documents
+from jarvis.replica.erasure import Erasure, deleted_by
 from jarvis.replica.holdings import Holdings
 from jarvis.replica.validity import Verdict, judge
-from jarvis.replica.waiting import Need, WaitingRoom
-from jarvis.store.protocol import APPLIED, ASIDE, REJECTED, UNKNOWN, Head, StoredRecord, Transaction
+from jarvis.replica.waiting import DELETED, Need, WaitingRoom
+from jarvis.store.protocol import APPLIED, ASIDE, ERASED, REJECTED, UNKNOWN, Head, StoredRecord, Transaction
 
 _KNOWN = "replica/known"
 
@@ -32,10 +34,16 @@ class Acceptance:
     """`on_fork` is told of each proof that a record brings, before the next record is looked at."""
 
     def __init__(
-        self, held: Holdings, documents: Documents, *, on_fork: Callable[[Transaction, ForkProof, Accepted], None]
+        self,
+        held: Holdings,
+        documents: Documents,
+        erasure: Erasure,
+        *,
+        on_fork: Callable[[Transaction, ForkProof, Accepted], None],
     ) -> None:
         self._held = held
         self._documents = documents
+        self._erasure = erasure
         self._on_fork = on_fork
         self.waiting = WaitingRoom()
 
@@ -43,11 +51,7 @@ class Acceptance:
         """These, and whatever waited for them."""
         queue = deque(records)
         while queue:
-            record = queue.popleft()
-            if self._accept_one(tx, record, accepted):
-                author, seq = record.header.author, record.header.seq
-                self.waiting.drop(author, seq)
-                queue.extend(self.waiting.release((author, seq), self._is_met(tx)))
+            queue.extend(self._accept_one(tx, queue.popleft(), accepted))
 
     def met(self, tx: Transaction, need: Need, accepted: Accepted) -> None:
         """Something that records may wait for has come."""
@@ -57,13 +61,13 @@ class Acceptance:
         """What waits is looked at anew: other things count than before."""
         self.accept_all(tx, self.waiting.take_all(), accepted)
 
-    def _accept_one(self, tx: Transaction, record: SignedRecord, accepted: Accepted) -> bool:
-        """Whether the frontier moved."""
+    def _accept_one(self, tx: Transaction, record: SignedRecord, accepted: Accepted) -> list[SignedRecord]:
+        """Returns what waited for it."""
         header, chain = record.header, self._held.chain(tx)
         head = self._held.head(tx, header.author)
         if self._is_held(tx, record, head):
             accepted.duplicates += 1
-            return False
+            return []
         if header.home_id != chain.home_id:
             return self._refuse(accepted, record, "it belongs to another home", "sender")
         entry_known = chain.knows(header.entry)
@@ -72,6 +76,10 @@ class Acceptance:
             return self._refuse(accepted, record, "its author is no member of this home", "sender")
         if not is_authentic(record, member.public_key):
             return self._refuse(accepted, record, "its signature or payload hash does not hold", "sender")
+        if self._erasure.is_deleted(tx, header.document):
+            record = replace(record, payload=None)
+        elif record.payload is None and lifecycle_of(header.document) is None:
+            return self._refuse(accepted, record, "its payload is missing", "sender")
         bounds = self._held.bounds(tx)
         if not bounds.counts(header.author, header.seq):
             return self._refuse(accepted, record, bounds.reason(header.author), "author")
@@ -83,16 +91,31 @@ class Acceptance:
         needs: list[Need] = [] if entry_known else [(header.entry, 0)]
         if header.seq > head.seq + 1:
             needs.append((header.author, header.seq - 1))
+        verdict = Verdict(ERASED)
+        if not needs and record.payload is not None:
+            verdict, needs = self._weigh(tx, record, self._held.stamp(tx, header.author))
+        elif not needs and not self._erasure.may_be_erased(tx, header.document):
+            needs = [(header.document.encode(), DELETED)]
         if needs:
-            self.waiting.put(record, needs)
-            return False
-        verdict, needs = self._weigh(tx, record, self._held.stamp(tx, header.author))
-        if needs:
-            self.waiting.put(record, needs)
-            return False
+            return self._wait(tx, record, needs)
+        return self._keep(tx, record, verdict, accepted)
+
+    def _wait(self, tx: Transaction, record: SignedRecord, needs: list[Need]) -> list[SignedRecord]:
+        self.waiting.put(record, needs)
+        freed = []
+        for document in sorted(self._erasure.hear(record)):
+            freed += self.waiting.release((document.encode(), DELETED), self._is_met(tx))
+        return freed
+
+    def _keep(self, tx: Transaction, record: SignedRecord, verdict: Verdict, accepted: Accepted) -> list[SignedRecord]:
+        """Its document, itself, the frontier; what it deletes."""
+        header = record.header
+        key = (header.author, header.seq)
         if verdict.status == APPLIED:
-            dot = (header.author, header.seq)
-            self._documents.apply(tx, header.document, verdict.operations, dot, header.hlc, len(record.payload))
+            size_bytes = len(record.payload or b"")
+            self._documents.apply(tx, header.document, verdict.operations, key, header.hlc, size_bytes)
+        elif verdict.status == ERASED:
+            self._erasure.noted(tx, header.document)
         stored = StoredRecord(
             header.author,
             header.seq,
@@ -112,9 +135,15 @@ class Acceptance:
         if verdict.status == REJECTED:
             reason = f"it is not valid: {verdict.reason}"
             accepted.invalid.append(Refusal(header.author, header.seq, reason, "author"))
-        return True
+        self.waiting.drop(*key)
+        freed = self.waiting.release(key, self._is_met(tx))
+        deleted = deleted_by(header.document, verdict.operations)
+        if deleted:
+            accepted.restated |= self._erasure.erase(tx, deleted)
+            freed += self.waiting.take(deleted)
+        return freed
 
-    def _two_histories(self, tx: Transaction, record: SignedRecord, accepted: Accepted) -> bool:
+    def _two_histories(self, tx: Transaction, record: SignedRecord, accepted: Accepted) -> list[SignedRecord]:
         """An authentic record whose number is taken by another one: its author forked. From there on nothing counts."""
         held = tx.record(record.header.author, record.header.seq)
         assert held is not None  # the frontier has passed it
@@ -122,18 +151,20 @@ class Acceptance:
         self._on_fork(tx, proof, accepted)
         return self._refuse(accepted, record, FORKED, "author")
 
-    def _names_what_is_aside(self, tx: Transaction, names: Iterable[Dot]) -> bool:
+    def _names_what_is_aside(self, tx: Transaction, document: str, names: Iterable[Dot]) -> bool:
+        """As `restating` says: what is set aside, in the same document, or what lies beyond a bound, in any."""
         bounds = self._held.bounds(tx)
-        for dot in names:
+        for dot in names if bounds.any else ():
             held = tx.record(dot.author, dot.seq)
-            if not bounds.counts(dot.author, dot.seq) or (held is not None and held.status == ASIDE):
+            aside = held is not None and held.status == ASIDE and held.document == document
+            if aside or not bounds.counts(dot.author, dot.seq):
                 return True
         return False
 
     def _weigh(self, tx: Transaction, record: SignedRecord, previous_hlc: int) -> tuple[Verdict, list[Need]]:
         """What a record comes to, and what must come before it can be said."""
         verdict = judge(record, previous_hlc)
-        if verdict.status == APPLIED and self._held.bounds(tx).any and self._names_what_is_aside(tx, verdict.names):
+        if verdict.status == APPLIED and self._names_what_is_aside(tx, record.header.document, verdict.names):
             verdict = Verdict(ASIDE, "it names what was set aside")
         needs = self._missing(tx, verdict.names)
         if verdict.status == APPLIED and not needs:
@@ -155,9 +186,9 @@ class Acceptance:
         return held is not None and held.hash == record.hash
 
     @staticmethod
-    def _refuse(accepted: Accepted, record: SignedRecord, reason: str, blame: str) -> bool:
+    def _refuse(accepted: Accepted, record: SignedRecord, reason: str, blame: str) -> list[SignedRecord]:
         accepted.refused.append(Refusal(record.header.author, record.header.seq, reason, blame))
-        return False
+        return []
 
     def _missing(self, tx: Transaction, names: Iterable[Dot]) -> list[Need]:
         """What must come before these dots are held: of each author the last that is named."""
@@ -170,6 +201,8 @@ class Acceptance:
     def _is_met(self, tx: Transaction) -> Callable[[Need], bool]:
         def is_met(need: Need) -> bool:
             name, seq = need
+            if seq == DELETED:
+                return self._erasure.may_be_erased(tx, name.decode())
             return self._held.head(tx, name).seq >= seq if seq else self._held.chain(tx).knows(name)
 
         return is_met
@@ -184,6 +217,8 @@ class Acceptance:
         for stored in tx.records_in_order(0):
             if stored.status != UNKNOWN or stored.payload is None or kind_of(stored.document) is None:
                 continue
+            if self._erasure.is_deleted(tx, stored.document):
+                continue  # by what was judged just before
             record = decode_record(stored.header, stored.signature, stored.payload)
             before = tx.record(stored.author, stored.seq - 1)
             verdict, needs = self._weigh(tx, record, decode_header(before.header).hlc if before else -1)
@@ -192,8 +227,9 @@ class Acceptance:
                 continue
             if verdict.status == APPLIED:
                 dot = (stored.author, stored.seq)
-                size = len(record.payload)
+                size = len(stored.payload)
                 self._documents.apply(tx, stored.document, verdict.operations, dot, record.header.hlc, size)
+                self._erasure.erase(tx, deleted_by(stored.document, verdict.operations))
             tx.set_status(stored.author, stored.seq, verdict.status)
         if not left:
             tx.put(_KNOWN, known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from jarvis.identity.fork import ForkProof
+from jarvis.identity.record import SignedRecord
 from jarvis.replica.bounds import Bounds
 from jarvis.store.protocol import APPLIED, Head, StoredRecord
 
@@ -44,7 +45,9 @@ class Accepted:
     suspects: list[tuple[bytes, int]] = field(default_factory=list)
     """(author, seq) of which the sender must hold another record than we do: asking for it gives a proof."""
     restated: set[str] = field(default_factory=set)
-    """Documents that changed because records were set aside or taken back."""
+    """Documents that changed because records were set aside, taken back or erased."""
+    own: list[SignedRecord] = field(default_factory=list)
+    """Written here in the course of it: deletions again, of what was erased and would not be deleted any more."""
     duplicates: int = 0
 
     @property

@@ -14,6 +14,7 @@ from typing import Any
 
 from jarvis.core.codec import Value, pack
 from jarvis.core.errors import BadConfiguration, InvalidInput
+from jarvis.crdt.lifecycle import Lifecycle
 from jarvis.crdt.registry import kind_of
 from jarvis.identity.entries import RawEntry
 from jarvis.identity.fork import ForkProof
@@ -21,14 +22,18 @@ from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord
 from jarvis.replica.accepted import Accepted
+from jarvis.replica.answers import answer
 from jarvis.replica.authorship import Authorship
 from jarvis.replica.bounds import Bounds
 from jarvis.replica.composition import Composition
 from jarvis.replica.documents import Documents
+from jarvis.replica.erasure import Erasure
 from jarvis.replica.holdings import Holdings
 from jarvis.replica.standing import Standing
 from jarvis.store.protocol import Head, StoredRecord, Transaction
 
+MAX_ANSWERED = 512
+"""Records in one answer, as many as a frame may hold."""
 DIGEST_TAG = b"jarvis home v1\x00"
 
 
@@ -42,7 +47,8 @@ class Replica:
         self._documents = Documents()
         self._held = Holdings(wall_ms)
         self._authorship = Authorship(key.node_id, self._held, entropy)
-        self._standing = Standing(self._held, self._documents, lowered=self._lowered)
+        self._erasure = Erasure(self._documents)
+        self._standing = Standing(self._held, self._documents, self._erasure, lowered=self._lowered)
         self._acceptance = self._standing.acceptance
 
     # --- who we are -------------------------------------------------------------------------------------------
@@ -75,6 +81,7 @@ class Replica:
         """Take a chain if it supersedes ours; records that waited for it are accepted. Raises InvalidBytes."""
         accepted = Accepted()
         changed = self._standing.take_chain(tx, entries, accepted)
+        self._delete_again(tx, accepted)
         self._held.save_clock(tx)
         return changed, accepted
 
@@ -86,6 +93,7 @@ class Replica:
         """Take a proof. Raises InvalidBytes when it does not hold, or speaks of no member."""
         accepted = Accepted()
         self._standing.take_fork(tx, proof, accepted)
+        self._delete_again(tx, accepted)
         self._held.save_clock(tx)
         return accepted
 
@@ -116,6 +124,7 @@ class Replica:
             documents=self._documents,
             authorship=self._authorship,
             acceptance=self._acceptance,
+            erasure=self._erasure,
             entropy=self._entropy,
         )
 
@@ -137,8 +146,22 @@ class Replica:
             # Our own words come from a member: this disk is older than what we wrote, and how much more others hold
             # cannot be known.
             self._authorship.forsake(tx)
+        self._delete_again(tx, accepted)
         self._held.save_clock(tx)
         return accepted
+
+    def _delete_again(self, tx: Transaction, accepted: Accepted) -> None:
+        """What was erased here stays deleted, whatever becomes of the record that said so. A node that may not write
+        leaves it to the others."""
+        again = self._erasure.to_delete_again(tx)
+        if self._key.node_id not in self.chain(tx).members:
+            return
+        for lifecycle, ids in again:
+            record, done = self.append(tx, lifecycle, [Lifecycle.delete(one) for one in ids])
+            accepted.own.append(record)
+            accepted.heads |= done.heads
+            accepted.records += done.records
+            accepted.restated |= done.restated
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -150,9 +173,16 @@ class Replica:
         return self._held.head(tx, author)
 
     def records(self, tx: Transaction, author: bytes, first: int, through: int, max_bytes: int) -> list[StoredRecord]:
-        """Records to send to a peer: of those that count, cut before `max_bytes`."""
+        """Records to send to a peer: of those that count, in one frame, cut before `max_bytes`; erased ones behind what
+        deleted them."""
         last = min(through, self.head(tx, author).seq)
-        return tx.records(author, first, last, max_bytes) if first <= last else []
+        if first > last:
+            return []
+        return answer(tx, self._erasure, author, first, last, max_records=MAX_ANSWERED, max_bytes=max_bytes)
+
+    def is_deleted(self, tx: Transaction, document: str) -> bool:
+        """For good: nothing can be written there any more."""
+        return self._erasure.is_deleted(tx, document)
 
     def state(self, tx: Transaction, document: str) -> Any:
         """A document's state, to be read and not changed, and not kept beyond the transaction."""
@@ -173,6 +203,7 @@ class Replica:
     def forget(self) -> None:
         """Work was undone: drop every cache. The clock stays, since it may only rise."""
         self._documents.forget()
+        self._erasure.forget()
         self._acceptance.waiting.clear()
         self._held.forget()
         self._authorship.forget()

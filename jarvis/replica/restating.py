@@ -1,5 +1,7 @@
 """What counts, stated anew after a removal or a fork became known: records beyond their author's bound are set aside,
-and with them every record that names one of theirs, whoever wrote it. A pass over all records in their order of
+and with them every record that names something beyond a bound or, in its own document, something set aside, whoever
+wrote it. (Not across documents: what is erased names nothing any more, so it would matter whether the bound or the
+deletion came first.) A pass over all records in their order of
 arrival, in which whatever a record names stands before it; rare, and the same on every node."""
 
 from __future__ import annotations
@@ -15,17 +17,19 @@ Key = tuple[bytes, int]
 def restate(tx: Transaction, bounds: Bounds) -> set[str]:
     """Give every record the status that these bounds mean. Returns the documents that changed, whose checkpoints are
     dropped already."""
-    aside: set[Key] = set()
+    aside: dict[str, set[Key]] = {}
+    """By document."""
     changed: set[str] = set()
     for record in tx.records_in_order(0):
         if record.status not in (APPLIED, ASIDE):
             continue
         status = APPLIED
         # What it names may never have been held here: a record beyond a bound is refused where the bound came first.
-        names = names_of(record)
-        if not all(bounds.counts(*one) for one in (*names, (record.author, record.seq))) or not aside.isdisjoint(names):
+        names, leaning = names_of(record), aside.setdefault(record.document, set())
+        counts = all(bounds.counts(*one) for one in (*names, (record.author, record.seq)))
+        if not counts or not leaning.isdisjoint(names):
             status = ASIDE
-            aside.add((record.author, record.seq))
+            leaning.add((record.author, record.seq))
         if status != record.status:
             tx.set_status(record.author, record.seq, status)
             changed.add(record.document)

@@ -14,6 +14,7 @@ from jarvis.identity.record import ENTRY_ID_BYTES
 from jarvis.replica.acceptance import Acceptance
 from jarvis.replica.accepted import Accepted
 from jarvis.replica.documents import Documents
+from jarvis.replica.erasure import Erasure
 from jarvis.replica.holdings import Holdings
 from jarvis.replica.restating import restate
 from jarvis.store.protocol import Transaction
@@ -22,11 +23,19 @@ from jarvis.store.protocol import Transaction
 class Standing:
     """`lowered` is told of each author whose frontier goes back."""
 
-    def __init__(self, held: Holdings, documents: Documents, *, lowered: Callable[[Transaction, bytes], None]) -> None:
+    def __init__(
+        self,
+        held: Holdings,
+        documents: Documents,
+        erasure: Erasure,
+        *,
+        lowered: Callable[[Transaction, bytes], None],
+    ) -> None:
         self._held = held
         self._documents = documents
+        self._erasure = erasure
         self._lowered = lowered
-        self.acceptance = Acceptance(held, documents, on_fork=self.take_fork)
+        self.acceptance = Acceptance(held, documents, erasure, on_fork=self.take_fork)
 
     def take_chain(self, tx: Transaction, entries: Sequence[RawEntry], accepted: Accepted) -> bool:
         """Whether this chain superseded ours; records that waited for it are accepted then. Raises InvalidBytes."""
@@ -65,5 +74,5 @@ class Standing:
                 self._lowered(tx, author)
         changed = restate(tx, bounds)
         self._documents.reload(changed)
-        accepted.restated |= changed
+        accepted.restated |= changed | self._erasure.restated(tx, changed)
         self.acceptance.accept_waiting(tx, accepted)

@@ -12,7 +12,7 @@ from jarvis.core.errors import InvalidBytes
 from jarvis.crdt.dots import Dot
 from jarvis.crdt.registry import kind_of
 from jarvis.identity.record import VERSION, SignedRecord, operations_of
-from jarvis.store.protocol import APPLIED, REJECTED, UNKNOWN
+from jarvis.store.protocol import APPLIED, ERASED, REJECTED, UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Verdict:
 
 
 def judge(record: SignedRecord, previous_hlc: int) -> Verdict:
+    if record.payload is None:
+        return Verdict(ERASED)
     header = record.header
     kind = kind_of(header.document)
     if header.version != VERSION or kind is None:

@@ -5,7 +5,7 @@ memory only; what does not fit is dropped, and asked for again when its turn com
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 from jarvis.core.ids import NODE_ID_BYTES
@@ -19,8 +19,10 @@ MAX_NODE_BYTES = 2 * 1024 * 1024
 NEED_BYTES = 256
 """What remembering one need takes in memory, about."""
 
+DELETED = -1
 Need = tuple[bytes, int]
-"""(author, seq) that must be held, or (membership entry id, 0) that must be known."""
+"""(author, seq) that must be held, or (membership entry id, 0) that must be known, or (a document's name, DELETED):
+what came without its payload waits for the document's deletion."""
 _Key = tuple[bytes, int]
 """(author, seq) of a record that waits."""
 
@@ -46,11 +48,13 @@ class WaitingRoom:
 
     def put(self, record: SignedRecord, needs: Sequence[Need]) -> None:
         """Keep it until all `needs` (at least one, none of them met) are met, unless it is here already or a bound is
-        reached: then it is dropped, counted."""
+        reached: then it is dropped, counted. One with its payload takes the place of itself without."""
         author, node = record.header.author, record.header.node_id
         key = (author, record.header.seq)
-        if key in self._waiting:
+        waits = self._waiting.get(key)
+        if waits is not None and (waits.record.payload is not None or record.payload is None):
             return
+        self.drop(*key)
         size_bytes = record.size_bytes + NEED_BYTES * len(needs)
         if (
             self._count[author] >= MAX_PER_AUTHOR
@@ -76,6 +80,14 @@ class WaitingRoom:
                 self._remove(key)
                 ready.append(waiting.record)
         return ready
+
+    def take(self, documents: Set[str]) -> list[SignedRecord]:
+        """Those of documents that were deleted, whatever they wait for: they need nothing any more."""
+        keys = [key for key, waiting in self._waiting.items() if waiting.record.header.document in documents]
+        records = [self._waiting[key].record for key in sorted(keys)]
+        for key in keys:
+            self.drop(*key)
+        return records
 
     def take_all(self) -> list[SignedRecord]:
         """Everything, in the order of authors and numbers: what they wait for must be judged anew."""

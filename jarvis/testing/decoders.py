@@ -356,7 +356,7 @@ def targets() -> dict[str, Target]:
         Target("codec", _codec, _codec_examples),
         Target("header", _header, lambda: [one.header_data for one in records()]),
         Target("record", _record, lambda: _lists(records)),
-        Target("kinds", _kinds, lambda: [one.payload for one in records()]),
+        Target("kinds", _kinds, lambda: [one.payload or b"" for one in records()]),
         Target("frame", _frame, lambda: frames),
         Target("protocol", _Protocol(), lambda: frames),
         Target("entry", _entry, lambda: [data for data, _ in _grown().entries]),

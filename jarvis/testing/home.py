@@ -136,7 +136,7 @@ class SimNode:
             self.refused += [one.reason for one in done[0].refused]
             assert self.sync is not None
             self.restated(done[0])
-            self.perform(self.sync.committed(done[1], [], self.clock.now_ms, source=source))
+            self.perform(self.sync.committed(done[1], done[0].own, self.clock.now_ms, source=source))
             for author, seq in done[0].suspects:
                 self.perform(self.sync.suspected(source or b"", author, seq))
 
@@ -213,7 +213,7 @@ class SimNode:
             assert self.sync is not None
             self.restated(accepted)
             self.perform(self.sync.membership_changed(chain.entries, self.clock.now_ms))
-            self.perform(self.sync.committed(accepted.heads, [], self.clock.now_ms))
+            self.perform(self.sync.committed(accepted.heads, accepted.own, self.clock.now_ms))
 
         def work(tx: Transaction) -> tuple[Accepted, Chain]:
             _, accepted = self.replica.accept_membership(tx, entries)
@@ -225,7 +225,7 @@ class SimNode:
         def tell(accepted: Accepted) -> None:
             assert self.sync is not None
             self.restated(accepted)
-            self.perform(self.sync.committed(accepted.heads, [], self.clock.now_ms))
+            self.perform(self.sync.committed(accepted.heads, accepted.own, self.clock.now_ms))
 
         self.commit(lambda tx: self.replica.accept_fork(tx, proof), tell, lambda error: self.fail(peer, error))
 

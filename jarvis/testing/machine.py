@@ -223,7 +223,7 @@ class Machine(SimNode):
             assert self.sync is not None
             self.restated(done[0])
             self.perform(self.sync.membership_changed(done[1].entries, self.clock.now_ms))
-            self.perform(self.sync.committed(done[0].heads, [], self.clock.now_ms))
+            self.perform(self.sync.committed(done[0].heads, done[0].own, self.clock.now_ms))
             then(done[1])
 
         self.commit(work, tell, lambda _: None)

@@ -131,7 +131,8 @@ def test_it_notices_a_tie_break_by_arrival(monkeypatch):
 def test_it_notices_when_removal_does_not_win(monkeypatch):
     def absorb(self, state: Lifecycle, delta: Lifecycle) -> None:
         state.added |= delta.added
-        state.deleted = (state.deleted | delta.deleted) - delta.added
+        deleted = state.deleted | delta.deleted
+        state.deleted = {one: dot for one, dot in deleted.items() if one not in delta.added}
 
     monkeypatch.setattr(LifecycleKind, "absorb", absorb)
     found_by({DIVERGED})

@@ -100,8 +100,12 @@ def state(kind: int, operations: list[tuple[int, bytes, int, int, Any]]) -> Any:
     if kind == SET:
         return [[list(one[:4]), one[4][1]] for one in sorted(operations, key=lambda one: one[:4])]
     if kind == LIFECYCLE:
-        said = {word: sorted({one[4][1] for one in operations if one[4][0] == word}) for word in ("add", "delete")}
-        return [said["add"], said["delete"]]
+        added = sorted({one[4][1] for one in operations if one[4][0] == "add"})
+        deleted: dict[bytes, list[Any]] = {}
+        for _, author, seq, op, (word, one) in operations:
+            if word == "delete":
+                deleted[one] = min(deleted.get(one, [author, seq, op]), [author, seq, op])
+        return [added, [[one, deleted[one]] for one in sorted(deleted)]]
     if kind in (UPS, COUNTERS):
         return counters(operations)
     if kind == SESSION:

@@ -1,0 +1,34 @@
+"""What is sent to a peer that asks: an author's records in order, and before those that were erased the records that
+deleted what they were part of."""
+
+from __future__ import annotations
+
+from jarvis.replica.erasure import Erasure
+from jarvis.store.protocol import ERASED, StoredRecord, Transaction
+
+
+def answer(
+    tx: Transaction,
+    erasure: Erasure,
+    author: bytes,
+    first: int,
+    last: int,
+    *,
+    max_records: int,
+    max_bytes: int,
+) -> list[StoredRecord]:
+    """Cut before `max_records` and `max_bytes`, both with what stands before them counted; at least one record of the
+    author if there is one."""
+    answered: list[StoredRecord] = []
+    proven: set[str] = set()
+    size_bytes = 0
+    for record in tx.records(author, first, last, max_bytes):
+        part = [record]
+        if record.status == ERASED and record.document not in proven:
+            part = [*erasure.proofs(tx, [record.document]), record]
+        size_bytes += sum(one.size_bytes for one in part)
+        if answered and (len(answered) + len(part) > max_records or size_bytes > max_bytes):
+            break
+        proven.add(record.document)
+        answered += part
+    return answered
