@@ -31,10 +31,12 @@ from jarvis.node.comparison import Comparison
 from jarvis.node.config import Config
 from jarvis.node.dialogue import Dialogue
 from jarvis.node.directory import DataDirectory
+from jarvis.node.handover import Handover
 from jarvis.node.home import Home
 from jarvis.node.invitations import Invitations
 from jarvis.node.journal import Journal
 from jarvis.node.language import EmbeddedModel
+from jarvis.node.leaving import Leaving
 from jarvis.node.members import Members, load_addresses
 from jarvis.node.memory import Memory
 from jarvis.node.node import Node, Parts
@@ -87,6 +89,13 @@ async def back_up(data_dir: Path, passphrase: str | None) -> AsyncGenerator[dict
             await store.close()
 
 
+def forget_home(data_dir: Path) -> dict[str, Any]:
+    """Empty the directory of a node that does not run and knows that its home has let it go.
+
+    Raises BadConfiguration when there is no node, NotAllowed when it is a member still."""
+    return asyncio.run(founding.forget_home(data_dir))
+
+
 def restore_home(
     data_dir: Path,
     path: Path,
@@ -100,7 +109,8 @@ def restore_home(
 
 
 async def run_node(settings: Settings, *, on_ready: Callable[[dict[str, Any]], None]) -> None:
-    """Run the node in `settings.data_dir` until cancelled. `on_ready` is given what `run` prints when it is ready.
+    """Run the node in `settings.data_dir` until cancelled, or until it has left its home: then the directory is empty
+    when this returns. `on_ready` is given what `run` prints when it is ready.
 
     Raises BadConfiguration when there is no node, another runs here, a port is taken or the keys do not fit."""
     directory = DataDirectory(settings.data_dir)
@@ -121,6 +131,8 @@ async def run_node(settings: Settings, *, on_ready: Callable[[dict[str, Any]], N
             on_ready({"event": "ready", **{name: info[name] for name in ("node_id", "api_url", "peer_port")}})
 
         await node.run(serve, api.close)
+        if node.left:
+            directory.forget()
 
 
 async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, store: Store) -> Node:
@@ -205,6 +217,8 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         closes=timers.silence,
     )
     speech = Speech(dialogue, assistant, events, clock)
+    removal = Removal(journal, members, peering, audit, clock)
+    leaving = Leaving(journal, members, peering, removal, key.node_id, str(directory.path))
     invitations = Invitations(
         members,
         Admissions(journal, audit, peering.requests, clock, key.node_id),
@@ -229,14 +243,22 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                 connector=connector,
                 discovery=discovery,
                 invitations=invitations,
-                removal=Removal(journal, members, peering, audit, clock),
+                removal=removal,
                 sessions=sessions,
                 config=config,
                 audit=audit,
                 timers=timers,
                 notes=Notes(journal),
                 backups=Backups(journal, members, key.node_id, clock, audit),
-                home=Home(journal, members, audit, key.node_id),
+                home=Home(
+                    journal,
+                    members,
+                    audit,
+                    key.node_id,
+                    handover=Handover(journal, members, peering, audit, clock, key.node_id),
+                    leaving=leaving,
+                ),
+                left=leaving.left,
                 dialogue=dialogue,
                 speech=speech,
                 assistant=assistant,

@@ -7,6 +7,9 @@ import click
 from jarvis_cli.output import fields, say
 from jarvis_cli.state import Command, Group, State
 
+PATH = "/api/v2/home"
+PHRASE_CHARS = 500
+
 
 @click.command(cls=Command)
 @click.option("--name", help="What this node is called; default: its room.")
@@ -41,5 +44,45 @@ def home() -> None:
 @click.pass_obj
 def info(state: State) -> None:
     """Show the home, and which node owns it."""
-    found = state.client().get("/api/v2/home")
+    found = state.client().get(PATH)
     state.show(found, lambda: fields(found))
+
+
+@home.command()
+@click.argument("wanted", metavar="NODE")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def handover(state: State, wanted: str, yes: bool) -> None:
+    """Make another node the owner's, by its name or id. Run it on the owner's node."""
+    if not yes and not state.as_json:
+        click.confirm(f"Hand the home over to {wanted}? Then only that node admits and removes.", abort=True, err=True)
+    done = state.client().post(PATH + "/handover", {"node": wanted})
+    state.show(done, lambda: say(f"{done['owner_name']} is the owner's node now. The recovery phrase stays the same."))
+
+
+@home.command()
+@click.argument("phrase", nargs=-1)
+@click.pass_obj
+def recover(state: State, phrase: tuple[str, ...]) -> None:
+    """Make this node the owner's by the recovery phrase, when the owner's node is lost.
+
+    It asks for the words when they are not given: on the command line they stay in the shell's history."""
+    words = " ".join(phrase) or _asked()
+    done = state.client().post(PATH + "/recovery", {"phrase": words})
+
+    def human() -> None:
+        say("This node is the owner's now. The old recovery phrase is void; the new one is shown only now:")
+        say(done["recovery_phrase"], style="bold")
+        say()
+        say("The old owner's node is still a member: take it out with `jarvis node remove` if it is lost.")
+
+    state.show(done, human)
+
+
+def _asked() -> str:
+    """From a person, or the first line of what is piped in."""
+    import sys
+
+    if sys.stdin.isatty():
+        return str(click.prompt("The recovery phrase's twelve words", hide_input=True, err=True))
+    return sys.stdin.readline(PHRASE_CHARS).strip()

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import click
 
 from jarvis_cli.output import console, fields, say, table, when
 from jarvis_cli.state import Group, State
+
+ENDS_WITHIN_S = 10.0
+"""A node promises five."""
 
 
 @click.group(cls=Group)
@@ -73,6 +79,44 @@ def remove(state: State, wanted: str, yes: bool) -> None:
         click.confirm(f"Remove {wanted} for good? It can only come back as a new node.", abort=True, err=True)
     gone = state.client().delete(f"/api/v2/nodes/{segment(wanted)}")
     state.show(gone, lambda: say(f"{gone['name']} is out. What it says from now on counts nowhere in this home."))
+
+
+@node.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def leave(state: State, yes: bool) -> None:
+    """Take this node out of its home, end it, and empty its data directory."""
+    if not yes and not state.as_json:
+        click.confirm(
+            f"Leave the home and empty {state.data_dir}? What was said stays with the other nodes.",
+            abort=True,
+            err=True,
+        )
+    gone = _leave(state)
+    state.show(
+        gone, lambda: say("This node has left its home. What it wrote stays there; its data directory is empty.")
+    )
+
+
+def _leave(state: State) -> dict[str, Any]:
+    from jarvis.api.client import Client
+    from jarvis.core.errors import DeadlineExceeded, Unreachable
+
+    try:
+        client = Client(state.data_dir)
+    except Unreachable:
+        from jarvis.app import forget_home
+
+        return forget_home(state.data_dir)
+    gone: dict[str, Any] = client.post("/api/v2/home/departure")
+    deadline = time.monotonic() + ENDS_WITHIN_S
+    while (state.data_dir / "keys" / "node.key").exists():
+        if time.monotonic() > deadline:
+            raise DeadlineExceeded(
+                "The home has let this node go, but it does not end.", fix="Stop it, and run `jarvis node leave` again."
+            )
+        time.sleep(0.05)
+    return gone
 
 
 @node.command()

@@ -63,6 +63,8 @@ def run(
     stopped_by = asyncio.run(_until_told(settings, lambda ready: _announce(state, ready)))
     if stopped_by == signal.SIGINT:
         ctx.exit(INTERRUPTED)
+    if stopped_by is None:
+        note("This node has left its home, and its data directory is empty.")
 
 
 def _announce(state: State, ready: dict[str, Any]) -> None:

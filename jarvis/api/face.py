@@ -69,6 +69,14 @@ class Home(Protocol):
     async def rename(self, wanted: str | None, name: str | None, room: str | None) -> Json:
         """Without `wanted`: this node."""
 
+    async def hand_over(self, wanted: str) -> Json: ...
+
+    async def recover(self, phrase: str) -> Json:
+        """The new recovery phrase is in the answer."""
+
+    async def leave(self) -> Json:
+        """The node ends soon after it has answered."""
+
 
 class NodeFace(Protocol):
     @property

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -84,6 +84,17 @@ class DataDirectory:
         for path in (self.certificate, self.store_key, *self.database.parent.glob(f"{self.database.name}*")):
             path.unlink(missing_ok=True)
         self._founding.unlink(missing_ok=True)
+
+    def forget(self) -> None:
+        """Empty the directory of a node that has left its home; the caller holds the lock. The mark of a founding that
+        was cut short comes first: whatever happens from then on, the directory can be founded anew."""
+        if not self._founding.exists():
+            create_private_file(self._founding, b"")
+        self.node_key.unlink(missing_ok=True)
+        self._abandon()
+        for folder in (self.node_key.parent, self.database.parent):
+            with suppress(OSError):  # a person keeps something of theirs in it
+                folder.rmdir()
 
     def create_identity(self, key: SigningKey) -> None:
         """Write the node's key and certificate, durable when this returns; the key last."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jarvis.core.codec import pack, unpack
-from jarvis.core.errors import BadConfiguration, InvalidBytes, InvalidInput
+from jarvis.core.errors import BadConfiguration, InvalidBytes, InvalidInput, NotAllowed
 from jarvis.core.ids import to_text
 from jarvis.core.time import SystemClock
 from jarvis.crdt.registry import CONFIG
@@ -162,6 +162,26 @@ async def _join_again(
     finally:
         await store.close()
     return result
+
+
+async def forget_home(data_dir: Path) -> dict[str, Any]:
+    """Empty the directory of a node that its home has let go, as its own store tells."""
+    directory = DataDirectory(data_dir)
+    directory.must_hold_a_node()
+    with directory.lock():
+        key = directory.load_identity()
+        store = await directory.open_store()
+        try:
+            chain = await store.read(lambda tx: Chain.verify(tx.membership()))
+        finally:
+            await store.close()
+        if key.node_id not in chain.removed:
+            raise NotAllowed(
+                "The home must hear that this node leaves, and it is not running.",
+                fix=f"Start it with `jarvis run`; where its home is no more, delete {directory.path}.",
+            )
+        directory.forget()
+    return {"node_id": to_text(key.node_id), "home_id": to_text(chain.home_id), "left": True}
 
 
 def _welcomed(welcome: Welcome, proven: Proven, key: SigningKey) -> Chain:

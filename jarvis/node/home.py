@@ -1,5 +1,5 @@
-"""The home as people manage it: what it is, and what its nodes are called. Names and rooms stand in the config, so
-renaming needs no owner and works while everybody else is away."""
+"""The home as people manage it: what it is, who owns it, what its nodes are called. Names and rooms stand in the
+config, so renaming needs no owner and works while everybody else is away."""
 
 from __future__ import annotations
 
@@ -10,17 +10,31 @@ from jarvis.core.ids import to_text
 from jarvis.crdt.mvmap import MVMap
 from jarvis.crdt.registry import CONFIG
 from jarvis.node.audit import Audit
+from jarvis.node.handover import Handover
 from jarvis.node.journal import Journal
+from jarvis.node.leaving import Leaving
 from jarvis.node.members import Members
 from jarvis.node.texts import check_name
 
 
 class Home:
-    def __init__(self, journal: Journal, members: Members, audit: Audit, node_id: bytes) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        members: Members,
+        audit: Audit,
+        node_id: bytes,
+        *,
+        handover: Handover,
+        leaving: Leaving,
+    ) -> None:
         self._journal = journal
         self._members = members
         self._audit = audit
         self._node_id = node_id
+        self.hand_over = handover.hand_over
+        self.recover = handover.recover
+        self.leave = leaving.leave
 
     async def info(self) -> dict[str, Any]:
         await self._members.refresh()

@@ -81,6 +81,8 @@ class Parts:
     notes: Notes
     backups: Backups
     home: Home
+    left: asyncio.Event
+    """Set once this node has left its home: then it ends."""
     dialogue: Dialogue
     speech: Speech
     assistant: Assistant
@@ -92,6 +94,10 @@ class Parts:
     """Close the workers: whatever is being answered ends with them."""
     close: Callable[[], Awaitable[None]]
     """Closes the store, last of all."""
+
+
+class _Left(Exception):
+    """Ends the node's task group."""
 
 
 class Node:
@@ -124,8 +130,8 @@ class Node:
     # --- its life -----------------------------------------------------------------------------------------------
 
     async def run(self, serve: Callable[[], Awaitable[None]], stop_serving: Callable[[], Awaitable[None]]) -> None:
-        """Run until cancelled; `serve` is awaited once peers can link and timers ring, `stop_serving` while the store
-        is still there for those who are being answered."""
+        """Run until cancelled, or until it has left its home; `serve` is awaited once peers can link and timers ring,
+        `stop_serving` while the store is still there for those who are being answered."""
         parts = self._parts
         try:
             await parts.members.refresh()
@@ -144,9 +150,12 @@ class Node:
                 group.create_task(recover(parts.journal), name="recovery")
                 group.create_task(parts.members.follow(), name="names")
                 group.create_task(self._remember_addresses(), name="addresses")
+                group.create_task(self._until_left(), name="leaving")
                 if parts.listen is not None:
                     group.create_task(self._listen(parts.listen), name="audio")
                 await serve()
+        except* _Left:
+            log.info("the node has left its home")
         finally:
             self._background = None
             await asyncio.shield(self._close(stop_serving))
@@ -160,6 +169,14 @@ class Node:
                 await self._parts.close()
         except TimeoutError:
             log.warning("the node did not close in time", seconds=SHUTDOWN_S)
+
+    @property
+    def left(self) -> bool:
+        return self._parts.left.is_set()
+
+    async def _until_left(self) -> None:
+        await self._parts.left.wait()
+        raise _Left
 
     async def _listen(self, listen: Callable[[], Awaitable[None]]) -> None:
         """A microphone that vanishes is waited for; the node answers by text meanwhile."""

@@ -33,6 +33,14 @@ class Removal:
         NotAllowed where the owner key is not, or when it is the owner's own node."""
         node_id = await self._members.find(wanted)
         name = self._members.name_of(node_id)
+        await self._sign(node_id, "node.removed", actor="owner")
+        return {"node_id": to_text(node_id), "name": name, "removed": True}
+
+    async def let_go(self, node_id: bytes) -> None:
+        """Take a member out that asked for it. Raises NotFound when it is none."""
+        await self._sign(node_id, "node.left", actor="node")
+
+    async def _sign(self, node_id: bytes, action: str, *, actor: str) -> None:
         key = await self._journal.read(current)
         if key is None:
             owner = self._members.name_of(self._members.chain.owner_node)
@@ -44,9 +52,7 @@ class Removal:
         def shrink(chain: Chain) -> Chain:
             return chain.remove(key, node_id, cutoffs, at_ms=at_ms)
 
-        entry = self._audit.entry("node.removed", to_text(node_id), actor="owner")
-        await self._journal.grow_membership(shrink, entry)
-        return {"node_id": to_text(node_id), "name": name, "removed": True}
+        await self._journal.grow_membership(shrink, self._audit.entry(action, to_text(node_id), actor=actor))
 
     async def quarantine(self) -> list[dict[str, Any]]:
         """What is kept and does not count, with the reason: set aside, rejected, or of a newer Jarvis."""

@@ -191,6 +191,18 @@ class ScriptedHome:
         self._calls.append(("rename", wanted, name, room))
         return {"node_id": "nnn", "name": name or "kitchen", "room": room or "kitchen"}
 
+    async def hand_over(self, wanted: str) -> dict[str, Any]:
+        self._calls.append(("hand_over", wanted))
+        return {"owner_node": "ppp", "owner_name": wanted, "term": 0}
+
+    async def recover(self, phrase: str) -> dict[str, Any]:
+        self._calls.append(("recover", phrase))
+        return {"node_id": "nnn", "owner_node": "nnn", "term": 1, "recovery_phrase": "word " * 12}
+
+    async def leave(self) -> dict[str, Any]:
+        self._calls.append(("leave",))
+        return {"node_id": "nnn", "home_id": "hhh", "left": True}
+
 
 @dataclass
 class ScriptedNode:

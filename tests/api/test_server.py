@@ -54,7 +54,14 @@ def _request_of(route: Any) -> tuple[str, dict[str, Any]]:
     path = path.replace("{node}", "hall").replace("{peer}", "ppp").replace("{note}", "shopping")
     if route.audio:
         return path, {"data": wav_bytes()}
-    bodies = {"text": "hi", "value": "1", "base": "milk", "edits": [{"position": 4, "insert": "!"}]}
+    bodies = {
+        "node": "hall",
+        "phrase": "word",
+        "text": "hi",
+        "value": "1",
+        "base": "milk",
+        "edits": [{"position": 4, "insert": "!"}],
+    }
     fields = {name: bodies[name] for name in bodies if route.body and name in route.body.model_fields}
     return path, {"json": fields} if route.body else {}
 

@@ -61,6 +61,8 @@ FIELDS = [
     ("node invite --name bedroom", {"code", "expires_at"}),
     ("node rename --name larder", {"node_id", "name", "room"}),
     ("node rename hall --room cellar", {"node_id", "name", "room"}),
+    ("home handover hall --yes", {"owner_node", "owner_name", "term"}),
+    ("home recover legal winner thank year", {"node_id", "owner_node", "term", "recovery_phrase"}),
     ("home info", {"home_id", "home_name", "owner_node", "owner_name", "term", "members", "entries"}),
     ("session list", {"session_id", "title", "room", "turns", "updated_at"}),
     ("session show abc", {"session_id", "title", "turns"}),

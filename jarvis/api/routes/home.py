@@ -4,15 +4,44 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from jarvis.api.face import NodeFace
-from jarvis.api.route import Call, Route
+from jarvis.api.route import Call, Fields, Nothing, Route
 
 _BASE = "/api/v2/home"
 _INFO = ("home_id", "home_name", "owner_node", "owner_name", "term", "members", "entries")
+_OWNED = ("owner_node", "owner_name", "term")
+_RECOVERED = ("node_id", "owner_node", "term", "recovery_phrase")
+
+
+class To(Fields):
+    node: str = Field(max_length=200)
+
+
+class Phrase(Fields):
+    phrase: str = Field(max_length=500)
 
 
 async def info(node: NodeFace, call: Call) -> dict[str, Any]:
     return await node.home.info()
 
 
-ROUTES = (Route("GET", _BASE, "The home, and which node owns it.", info, _INFO),)
+async def hand_over(node: NodeFace, call: Call) -> dict[str, Any]:
+    return await node.home.hand_over(call.body.node)
+
+
+async def recover(node: NodeFace, call: Call) -> dict[str, Any]:
+    return await node.home.recover(call.body.phrase)
+
+
+async def leave(node: NodeFace, call: Call) -> dict[str, Any]:
+    return await node.home.leave()
+
+
+ROUTES = (
+    Route("GET", _BASE, "The home, and which node owns it.", info, _INFO),
+    Route("POST", _BASE + "/handover", "Make another node the owner's.", hand_over, _OWNED, body=To),
+    Route("POST", _BASE + "/recovery", "Become the owner's node by the phrase.", recover, _RECOVERED, body=Phrase),
+    Route("POST", _BASE + "/departure", "Leave the home; the node ends.", leave, ("node_id", "left"), body=Nothing),
+)
