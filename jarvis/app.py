@@ -29,6 +29,8 @@ from jarvis.node.audit import Audit
 from jarvis.node.backup import Backups
 from jarvis.node.comparison import Comparison
 from jarvis.node.config import Config
+from jarvis.node.copies import TOPIC as COPY_TOPIC
+from jarvis.node.copies import CopyWatch
 from jarvis.node.dialogue import Dialogue
 from jarvis.node.directory import DataDirectory
 from jarvis.node.handover import Handover
@@ -167,7 +169,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         deliver=lambda peer, message: node().delivered(peer, message),
         linked=lambda peer, connected: node().linked(peer, connected),
         members_changed=lambda chain: node().members_changed(chain),
-        met=lambda peer, addresses: connector.learn(peer, addresses),
+        met=lambda link, addresses: connector.greeted(link, addresses),
     )
     remembered = await load_addresses(journal)
     connector = Connector(
@@ -185,7 +187,9 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         peers=settings.peer,
         load=lambda: remembered,
         save=lambda addresses: node().remember_addresses(addresses),
+        on_copy=lambda peer, of_us: copies.of_us(peer) if of_us else copies.of_peer(peer),
     )
+    copies = CopyWatch(key.node_id, clock, members.name_of, lambda peer: peering.tell(peer, COPY_TOPIC, b""))
 
     def discovery(port: int) -> Discovery:
         return Discovery(
@@ -259,6 +263,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                     leaving=leaving,
                 ),
                 left=leaving.left,
+                copies=copies,
                 dialogue=dialogue,
                 speech=speech,
                 assistant=assistant,

@@ -15,6 +15,7 @@ import structlog
 from jarvis.core.errors import InvalidInput, JarvisError
 from jarvis.core.ids import to_text
 from jarvis.net.addresses import AddressBook
+from jarvis.net.copies import COPY, Copies
 from jarvis.net.link import Link, OwnAddress, Transport
 from jarvis.net.settle import INSTANCE_BYTES, Mark, Ticket, new_one_stays
 from jarvis.net.tls import Members
@@ -84,16 +85,19 @@ class Connector:
         peers: Iterable[str] = (),
         load: Callable[[], Remembered] = dict,
         save: Callable[[dict[bytes, list[str]]], None] = lambda _addresses: None,
+        on_copy: Callable[[bytes, bool], None] = lambda _peer, _of_us: None,
         rng: random.Random | None = None,
     ) -> None:
         """`me` is this node's id; `peers` are addresses that a person gave; `load` and `save` keep addresses over
         restarts (at most 8 a member, `save` is called when they change and must not block). `on_link` runs for each
-        link's life and must return when `receive` gives None."""
+        link's life and must return when `receive` gives None. `on_copy` hears that two copies of a peer run, or, when
+        its second value is True, that this peer sees two of us."""
         self.me = me
         self._transport, self._members, self._on_link = transport, members, on_link
         self._static = list(dict.fromkeys(peers))
         self._book = AddressBook({node_id: known for node_id, known in load().items() if node_id != me})
         self._save, self._saved = save, self._book.best()
+        self._copies, self._on_copy = Copies(), on_copy
         self._rng = rng or random.SystemRandom()
         self._instance = secrets.token_bytes(INSTANCE_BYTES) if rng is None else rng.randbytes(INSTANCE_BYTES)
         self._number = 0
@@ -168,6 +172,12 @@ class Connector:
         if peer is not None and self._book.hear(node_id, addresses):
             peer.failures = 0
             peer.wake.set()
+
+    def greeted(self, link: Link, addresses: Iterable[str]) -> None:
+        """The peer of this link said hello, and where it can be reached."""
+        self.learn(link.peer, addresses)
+        if self._copies.greeted(link.peer, link.theirs.instance):
+            self._on_copy(link.peer, False)
 
     def network_changed(self) -> None:
         """The device has a new address or a cable again: try everybody now, and replace links that wait in vain."""
@@ -264,6 +274,10 @@ class Connector:
             return None
         old, old_run = peer.link, peer.run
         if old is not None and not old.closed_reason:
+            if self._copies.refuses(link.peer, link.theirs.instance, old.theirs.instance):
+                await link.close(COPY)
+                self._on_copy(link.peer, False)
+                return None
             new, held = _mark(link), _mark(old)
             if not new_one_stays(new, held, mine_is_lower=self.me < link.peer):
                 await link.close(DUPLICATE)
@@ -296,6 +310,8 @@ class Connector:
             try:
                 await link.close(reason)
             finally:
+                if link.closed_reason == COPY:
+                    self._on_copy(peer.node_id, True)
                 if peer.link is link:
                     steady = asyncio.get_running_loop().time() - began >= STEADY_S
                     peer.failures = 0 if steady else peer.failures + 1

@@ -28,6 +28,8 @@ from jarvis.node.audit import Audit
 from jarvis.node.backup import Backups
 from jarvis.node.comparison import Comparison
 from jarvis.node.config import Config
+from jarvis.node.copies import TOPIC as COPY
+from jarvis.node.copies import CopyWatch
 from jarvis.node.dialogue import Dialogue
 from jarvis.node.events import DocumentsChanged, NodeJoined, PeerLinked, TimerRang
 from jarvis.node.home import Home
@@ -81,6 +83,7 @@ class Parts:
     notes: Notes
     backups: Backups
     home: Home
+    copies: CopyWatch
     left: asyncio.Event
     """Set once this node has left its home: then it ends."""
     dialogue: Dialogue
@@ -233,7 +236,9 @@ class Node:
             self.events.publish(NodeJoined(at_ms=self._parts.clock.mono_ms(), node_id=to_text(node_id)))
 
     def delivered(self, peer: bytes, message: Ephemeral) -> None:
-        """An ephemeral message: today only `say`."""
+        """An ephemeral message: something to say here, or that a copy of this node was seen."""
+        if message.topic == COPY:
+            self._parts.copies.of_us(peer)
         if message.topic != SAY:
             return
         try:
@@ -363,6 +368,7 @@ class Node:
         components = {
             "store": await self._store_state(),
             "links": self._links_state(),
+            "identity": self._parts.copies.state(),
             "discovery": self._discovery_state(),
             "audio": self._audio_state(),
         }

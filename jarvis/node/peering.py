@@ -90,7 +90,7 @@ class _LinkRun:
 
 class Peering:
     """`deliver` takes ephemeral messages, `linked` hears of links that came (True) and went, `members_changed` of a
-    new chain, `met` of the addresses a peer says it has."""
+    new chain, `met` of a link whose peer said hello, and of the addresses it says it has."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class Peering:
         deliver: Callable[[bytes, Ephemeral], None],
         linked: Callable[[bytes, bool], None],
         members_changed: Callable[[Chain], None],
-        met: Callable[[bytes, tuple[str, ...]], None],
+        met: Callable[[Link, tuple[str, ...]], None],
     ) -> None:
         self._journal = journal
         self._sync = sync
@@ -267,7 +267,7 @@ class Peering:
             case Ephemeral():
                 self._deliver(peer, message)
             case Hello():
-                self._met(peer, message.addresses)
+                self._met(self._runs[peer].link, message.addresses)
             case Digest():
                 waiting = self._digests.pop(peer, None)
                 if waiting and not waiting.done():
@@ -310,6 +310,10 @@ class Peering:
     def reached_at(self, addresses: tuple[str, ...]) -> None:
         """What to tell peers in our hello."""
         self._sync.addresses = addresses
+
+    def tell(self, peer: bytes, topic: str, body: bytes) -> None:
+        """To one peer, if it is linked."""
+        self._post(peer, Ephemeral(topic, body))
 
     def broadcast(self, topic: str, body: bytes) -> None:
         self._send(self._sync.broadcast(topic, body))

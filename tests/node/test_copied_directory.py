@@ -1,0 +1,52 @@
+"""A data directory copied and started twice: the first peer that sees both says so, to both and to people."""
+
+from __future__ import annotations
+
+import shutil
+
+from jarvis.testing.processes import NodeProcess, agree, linked, until
+from tests.node.conftest import LINK_S, Home
+
+
+def identity(node: NodeProcess) -> dict[str, str]:
+    part = node.get("/api/v2/health")["components"]["identity"]
+    assert isinstance(part, dict)
+    return part
+
+
+def test_two_copies_of_a_node_are_noticed_and_the_first_keeps_its_link(home: Home) -> None:
+    shutil.copytree(home.folder / "bedroom", home.folder / "clone")
+    kitchen, bedroom = home.pair()
+    until(lambda: agree(kitchen, bedroom), LINK_S, "agreement")
+    assert identity(kitchen)["state"] == identity(bedroom)["state"] == "ok"
+    clone = home.node("clone", "--peer", home.address("kitchen"))
+    clone.start()
+    assert clone.ready["node_id"] == bedroom.ready["node_id"]
+    for node, state, says in (
+        (kitchen, "degraded", "bedroom"),
+        (bedroom, "failed", "kitchen sees both"),
+        (clone, "failed", "kitchen sees both"),
+    ):
+        until(lambda node=node, state=state: identity(node)["state"] == state, LINK_S, f"{node.data_dir.name} knows")
+        assert says in identity(node)["detail"]
+        assert len(node.logged("two copies of a node run", node=bedroom.ready["node_id"])) == 1
+    # The bedroom's link is left in peace from then on.
+    until(lambda: linked(kitchen, bedroom), LINK_S, "the bedroom's link")
+    ends = len(bedroom.logged("net.unlinked"))
+    refused = len(kitchen.logged("net.unlinked"))
+    until(lambda: len(clone.logged("net.unlinked", reason="another copy of this node runs")) >= 3, LINK_S, "attempts")
+    assert len(bedroom.logged("net.unlinked")) == ends and len(kitchen.logged("net.unlinked")) == refused
+    bedroom.set_config("lamp.bedroom", "on")
+    until(lambda: agree(kitchen, bedroom), LINK_S, "agreement")
+    # Whoever stops one of them is rid of it: the other gets the link.
+    bedroom.stop()
+    until(lambda: clone.connected() == 1, 45, "the clone's link")
+
+
+def test_a_node_that_is_killed_and_started_again_and_again_is_no_copy(home: Home) -> None:
+    kitchen, bedroom = home.pair()
+    for _ in range(3):
+        bedroom.kill()
+        bedroom.start()
+        until(lambda: linked(kitchen, bedroom), LINK_S, "the link")
+    assert identity(kitchen)["state"] == identity(bedroom)["state"] == "ok"
