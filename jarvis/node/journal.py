@@ -100,13 +100,14 @@ class Journal:
 
         return (await self._commit(work, tell))[0]
 
-    async def accept_fork(self, proof: ForkProof, source: bytes) -> None:
-        """A peer's proof that an author signed two histories. Raises InvalidBytes when it does not hold."""
+    async def accept_fork(self, proof: ForkProof, source: bytes) -> bool:
+        """A peer's proof that an author signed two histories; whether it is new. Raises InvalidBytes when it does not
+        hold."""
 
         def tell(accepted: Accepted) -> None:
             self._tell(accepted.heads, accepted, source=source)
 
-        await self._commit(lambda tx: self._replica.accept_fork(tx, proof), tell)
+        return bool((await self._commit(lambda tx: self._replica.accept_fork(tx, proof), tell)).forks)
 
     async def accept_membership(self, entries: Sequence[RawEntry]) -> tuple[bool, Chain]:
         """Whether the chain changed, and the one that stands. Raises InvalidBytes."""

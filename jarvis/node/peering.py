@@ -18,6 +18,7 @@ from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord
 from jarvis.net.link import Link, tidy_reason
 from jarvis.node.journal import Commit, Journal
+from jarvis.node.patience import Patience
 from jarvis.node.requests import Requests
 from jarvis.node.telemetry import Lags, Traffic
 from jarvis.node.tracing import RECEIVED, SENT, traced
@@ -116,6 +117,7 @@ class Peering:
         self.requests = Requests(self._post)
         self._own: list[Commit] = []
         """Of this turn of the loop; the store's queue bounds how many can become durable at once."""
+        self._patience = Patience()
         self._lags = Lags()
         self._traffic: dict[bytes, Traffic] = {}
         """Of members only, who alone get a link."""
@@ -213,10 +215,19 @@ class Peering:
                 accepted = await self._journal.accept(records, run.link.peer)
             except StoreFailed:
                 return  # the store says so in the log; the protocol asks for them again, less and less often
-            for refusal in (*accepted.refused, *accepted.invalid):
+            wrong = (*accepted.refused, *accepted.invalid)
+            for refusal in wrong:
                 self._refused(run.link.peer, refusal)
             for author, seq in accepted.suspects:
                 self._send(self._sync.suspected(run.link.peer, author, seq))
+            await self._offended(run.link.peer, sum(_is_lie_of(run.link.peer, one) for one in wrong))
+
+    async def _offended(self, peer: bytes, offences: int) -> None:
+        """Take nothing more from this link for a while, if it was too often."""
+        pause_ms = self._patience.lost(peer, offences, self._clock.mono_ms())
+        if pause_ms:
+            self._say_once(peer, "it lies again and again, and is listened to less")
+            await asyncio.sleep(pause_ms / 1000)
 
     async def _do(self, run: _LinkRun, job: Effect) -> None:
         match job:
@@ -230,7 +241,8 @@ class Peering:
                 if not changed:  # a new one was told to everyone when it was durable
                     self._send(self._sync.membership_stands(peer))
             case AcceptFork(peer, proof):
-                await self._journal.accept_fork(proof, peer)
+                new = await self._journal.accept_fork(proof, peer)
+                await self._offended(peer, new and proof.author.startswith(peer))
             case Echoed(_, heads):
                 await self._journal.echo(heads)
             case Deliver(peer, Request() as request):
@@ -401,6 +413,11 @@ class Peering:
                 self._said.pop(next(iter(self._said)))
             self._said[peer, about, reason] = None
             log.warning("peer refused", peer=to_text(peer), reason=reason, **more)
+
+
+def _is_lie_of(peer: bytes, refusal: Refusal) -> bool:
+    """Whether it speaks against this peer itself, and not against whoever's records it forwards."""
+    return refusal.blame == "sender" or refusal.author.startswith(peer)
 
 
 def _needs_the_store(effect: Effect) -> bool:

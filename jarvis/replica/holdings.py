@@ -4,6 +4,7 @@ stamps, and the clock. A cache that is written through and forgotten whenever wo
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from jarvis.core.errors import BadConfiguration
 from jarvis.core.hlc import HybridClock
@@ -59,8 +60,10 @@ class Holdings:
         return self._bounds
 
     def put_fork(self, tx: Transaction, proof: ForkProof) -> None:
+        bounds = self.bounds(tx)
         tx.put(_FORKS + proof.author.hex(), proof.to_bytes())
-        self._bounds = None
+        # Not read anew: who forks a hundred names would otherwise have every proof read a hundred times.
+        self._bounds = replace(bounds, forks={**bounds.forks, proof.author: proof})
 
     # --- the frontier ---------------------------------------------------------------------------------------------
 

@@ -42,21 +42,23 @@ def members_of(folder: Path) -> dict[bytes, bytes]:
 
 
 class Liar:
-    """Use within `linked_liar`."""
+    """One link as a room whose own node does not run; `at` where a loop runs already."""
 
-    def __init__(self, folder: Path, room: str = "hall") -> None:
+    def __init__(self, folder: Path, room: str = "hall", *, chain: Chain | None = None) -> None:
+        self.folder, self.room = folder, room
         self.directory = DataDirectory(folder / room)
         self.key = self.directory.load_identity()
         self.members = members_of(folder)
-        self.chain = asyncio.run(self._read_chain())
+        self.chain = chain or asyncio.run(_read_chain(self.directory))
         self.link: WebSocketLink | None = None
 
-    async def _read_chain(self) -> Chain:
-        store = await self.directory.open_store()
-        try:
-            return Chain.verify(await store.read(lambda tx: tx.membership()))
-        finally:
-            await store.close()
+    @classmethod
+    async def at(cls, directory: Path) -> Liar:
+        return cls(directory.parent, directory.name, chain=await _read_chain(DataDirectory(directory)))
+
+    def another(self) -> Liar:
+        """The same liar with a link of its own."""
+        return Liar(self.folder, self.room, chain=self.chain)
 
     @asynccontextmanager
     async def linked(self, address: str, *, greet: bool = True) -> AsyncIterator[Liar]:
@@ -114,6 +116,14 @@ class Liar:
     def records(self, *values: str, key: SigningKey | None = None, chain: Chain | None = None) -> list[SignedRecord]:
         """Good records of a fresh incarnation, one for each value of a config key; by another key or home if given."""
         return asyncio.run(_records(key or self.key, chain or self.chain, values))
+
+
+async def _read_chain(directory: DataDirectory) -> Chain:
+    store = await directory.open_store()
+    try:
+        return Chain.verify(await store.read(lambda tx: tx.membership()))
+    finally:
+        await store.close()
 
 
 async def _records(key: SigningKey, chain: Chain, values: tuple[str, ...]) -> list[SignedRecord]:
