@@ -20,7 +20,7 @@ from jarvis.node.texts import iso_time, parse_time
 from jarvis.node.writing import Write
 from jarvis.replica.frontier import node_of
 from jarvis.replica.replica import Replica
-from jarvis.store.protocol import Transaction
+from jarvis.store.protocol import ERASED, Transaction
 
 VERIFY_CHUNK = 512
 _AGO = re.compile(r"(\d{1,6})([smhd])")
@@ -50,7 +50,8 @@ class Audit:
         return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
 
     async def verify(self) -> dict[str, Any]:
-        """Walk every author's chain: each record signed by its author, bound to its payload, following the last."""
+        """Walk every author's chain: each record signed by its author, bound to its payload unless that was erased,
+        following the last."""
         heads = await self._journal.read(lambda tx, replica: dict(replica.heads(tx)))
         problems: list[str] = []
         count = 0
@@ -90,7 +91,7 @@ def _verify(
         for stored in tx.records(author, first, min(first + VERIFY_CHUNK - 1, through), 2**62):
             name = f"{to_text(author)[:12]} {seq}"
             try:
-                record = decode_record(stored.header, stored.signature, stored.payload or b"")
+                record = decode_record(stored.header, stored.signature, stored.payload)
             except JarvisError as error:
                 problems.append(f"{name}: {error}")
                 return seq + 1, stored.hash
@@ -99,6 +100,8 @@ def _verify(
                 problems.append(f"{name}: another record stands in its place")
             elif record.header.prev != last or record.hash != stored.hash:
                 problems.append(f"{name}: it does not follow the record before it")
+            elif stored.payload is None and stored.status != ERASED:
+                problems.append(f"{name}: its payload is missing")
             elif member is None or not is_authentic(record, member.public_key):
                 problems.append(f"{name}: its signature or payload hash does not hold")
             seq, last = seq + 1, record.hash

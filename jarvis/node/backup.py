@@ -36,7 +36,7 @@ from jarvis.identity.sealed import (
     sealed_with_passphrase,
 )
 from jarvis.node.audit import Audit
-from jarvis.node.backup_items import About, End, Entry, Fork, Item, Items, OwnValue, Record, encode
+from jarvis.node.backup_items import About, End, Entry, Fork, Item, Items, OwnValue, Proof, Record, encode
 from jarvis.node.config import PINS
 from jarvis.node.directory import DataDirectory
 from jarvis.node.founding import GUEST, name_writes
@@ -130,10 +130,16 @@ async def create(
     begin += [Fork(proof) for proof in found.forks]
     yield Piece(sealer.header + sealer.feed(b"".join(map(encode, begin))), 0, found.records)
     position = done = 0
+    proven: set[str] = set()
     while records := await journal.read(_records(position, found.records - done)):
         position, done = records[-1].position, done + len(records)
-        # A payload that was erased is empty here: its record is left out when the backup is restored.
-        items = [Record(one.header, one.signature, one.payload or b"") for one in records]
+        proofs = await journal.read(_proofs(records, proven))
+        items: list[Item] = []
+        for one in records:
+            items += [
+                Proof(proof.header, proof.signature, proof.payload or b"") for proof in proofs.get(one.position, ())
+            ]
+            items.append(Record(one.header, one.signature, one.payload))
         yield Piece(sealer.feed(b"".join(map(encode, items))), done, found.records)
     yield Piece(sealer.feed(encode(End(done))) + sealer.finish(), done, found.records)
 
@@ -146,6 +152,12 @@ def _snapshot(tx: Transaction, replica: Replica) -> _Snapshot:
         values[OWNER_KEY] = key.seed
     forks = [proof.to_bytes() for proof in replica.bounds(tx).forks.values()]
     return _Snapshot(chain, values, forks, tx.record_count())
+
+
+def _proofs(
+    records: list[StoredRecord], proven: set[str]
+) -> Callable[[Transaction, Replica], dict[int, list[StoredRecord]]]:
+    return lambda tx, replica: replica.deletions(tx, records, proven)
 
 
 def _records(after: int, most: int) -> Callable[[Transaction, Replica], list[StoredRecord]]:
@@ -240,6 +252,8 @@ class _Restoring:
         self._forks: list[ForkProof] = []
         self._batch: list[SignedRecord] = []
         self._batch_bytes = 0
+        self._own = 0
+        """Records that were written here in the course of it."""
         self._founded = False
 
     async def run(self, items: Iterator[Item]) -> dict[str, Any]:
@@ -258,12 +272,14 @@ class _Restoring:
                 case Record():
                     await self._record(item)
                     records += 1
+                case Proof():
+                    await self._record(item)
                 case End() if item.records != records:
                     raise InvalidBytes("The backup does not hold what it says.")
         chain = await self._begin()
         await self._accept()
         await self._store.write(self._prove_forks)
-        held = await self._store.read(lambda tx: tx.record_count())
+        held = await self._store.read(lambda tx: tx.record_count()) - self._own
         if self._key.node_id in chain.members:
             await self._tell(chain)
         return {
@@ -301,14 +317,14 @@ class _Restoring:
         self._founded = True
         return await self._store.write(begin)
 
-    async def _record(self, item: Record) -> None:
+    async def _record(self, item: Record | Proof) -> None:
         try:
             record = decode_record(item.header, item.signature, item.payload)
         except InvalidBytes:
             return  # counted as left out
         self._batch.append(record)
         self._batch_bytes += record.size_bytes
-        if self._batch_bytes >= BATCH_BYTES:
+        if self._batch_bytes >= BATCH_BYTES and isinstance(item, Record):  # a proof goes with what it proves
             await self._begin()
             await self._accept()
 
@@ -316,7 +332,8 @@ class _Restoring:
         """On the same path as a peer's records: nothing is believed because it stood in a file."""
         batch, self._batch, self._batch_bytes = self._batch, [], 0
         if batch:
-            await self._store.write(lambda tx: self._replica.accept(tx, batch))
+            accepted = await self._store.write(lambda tx: self._replica.accept(tx, batch))
+            self._own += len(accepted.own)
 
     def _prove_forks(self, tx: Transaction) -> None:
         """At last: what they set aside must be held first."""

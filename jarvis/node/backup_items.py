@@ -6,8 +6,9 @@ what the items mean, and measures them before it builds anything.
     2 entry  bytes, signature                                    the membership chain, in order
     3 value  key, bytes                                          a value of this node's own
     4 fork   proof                                               as `identity.fork` writes it
-    5 record header, signature, payload                          in the order in which they arrived
+    5 record header, signature, payload or nil                   in the order in which they arrived; nil once erased
     6 end    records                                             last and once; how many there were
+    7 proof  header, signature, payload                          of the record that erased the next one; it comes again
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
-from typing import get_type_hints
+from typing import get_args, get_type_hints
 
 from jarvis.core.codec import Limits, pack, unpack_canonical
 from jarvis.core.errors import BadConfiguration, InvalidBytes
@@ -56,7 +57,7 @@ class Fork:
 class Record:
     header: bytes
     signature: bytes
-    payload: bytes
+    payload: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,15 @@ class End:
     records: int
 
 
-Item = About | Entry | OwnValue | Fork | Record | End
-ITEMS: tuple[type[Item], ...] = (About, Entry, OwnValue, Fork, Record, End)
+@dataclass(frozen=True, slots=True)
+class Proof:
+    header: bytes
+    signature: bytes
+    payload: bytes
+
+
+Item = About | Entry | OwnValue | Fork | Record | End | Proof
+ITEMS: tuple[type[Item], ...] = (About, Entry, OwnValue, Fork, Record, End, Proof)
 """By their number, from 1."""
 
 
@@ -115,7 +123,7 @@ def _decode(data: bytes) -> Item:
     types = get_type_hints(kind)
     names = [one.name for one in fields(kind)]
     if len(content) != len(names) or any(
-        type(one) is not types[name] for one, name in zip(content, names, strict=True)
+        type(one) not in (get_args(types[name]) or (types[name],)) for one, name in zip(content, names, strict=True)
     ):
         raise InvalidBytes("An item of the backup does not have its fields.")
     item: Item = kind(*content)

@@ -23,12 +23,19 @@ def answer(
     proven: set[str] = set()
     size_bytes = 0
     for record in tx.records(author, first, last, max_bytes):
-        part = [record]
-        if record.status == ERASED and record.document not in proven:
-            part = [*erasure.proofs(tx, [record.document]), record]
+        part = [*proofs(tx, erasure, record, proven), record]
         size_bytes += sum(one.size_bytes for one in part)
         if answered and (len(answered) + len(part) > max_records or size_bytes > max_bytes):
             break
-        proven.add(record.document)
         answered += part
     return answered
+
+
+def proofs(tx: Transaction, erasure: Erasure, record: StoredRecord, proven: set[str]) -> list[StoredRecord]:
+    """What must be known before an erased record is believed, unless its document is among the `proven`, to which it is
+    added. Nothing where the deletion is not held any more: it lies below the horizon, with what it erased."""
+    if record.status != ERASED or record.document in proven:
+        return []
+    proven.add(record.document)
+    deletion = erasure.deletion(tx, record.document)
+    return [] if deletion is None else [deletion]

@@ -78,7 +78,7 @@ class Erasure:
 
     def to_delete_again(self, tx: Transaction) -> list[tuple[str, list[bytes]]]:
         """At the end of a batch, the ids of what was erased here without a deletion that counts, by lifecycle
-        document. What was heard is forgotten with it."""
+        document. They are deleted now, so what was heard is forgotten."""
         self._heard.clear()
         if not self._owed:
             return []
@@ -99,16 +99,11 @@ class Erasure:
         """Documents of which something was erased here."""
         return {key.removeprefix(_ERASED) for key in tx.keys(_ERASED)}
 
-    def proofs(self, tx: Transaction, documents: Iterable[str]) -> list[StoredRecord]:
-        """For each erased document the record that deleted it, where it is still held: sent before records without
-        payload, so that who has not heard of the deletion yet believes them."""
-        dots: dict[tuple[bytes, int], None] = {}
-        for document in documents:
-            lifecycle, one = lifecycle_of(document) or ("", b"")
-            dot: Dot | None = self._documents.state(tx, lifecycle).deleted.get(one) if lifecycle else None
-            if dot is not None:
-                dots[dot.author, dot.seq] = None
-        return [record for author, seq in dots if (record := tx.record(author, seq)) is not None]
+    def deletion(self, tx: Transaction, document: str) -> StoredRecord | None:
+        """The record that deleted a document, where it is still held."""
+        lifecycle, one = lifecycle_of(document) or ("", b"")
+        dot: Dot | None = self._documents.state(tx, lifecycle).deleted.get(one) if lifecycle else None
+        return None if dot is None else tx.record(dot.author, dot.seq)
 
     def forget(self) -> None:
         self._heard.clear()

@@ -22,7 +22,7 @@ from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord
 from jarvis.replica.accepted import Accepted
-from jarvis.replica.answers import answer
+from jarvis.replica.answers import answer, proofs
 from jarvis.replica.authorship import Authorship
 from jarvis.replica.bounds import Bounds
 from jarvis.replica.composition import Composition
@@ -153,10 +153,9 @@ class Replica:
     def _delete_again(self, tx: Transaction, accepted: Accepted) -> None:
         """What was erased here stays deleted, whatever becomes of the record that said so. A node that may not write
         leaves it to the others."""
-        again = self._erasure.to_delete_again(tx)
         if self._key.node_id not in self.chain(tx).members:
             return
-        for lifecycle, ids in again:
+        for lifecycle, ids in self._erasure.to_delete_again(tx):
             record, done = self.append(tx, lifecycle, [Lifecycle.delete(one) for one in ids])
             accepted.own.append(record)
             accepted.heads |= done.heads
@@ -179,6 +178,13 @@ class Replica:
         if first > last:
             return []
         return answer(tx, self._erasure, author, first, last, max_records=MAX_ANSWERED, max_bytes=max_bytes)
+
+    def deletions(
+        self, tx: Transaction, records: Iterable[StoredRecord], proven: set[str]
+    ) -> dict[int, list[StoredRecord]]:
+        """Of erased records the ones that deleted what they were part of, by the position of what they stand before;
+        not again for documents among the `proven`, which grow."""
+        return {one.position: found for one in records if (found := proofs(tx, self._erasure, one, proven))}
 
     def is_deleted(self, tx: Transaction, document: str) -> bool:
         """For good: nothing can be written there any more."""

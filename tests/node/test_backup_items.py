@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jarvis.core.codec import pack
 from jarvis.core.errors import BadConfiguration, InvalidBytes, JarvisError
-from jarvis.node.backup_items import ITEMS, About, End, Entry, Fork, Item, Items, OwnValue, Record, encode
+from jarvis.node.backup_items import ITEMS, About, End, Entry, Fork, Item, Items, OwnValue, Proof, Record, encode
 
 ABOUT = About(b"n" * 16, "kitchen", "kitchen", "Home", 2, 1_800_000_000_000)
 WHOLE: list[Item] = [
@@ -19,9 +19,15 @@ WHOLE: list[Item] = [
     OwnValue("pin/a.b", b"v"),
     Fork(b"f"),
     Record(b"h", b"s" * 64, b"p" * 999),
+    Proof(b"h", b"s" * 64, b"p"),
     End(1),
 ]
-_VALUES = {"bytes": st.binary(max_size=300), "str": st.text(max_size=50), "int": st.integers(0, 2**48)}
+_VALUES = {
+    "bytes": st.binary(max_size=300),
+    "bytes | None": st.none() | st.binary(max_size=300),
+    "str": st.text(max_size=50),
+    "int": st.integers(0, 2**48),
+}
 
 
 def items() -> st.SearchStrategy[Item]:
