@@ -156,7 +156,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         refresh_names=members.refresh,
         name_of=members.name_of,
     )
-    sessions = Sessions(journal, clock)
+    sessions = Sessions(journal, audit, clock)
 
     def node() -> Node:
         return built[0]

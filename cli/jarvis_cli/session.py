@@ -16,10 +16,11 @@ def session() -> None:
 
 
 @session.command("list")
+@click.option("--archived", is_flag=True, help="Those that were put away.")
 @click.pass_obj
-def listing(state: State) -> None:
+def listing(state: State, archived: bool) -> None:
     """List the sessions."""
-    rows = state.client().get(PATH)
+    rows = state.client().get(PATH, archived=archived)
     columns = ("session_id", "title", "room", "turns", "updated_at")
     state.show(rows, lambda: table(rows, columns, empty="Nobody has said anything yet."))
 
@@ -46,6 +47,51 @@ def new(state: State, title: str | None) -> None:
     """Begin a session."""
     made = state.client().post(PATH, {"title": title})
     state.show(made, lambda: say(made["session_id"]))
+
+
+@session.command()
+@click.argument("session_id", metavar="ID")
+@click.argument("title")
+@click.pass_obj
+def rename(state: State, session_id: str, title: str) -> None:
+    """Call a session something else."""
+    changed = state.client().patch(_path(session_id), {"title": title})
+    state.show(changed, lambda: say(f"The session {changed['session_id'][:8]} is called {changed['title']}."))
+
+
+@session.command()
+@click.argument("session_id", metavar="ID")
+@click.pass_obj
+def archive(state: State, session_id: str) -> None:
+    """Put a session away: nothing continues it by itself, and it is kept however old it becomes."""
+    changed = state.client().patch(_path(session_id), {"archived": True})
+    state.show(changed, lambda: say(f"Put away: {changed['title']}. `jarvis session list --archived` shows it."))
+
+
+@session.command()
+@click.argument("session_id", metavar="ID")
+@click.pass_obj
+def unarchive(state: State, session_id: str) -> None:
+    """Take a session out again that was put away."""
+    changed = state.client().patch(_path(session_id), {"archived": False})
+    state.show(changed, lambda: say(f"Back in the list: {changed['title']}."))
+
+
+@session.command()
+@click.argument("session_id", metavar="ID")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def delete(state: State, session_id: str, yes: bool) -> None:
+    """Delete a session for good: its words are erased on every node."""
+    client = state.client()
+    if not yes and not state.as_json:
+        found = client.get(_path(session_id))
+        title = plain(found["title"]) or found["session_id"]
+        click.confirm(
+            f"Delete {title!r} with its {len(found['turns'])} lines for good, on every node?", abort=True, err=True
+        )
+    gone = client.delete(_path(session_id))
+    state.show(gone, lambda: say("Deleted. Nodes that are not connected erase it when they are again."))
 
 
 @session.command()

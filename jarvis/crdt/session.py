@@ -19,7 +19,7 @@ from jarvis.crdt.kind import Kind
 from jarvis.crdt.mvmap import MVMap, MVMapKind, Write, is_key
 
 TURN = "turn"
-TITLE = "title"
+TITLE, ARCHIVED = "title", "archived"
 _REGISTERS = MVMapKind()
 
 

@@ -14,7 +14,7 @@ import structlog
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.language import closing
 from jarvis.assistant.types import Home, PastTurn, Reply, Request
-from jarvis.core.errors import JarvisError
+from jarvis.core.errors import JarvisError, NotFound
 from jarvis.core.events import EventBus
 from jarvis.core.time import Clock
 from jarvis.crdt.dots import Dot
@@ -27,6 +27,8 @@ from jarvis.node.sessions import MAX_TEXT_CHARS, Sessions, turn_id
 MAX_PAST_TURNS = 50
 """Given to the assistant; the prompt takes what fits the model's context."""
 NEW = "new"
+DELETED = "deleted"
+GONE = "This conversation was deleted while I was answering, so I kept nothing of it."
 
 log = structlog.get_logger()
 
@@ -42,7 +44,8 @@ class OngoingTurn:
     room: str
     reply: Reply
     began_ms: float
-    keep: Callable[[OngoingTurn, str], Awaitable[None]]
+    keep: Callable[[OngoingTurn, str], Awaitable[str]]
+    """Called with the turn and its status; gives the status that it is kept with."""
     timings_ms: dict[str, float] = field(default_factory=dict)
     status: str = "pending"
 
@@ -69,6 +72,8 @@ class OngoingTurn:
             held = ["Sorry, something went wrong with my answer."]
             self.reply.said += held
         await self._finish("answered" if self.reply.ok else "failed")
+        if self.status == DELETED:
+            held = [GONE]
         for piece in held:
             yield piece
 
@@ -83,7 +88,7 @@ class OngoingTurn:
     async def _finish(self, status: str) -> None:
         if self.status == "pending":
             self.status = status
-            await self.keep(self, status)
+            self.status = await self.keep(self, status)
 
 
 class Dialogue:
@@ -126,7 +131,13 @@ class Dialogue:
         else:
             session_id = await self._sessions.continued_by(room)
         past = await self._past(session_id)
-        session_id, turn = await self._keep_heard(session_id, text, room)
+        try:
+            session_id, turn = await self._keep_heard(session_id, text, room)
+        except NotFound:
+            if session is not None:
+                raise
+            past = ()  # the one that this would have continued has just been deleted
+            session_id, turn = await self._keep_heard(None, text, room)
         kept_ms = self._clock.mono_ms()
         request = Request(text, room, assistant_name, past)
         try:
@@ -181,7 +192,8 @@ class Dialogue:
         turns = await self._sessions.turns(session_id)
         return tuple(PastTurn(one.text, one.reply or "", one.room, one.at_ms) for one in turns[-MAX_PAST_TURNS:])
 
-    async def _keep_reply(self, ongoing: OngoingTurn, status: str) -> None:
+    async def _keep_reply(self, ongoing: OngoingTurn, status: str) -> str:
+        """A session that was deleted meanwhile keeps nothing, which the audit says."""
         reply = ongoing.reply
         took_ms = round(self._clock.mono_ms() - ongoing.began_ms, 1)
         value: dict[str, Any] = {
@@ -192,13 +204,18 @@ class Dialogue:
             "provider": reply.provider,
         }
         how = {"source": reply.source, "provider": reply.provider, "intent": reply.intent or ""}
-        await self._journal.write(
-            (SESSION_PREFIX + ongoing.session_id, lambda state: [state.add_reply(ongoing.turn, value)]),
-            self._audit.entry("turn", ongoing.session_id, outcome=status, ms=took_ms, **how),
-        )
+        try:
+            await self._journal.write(
+                (SESSION_PREFIX + ongoing.session_id, lambda state: [state.add_reply(ongoing.turn, value)]),
+                self._audit.entry("turn", ongoing.session_id, outcome=status, ms=took_ms, **how),
+            )
+        except NotFound:
+            status = DELETED
+            await self._journal.write(self._audit.entry("turn", ongoing.session_id, outcome=status, ms=took_ms, **how))
         ongoing.timings_ms["total"] = took_ms
         self._events.publish(
             TurnCommitted(
                 at_ms=self._clock.mono_ms(), turn=ongoing.turn_id, session_id=ongoing.session_id, status=status
             )
         )
+        return status

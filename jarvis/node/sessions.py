@@ -6,17 +6,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jarvis.core.errors import InvalidInput
+from jarvis.core.errors import InvalidInput, NotFound
 from jarvis.core.hlc import ms_of
 from jarvis.core.ids import SESSION_ID_BYTES, by_prefix, from_text, to_text
 from jarvis.core.time import Clock
 from jarvis.crdt.dots import Dot
 from jarvis.crdt.lifecycle import Lifecycle
 from jarvis.crdt.registry import SESSION_PREFIX, SESSIONS
-from jarvis.crdt.session import TITLE, Session
+from jarvis.crdt.session import ARCHIVED, TITLE, Session
+from jarvis.node.audit import Audit
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.texts import iso_time
 from jarvis.replica.frontier import node_of
@@ -57,6 +59,7 @@ class Summary:
     last_ms: int
     last_ms_by_room: dict[str, int]
     pending: tuple[TurnView, ...]
+    archived: bool
 
 
 TurnViews = list[TurnView]
@@ -69,8 +72,9 @@ def turn_id(turn: Dot) -> str:
 
 
 class Sessions:
-    def __init__(self, journal: Journal, clock: Clock) -> None:
+    def __init__(self, journal: Journal, audit: Audit, clock: Clock) -> None:
         self._journal = journal
+        self._audit = audit
         self._clock = clock
         self._summaries: dict[str, Summary] = {}
         self._stale: set[str] | None = None
@@ -80,9 +84,9 @@ class Sessions:
 
     # --- for people ---------------------------------------------------------------------------------------------
 
-    async def list(self) -> Rows:
-        """Newest first."""
-        found = await self._current()
+    async def list(self, *, archived: bool = False) -> Rows:
+        """Newest first: those in use, or those that were put away."""
+        found = [one for one in (await self._current()).values() if one.archived == archived]
         return [
             {
                 "session_id": one.session_id,
@@ -90,8 +94,9 @@ class Sessions:
                 "room": one.last_room,
                 "turns": one.turns,
                 "updated_at": iso_time(one.last_ms),
+                "archived": one.archived,
             }
-            for one in sorted(found.values(), key=lambda one: one.last_ms, reverse=True)
+            for one in sorted(found, key=lambda one: one.last_ms, reverse=True)
         ]
 
     async def show(self, wanted: str) -> dict[str, Any]:
@@ -110,8 +115,10 @@ class Sessions:
                     | {"role": "assistant", "text": turn.reply, "room": turn.reply_room}
                     | {"node_id": to_text(turn.reply_node_id), "at": iso_time(turn.reply_at_ms)}
                 )
-        summary = (await self._current())[session_id]
-        return {"session_id": session_id, "title": summary.title, "turns": rows}
+        summary = (await self._current()).get(session_id)
+        if summary is None:
+            raise NotFound("That session was just deleted.")
+        return {"session_id": session_id, "title": summary.title, "archived": summary.archived, "turns": rows}
 
     async def new(self, title: str | None = None) -> dict[str, Any]:
         session_id = to_text(os.urandom(SESSION_ID_BYTES))
@@ -122,6 +129,36 @@ class Sessions:
             writes.append((SESSION_PREFIX + session_id, lambda state: [state.registers.put(TITLE, title)]))
         await self._journal.write(*writes)
         return {"session_id": session_id, "title": title or ""}
+
+    async def change(self, wanted: str, *, title: str | None = None, archived: bool | None = None) -> dict[str, Any]:
+        """Rename it, put it away, or take it out again."""
+        session_id = await self.resolve(wanted)
+        if title is not None:
+            _check_text(title)
+
+        def make(state: Session) -> list[Any]:
+            named = [] if title is None else [state.registers.put(TITLE, title)]
+            return named + ([] if archived is None else [state.registers.put(ARCHIVED, archived)])
+
+        await self._journal.write((SESSION_PREFIX + session_id, make))
+        summary = (await self._current()).get(session_id)
+        if summary is None:
+            raise NotFound("That session was just deleted.")
+        return {"session_id": session_id, "title": summary.title, "archived": summary.archived}
+
+    async def delete(self, wanted: str) -> dict[str, Any]:
+        """For good, on every node: its words are erased here when this returns, elsewhere when they hear of it."""
+        session_id = await self.resolve(wanted)
+        await self.forget([session_id], actor="user")
+        return {"session_id": session_id, "deleted": True}
+
+    async def forget(self, session_ids: Sequence[str], *, actor: str) -> None:
+        """Delete these, all at once."""
+        ids = [from_text(one) for one in session_ids]
+        await self._journal.write(
+            (SESSIONS, lambda state: [state.delete(one) for one in ids if one not in state.deleted]),
+            *(self._audit.entry("session.deleted", one, actor=actor) for one in session_ids),
+        )
 
     async def export(self, wanted: str, form: str) -> str:
         """The whole session as `json` or `md`."""
@@ -146,7 +183,8 @@ class Sessions:
         """The session that an utterance in `room` continues: the room's own open one, else another room's. Clocks may
         differ or be set back, so a session from the future counts as young."""
         now_ms = self._clock.wall_ms()
-        young = [one for one in (await self._current()).values() if now_ms - one.last_ms < FOLLOW_MS]
+        found = (await self._current()).values()
+        young = [one for one in found if now_ms - one.last_ms < FOLLOW_MS and not one.archived]
         mine = [one for one in young if now_ms - one.last_ms_by_room.get(room, -FOLLOW_MS) < FOLLOW_MS]
         candidates = mine or young
         if not candidates:
@@ -178,9 +216,12 @@ class Sessions:
 
     def _changed(self, commit: Commit) -> None:
         if self._stale is not None:
-            self._stale |= {
+            changed = {
                 name.removeprefix(SESSION_PREFIX) for name in commit.documents if name.startswith(SESSION_PREFIX)
             }
+            self._stale |= changed
+            for session_id in changed:  # it may have been deleted: no word of it stays until somebody looks again
+                self._summaries.pop(session_id, None)
             if SESSIONS in commit.documents:
                 self._stale.add("")
 
@@ -242,7 +283,9 @@ def _summarise(state: Session) -> Summary:
     shown = str(title.value) if title else (views[0].text[:TITLE_CHARS] if views else "")
     last_ms = max(last_ms_by_room.values(), default=ms_of(title.at.hlc) if title else 0)
     pending = tuple(view for view in views if view.reply is None)
-    return Summary("", shown, len(views), views[-1].room if views else "", last_ms, last_ms_by_room, pending)
+    put_away = state.registers.get(ARCHIVED)
+    archived = put_away is not None and put_away.value is True
+    return Summary("", shown, len(views), views[-1].room if views else "", last_ms, last_ms_by_room, pending, archived)
 
 
 def _check_text(text: str) -> None:

@@ -39,10 +39,20 @@ class Asked(Event):
 
 class ScriptedSessions:
     def __init__(self) -> None:
-        self.rows = [{"session_id": SESSION, "title": "Tea", "room": "kitchen", "turns": 1, "updated_at": "2026-01-01"}]
+        row = {"session_id": SESSION, "title": "Tea", "room": "kitchen", "turns": 1, "updated_at": "2026-01-01"}
+        self.rows = [row | {"archived": False}, row | {"session_id": "zzzz", "archived": True}]
 
-    async def list(self) -> list[dict[str, Any]]:
-        return self.rows
+    async def list(self, *, archived: bool = False) -> list[dict[str, Any]]:
+        return [row for row in self.rows if row["archived"] == archived]
+
+    async def change(self, session: str, *, title: str | None = None, archived: bool | None = None) -> dict[str, Any]:
+        await self.show(session)
+        return {"session_id": SESSION, "title": title or "Tea", "archived": bool(archived)}
+
+    async def delete(self, session: str) -> dict[str, Any]:
+        await self.show(session)
+        self.rows = []
+        return {"session_id": SESSION, "deleted": True}
 
     async def show(self, session: str) -> dict[str, Any]:
         if not SESSION.startswith(session):

@@ -40,8 +40,9 @@ def test_leaving_in_mid_reply_stops_the_model_and_keeps_the_rest() -> None:
             finally:
                 stopped.append("model")
 
-        async def keep(turn: OngoingTurn, status: str) -> None:
+        async def keep(turn: OngoingTurn, status: str) -> str:
             kept.append((status, list(turn.reply.said)))
+            return status
 
         reply = Reply("llm", "scripted", None, {}, pieces=model())
         turn = OngoingTurn("s", Dot(bytes(32), 1, 0), "hello", "kitchen", reply, 0.0, keep)
@@ -79,7 +80,7 @@ class Kitchen:
         chain = Chain.found(owner, owner.public, make_certificate(key), nonce=bytes(16), at_ms=0)
         self._store.transact(lambda tx: replica.found(tx, chain))
         self.journal = Journal(self._store, replica)
-        self.sessions = Sessions(self.journal, self._clock)
+        self.sessions = Sessions(self.journal, Audit(self.journal, self._clock), self._clock)
 
     def dialogue(self, assistant: Any) -> Dialogue:
         async def room() -> str:

@@ -11,6 +11,7 @@ from jarvis.core.time import SystemClock
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SEED_BYTES, SigningKey
 from jarvis.identity.membership import Chain
+from jarvis.node.audit import Audit
 from jarvis.node.journal import Journal
 from jarvis.node.sessions import Sessions
 from jarvis.replica.replica import Replica
@@ -35,10 +36,10 @@ async def home_with_sessions(count: int) -> Sessions:
     chain = Chain.found(owner, owner.public, make_certificate(key), nonce=bytes(16), at_ms=0)
     store.transact(lambda tx: replica.found(tx, chain))
     journal = Journal(store, replica)
-    writer = Sessions(journal, clock)
+    writer = Sessions(journal, Audit(journal, clock), clock)
     for number in range(count):
         await writer.add_turn(None, f"turn {number}", "kitchen")
-    return Sessions(journal, clock)  # as after a start: it has looked at none
+    return Sessions(journal, Audit(journal, clock), clock)  # as after a start: it has looked at none
 
 
 def test_who_asks_while_another_looks_sees_all_of_them() -> None:
