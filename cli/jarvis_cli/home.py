@@ -54,8 +54,7 @@ def info(state: State) -> None:
 @click.pass_obj
 def handover(state: State, wanted: str, yes: bool) -> None:
     """Make another node the owner's, by its name or id. Run it on the owner's node."""
-    if not yes and not state.as_json:
-        click.confirm(f"Hand the home over to {wanted}? Then only that node admits and removes.", abort=True, err=True)
+    state.make_sure(f"Hand the home over to {wanted}? Then only that node admits and removes.", yes=yes)
     done = state.client().post(PATH + "/handover", {"node": wanted})
     state.show(done, lambda: say(f"{done['owner_name']} is the owner's node now. The recovery phrase stays the same."))
 

@@ -75,8 +75,7 @@ def remove(state: State, wanted: str, yes: bool) -> None:
     """Take a node out of the home for good, by its name or id."""
     from jarvis.api.client import segment
 
-    if not yes and not state.as_json:
-        click.confirm(f"Remove {wanted} for good? It can only come back as a new node.", abort=True, err=True)
+    state.make_sure(f"Remove {wanted} for good? It can only come back as a new node.", yes=yes)
     gone = state.client().delete(f"/api/v2/nodes/{segment(wanted)}")
     state.show(gone, lambda: say(f"{gone['name']} is out. What it says from now on counts nowhere in this home."))
 
@@ -86,12 +85,7 @@ def remove(state: State, wanted: str, yes: bool) -> None:
 @click.pass_obj
 def leave(state: State, yes: bool) -> None:
     """Take this node out of its home, end it, and empty its data directory."""
-    if not yes and not state.as_json:
-        click.confirm(
-            f"Leave the home and empty {state.data_dir}? What was said stays with the other nodes.",
-            abort=True,
-            err=True,
-        )
+    state.make_sure(f"Leave the home and empty {state.data_dir}? What was said stays with the other nodes.", yes=yes)
     gone = _leave(state)
     state.show(
         gone, lambda: say("This node has left its home. What it wrote stays there; its data directory is empty.")

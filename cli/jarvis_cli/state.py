@@ -4,6 +4,7 @@ follows from them. Commands and groups of this program are made with the two cla
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,22 @@ class State:
             click.echo(json.dumps(data))
         else:
             human()
+
+    def make_sure(self, question: str, *, yes: bool) -> None:
+        """Before what cannot be taken back: ask, unless `yes` was given or a program is asking, which cannot answer.
+        Raises click.Abort for a no, InvalidInput when nobody is there to answer."""
+        if yes or self.as_json:
+            return
+        try:
+            agreed = click.confirm(question, err=True)
+        except click.Abort:  # the end of the input, or Ctrl-C
+            if sys.stdin.isatty():
+                raise
+            from jarvis.core.errors import InvalidInput
+
+            raise InvalidInput("Nobody answered, so nothing was done.", fix="Give --yes to do it unasked.") from None
+        if not agreed:
+            raise click.Abort
 
 
 def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import stat
@@ -274,3 +275,17 @@ def test_ids_are_whole_in_json_and_short_for_people(jarvis: Run, node: ScriptedN
     assert jarvis("session", "list", "--json").data[0]["session_id"] == SESSION
     shown = jarvis("session", "list").out
     assert SESSION[:8] in shown and SESSION not in shown
+
+
+@pytest.mark.parametrize(
+    "command", ["session delete abc", "node remove hall", "node leave", "home handover hall"], ids=lambda one: one
+)
+def test_what_cannot_be_taken_back_is_not_done_unasked(
+    jarvis: Run, node: ScriptedNode, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for answer, code, said in (("", 1, "Give --yes"), ("n\n", 130, "Interrupted")):
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        ran = jarvis(*command.split())
+        assert (ran.code, ran.out) == (code, "")
+        assert said in ran.err
+    assert node.calls == []
