@@ -65,7 +65,7 @@ class Acceptance:
         """Returns what waited for it."""
         header, chain = record.header, self._held.chain(tx)
         head = self._held.head(tx, header.author)
-        if self._is_held(tx, record, head):
+        if header.seq <= self._held.settled(tx, header.author) or self._is_held(tx, record, head):
             accepted.duplicates += 1
             return []
         if header.home_id != chain.home_id:
@@ -153,10 +153,11 @@ class Acceptance:
 
     def _names_what_is_aside(self, tx: Transaction, document: str, names: Iterable[Dot]) -> bool:
         """As `restating` says: what is set aside, in the same document, or what lies beyond a bound, in any."""
-        bounds = self._held.bounds(tx)
-        for dot in names if bounds.any else ():
+        bounds, below = self._held.bounds(tx), self._held.floor(tx).aside
+        for dot in names if bounds.any or below else ():
             held = tx.record(dot.author, dot.seq)
             aside = held is not None and held.status == ASIDE and held.document == document
+            aside = aside or below.get((dot.author, dot.seq)) == document
             if aside or not bounds.counts(dot.author, dot.seq):
                 return True
         return False
@@ -194,7 +195,7 @@ class Acceptance:
         """What must come before these dots are held: of each author the last that is named."""
         missing: dict[bytes, int] = {}
         for dot in names:
-            if dot.seq > self._held.head(tx, dot.author).seq:
+            if dot.seq > self._held.through(tx, dot.author):
                 missing[dot.author] = max(dot.seq, missing.get(dot.author, 0))
         return sorted(missing.items())
 
@@ -203,7 +204,7 @@ class Acceptance:
             name, seq = need
             if seq == DELETED:
                 return self._erasure.may_be_erased(tx, name.decode())
-            return self._held.head(tx, name).seq >= seq if seq else self._held.chain(tx).knows(name)
+            return self._held.through(tx, name) >= seq if seq else self._held.chain(tx).knows(name)
 
         return is_met
 
@@ -221,7 +222,8 @@ class Acceptance:
                 continue  # by what was judged just before
             record = decode_record(stored.header, stored.signature, stored.payload)
             before = tx.record(stored.author, stored.seq - 1)
-            verdict, needs = self._weigh(tx, record, decode_header(before.header).hlc if before else -1)
+            below = self._held.floor(tx).stamps.get(stored.author, -1)
+            verdict, needs = self._weigh(tx, record, decode_header(before.header).hlc if before else below)
             left = left or bool(needs)
             if needs or verdict.status == UNKNOWN:
                 continue

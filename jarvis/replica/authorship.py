@@ -47,8 +47,8 @@ class Authorship:
         disk may have forked it beyond what we hold: then nothing more under that name would count."""
         author = self.author(tx)
         next_seq = self._held.head(tx, author).seq + 1
-        goes_on = author == self._confirmed and self._held.bounds(tx).counts(author, next_seq)
-        if not author or not goes_on:
+        is_free = next_seq > self._held.settled(tx, author) and self._held.bounds(tx).counts(author, next_seq)
+        if not author or not is_free or author != self._confirmed:
             author = self._node_id + self._entropy(INCARNATION_BYTES)
             tx.put(_AUTHOR, author)
             self._author = self._confirmed = author

@@ -1,11 +1,13 @@
 """What a replica remembers of its store: the membership chain, how far each author counts, the frontier with its
-stamps, and the clock. A cache that is written through and forgotten whenever work is undone; it decides nothing."""
+stamps, the floor below which records are deleted, and the clock. A cache that is written through and forgotten whenever
+work is undone; it decides nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
+from jarvis.core.codec import Limits, pack, unpack
 from jarvis.core.errors import BadConfiguration
 from jarvis.core.hlc import HybridClock
 from jarvis.identity.fork import ForkProof, read_proof
@@ -15,7 +17,32 @@ from jarvis.replica.accepted import NOTHING
 from jarvis.replica.bounds import Bounds
 from jarvis.store.protocol import Head, Transaction
 
-_CLOCK, _FORKS = "replica/clock", "replica/fork/"
+_CLOCK, _FORKS, _FLOOR = "replica/clock", "replica/fork/", "horizon/floor"
+_FLOOR_LIMITS = Limits(size_bytes=2**31, depth=8, items=2**31)
+"""Our own bytes from our own store."""
+
+Key = tuple[bytes, int]
+"""(author, seq) of a record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The horizon that this node has taken. Its records need not be here: what they came to lies in the bases."""
+
+    entry: bytes = b""
+    """Hash of the membership entry that declares it; empty before the first."""
+    root: bytes = b""
+    """Of its manifest."""
+    frontier: Mapping[bytes, tuple[int, bytes]] = field(default_factory=dict)
+    """Author -> seq and hash of its last record at or below it; closed authors too."""
+    stamps: Mapping[bytes, int] = field(default_factory=dict)
+    """Of these records, but for closed authors."""
+    aside: Mapping[Key, str] = field(default_factory=dict)
+    """What was set aside at or below it, with its document."""
+
+    def seq(self, author: bytes) -> int:
+        place = self.frontier.get(author)
+        return place[0] if place else 0
 
 
 class Holdings:
@@ -28,12 +55,14 @@ class Holdings:
         self._stamps: dict[bytes, int] = {}
         self._chain: Chain | None = None
         self._bounds: Bounds | None = None
+        self._floor: Floor | None = None
 
     def forget(self) -> None:
         """The clock stays, since it may only rise."""
         self._heads = None
         self._chain = None
         self._bounds = None
+        self._floor = None
         self._stamps.clear()
 
     # --- who counts, and how far --------------------------------------------------------------------------------
@@ -65,6 +94,32 @@ class Holdings:
         # Not read anew: who forks a hundred names would otherwise have every proof read a hundred times.
         self._bounds = replace(bounds, forks={**bounds.forks, proof.author: proof})
 
+    def floor(self, tx: Transaction) -> Floor:
+        if self._floor is None:
+            data = tx.get(_FLOOR)
+            if data is None:
+                self._floor = Floor()
+            else:
+                entry, root, frontier, stamps, aside = unpack(data, _FLOOR_LIMITS)
+                places = {author: (seq, digest) for author, (seq, digest) in frontier.items()}
+                names = {(author, seq): name for author, seq, name in aside}
+                self._floor = Floor(entry, root, places, stamps, names)
+        return self._floor
+
+    def put_floor(self, tx: Transaction, floor: Floor) -> None:
+        places = {author: list(place) for author, place in floor.frontier.items()}
+        aside = [[author, seq, name] for (author, seq), name in sorted(floor.aside.items())]
+        tx.put(_FLOOR, pack([floor.entry, floor.root, places, dict(floor.stamps), aside]))
+        self._floor = floor
+
+    def settled(self, tx: Transaction, author: bytes) -> int:
+        """The last of an author's records that nothing changes any more, held or not; 0 when there is none."""
+        return max(self.bounds(tx).settled(author), self.floor(tx).seq(author))
+
+    def through(self, tx: Transaction, author: bytes) -> int:
+        """Of an author, open or closed, the last record that is held, or was and lies in the bases."""
+        return max(self.head(tx, author).seq, self.floor(tx).seq(author))
+
     # --- the frontier ---------------------------------------------------------------------------------------------
 
     def heads(self, tx: Transaction) -> dict[bytes, Head]:
@@ -87,14 +142,20 @@ class Holdings:
         """Back to an author's record `last`, NOTHING when that is not held. Returns where it is now."""
         record = tx.record(author, last) if last else None
         head = NOTHING if record is None else Head(last, record.hash)
+        if record is None and last and last == self.floor(tx).seq(author):
+            head = Head(*self.floor(tx).frontier[author])
+        self.set_head(tx, author, head)
+        return head
+
+    def set_head(self, tx: Transaction, author: bytes, head: Head) -> None:
+        """Wherever that is."""
         if head == NOTHING:
             tx.drop_head(author)
-            del self.heads(tx)[author]
+            self.heads(tx).pop(author, None)
         else:
             tx.put_head(author, head)
             self.heads(tx)[author] = head
         self._stamps.pop(author, None)
-        return head
 
     def stamp(self, tx: Transaction, author: bytes) -> int:
         """Of an author's last record, -1 before the first."""
@@ -103,8 +164,7 @@ class Holdings:
             return -1
         if author not in self._stamps:
             last = tx.record(author, head.seq)
-            assert last is not None
-            self._stamps[author] = decode_header(last.header).hlc
+            self._stamps[author] = decode_header(last.header).hlc if last else self.floor(tx).stamps[author]
         return self._stamps[author]
 
     # --- the clock --------------------------------------------------------------------------------------------------

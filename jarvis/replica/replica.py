@@ -28,7 +28,9 @@ from jarvis.replica.bounds import Bounds
 from jarvis.replica.composition import Composition
 from jarvis.replica.documents import Documents
 from jarvis.replica.erasure import Erasure
-from jarvis.replica.holdings import Holdings
+from jarvis.replica.holdings import Floor, Holdings
+from jarvis.replica.horizon import Horizons, Next
+from jarvis.replica.proposing import Proposing
 from jarvis.replica.standing import Standing
 from jarvis.store.protocol import Head, StoredRecord, Transaction
 
@@ -50,6 +52,10 @@ class Replica:
         self._erasure = Erasure(self._documents)
         self._standing = Standing(self._held, self._documents, self._erasure, lowered=self._lowered)
         self._acceptance = self._standing.acceptance
+        self.horizons = Horizons(
+            self._held, self._documents, self._erasure, restate=self._standing.restate, forsaken=self._lowered
+        )
+        self.proposing = Proposing(key, self._held, self.horizons, author=self._authorship.author)
 
     # --- who we are -------------------------------------------------------------------------------------------
 
@@ -96,6 +102,18 @@ class Replica:
         self._delete_again(tx, accepted)
         self._held.save_clock(tx)
         return accepted
+
+    def floor(self, tx: Transaction) -> Floor:
+        """The horizon that this node has taken."""
+        return self._held.floor(tx)
+
+    def take_horizon(self, tx: Transaction) -> tuple[Next, Accepted]:
+        """Do one small thing towards the newest horizon, and say what is next."""
+        accepted = Accepted()
+        following = self.horizons.step(tx, accepted)
+        self._delete_again(tx, accepted)
+        self._held.save_clock(tx)
+        return following, accepted
 
     def _lowered(self, tx: Transaction, author: bytes) -> None:
         if author == self._authorship.author(tx):
@@ -174,6 +192,7 @@ class Replica:
     def records(self, tx: Transaction, author: bytes, first: int, through: int, max_bytes: int) -> list[StoredRecord]:
         """Records to send to a peer: of those that count, in one frame, cut before `max_bytes`; erased ones behind what
         deleted them."""
+        first = max(first, self._held.settled(tx, author) + 1)
         last = min(through, self.head(tx, author).seq)
         if first > last:
             return []
@@ -212,4 +231,5 @@ class Replica:
         self._erasure.forget()
         self._acceptance.waiting.clear()
         self._held.forget()
+        self.horizons.forget()
         self._authorship.forget()

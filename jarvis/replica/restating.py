@@ -9,19 +9,20 @@ from __future__ import annotations
 from jarvis.crdt.registry import kind_of
 from jarvis.identity.record import VERSION, decode_header, operations_of
 from jarvis.replica.bounds import Bounds
+from jarvis.replica.holdings import Floor, Key
 from jarvis.store.protocol import APPLIED, ASIDE, StoredRecord, Transaction
 
-Key = tuple[bytes, int]
 
-
-def restate(tx: Transaction, bounds: Bounds) -> set[str]:
-    """Give every record the status that these bounds mean. Returns the documents that changed, whose checkpoints are
-    dropped already."""
+def restate(tx: Transaction, bounds: Bounds, floor: Floor) -> set[str]:
+    """Give every record the status that these bounds mean. What lies at or below the floor stays as it was found when
+    the floor was taken. Returns the documents that changed, whose checkpoints are dropped already."""
     aside: dict[str, set[Key]] = {}
     """By document."""
+    for key, document in floor.aside.items():
+        aside.setdefault(document, set()).add(key)
     changed: set[str] = set()
     for record in tx.records_in_order(0):
-        if record.status not in (APPLIED, ASIDE):
+        if record.status not in (APPLIED, ASIDE) or record.seq <= floor.seq(record.author):
             continue
         status = APPLIED
         # What it names may never have been held here: a record beyond a bound is refused where the bound came first.

@@ -17,7 +17,7 @@ from jarvis.replica.documents import Documents
 from jarvis.replica.erasure import Erasure
 from jarvis.replica.holdings import Holdings
 from jarvis.replica.restating import restate
-from jarvis.store.protocol import Transaction
+from jarvis.store.protocol import Head, Transaction
 
 
 class Standing:
@@ -46,8 +46,8 @@ class Standing:
         if not offered.supersedes(current):
             return False
         self._held.put_chain(tx, offered)
-        if offered.removed != current.removed:
-            self._restate(tx, accepted)
+        if offered.removed != current.removed or offered.horizon != current.horizon:
+            self.restate(tx, accepted)
         for entry in offered.hashes:
             self.acceptance.met(tx, (entry[:ENTRY_ID_BYTES], 0), accepted)
         return True
@@ -62,17 +62,29 @@ class Standing:
         if known is None or proof.seq < known.seq:
             self._held.put_fork(tx, proof)
             accepted.forks.append(proof)
-            self._restate(tx, accepted)
+            self.restate(tx, accepted)
 
-    def _restate(self, tx: Transaction, accepted: Accepted) -> None:
+    def restate(self, tx: Transaction, accepted: Accepted) -> None:
         """Bounds have changed: state anew what counts, here and in the waiting room."""
         bounds = accepted.bounds = self._held.bounds(tx)
+        self._raise(tx, accepted)
         for author, head in list(self._held.heads(tx).items()):
             if not bounds.counts(author, head.seq):
                 accepted.lowered[author] = self._held.lower_head(tx, author, bounds.last(author) or 0)
                 accepted.heads.pop(author, None)
                 self._lowered(tx, author)
-        changed = restate(tx, bounds)
+        floor = self._held.floor(tx)
+        changed = restate(tx, bounds, floor) if bounds.any or floor.aside else set()
         self._documents.reload(changed)
         accepted.restated |= changed | self._erasure.restated(tx, changed)
         self.acceptance.accept_waiting(tx, accepted)
+
+    def _raise(self, tx: Transaction, accepted: Accepted) -> None:
+        """What was set aside by a fork and lies at or below a horizon counts again: the horizon has the last word."""
+        horizon = self._held.chain(tx).horizon
+        for author, (seq, digest) in horizon.frontier.items() if horizon else ():
+            if self._held.head(tx, author).seq < seq:
+                record = tx.record(author, seq)
+                if record is not None and record.hash == digest:
+                    accepted.heads[author] = Head(seq, digest)
+                    self._held.set_head(tx, author, Head(seq, digest))

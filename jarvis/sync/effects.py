@@ -8,6 +8,7 @@ from jarvis.identity.entries import RawEntry
 from jarvis.identity.fork import ForkProof
 from jarvis.identity.record import SignedRecord
 from jarvis.store.protocol import Head
+from jarvis.sync.horizons import Propose, Snapshot, WantSnapshot
 from jarvis.sync.messages import Answer, Digest, Ephemeral, Hello, Message, Request
 
 
@@ -75,4 +76,49 @@ class Drop:
     reason: str
 
 
-Effect = Send | Fetch | Accept | AcceptMembership | AcceptFork | Echoed | Deliver | Drop
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """The owner's node proposes a horizon: find the reply (`Replica.proposing`), and `Send` it."""
+
+    peer: bytes
+    proposal: Propose
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A member has signed what was proposed; once all have, the owner's node declares the horizon."""
+
+    peer: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSnapshot:
+    """Read this from the store (`Replica.horizons.answer`), and `Send` it."""
+
+    peer: bytes
+    want: WantSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Give this to the replica (`Replica.horizons.stage`), take a step, and call `staged`."""
+
+    peer: bytes
+    snapshot: Snapshot
+
+
+Effect = (
+    Send
+    | Fetch
+    | Accept
+    | AcceptMembership
+    | AcceptFork
+    | Echoed
+    | Deliver
+    | Drop
+    | Proposed
+    | Acknowledged
+    | ReadSnapshot
+    | Stage
+)

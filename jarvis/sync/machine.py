@@ -18,9 +18,25 @@ from jarvis.identity.entries import RawEntry, entry_hash
 from jarvis.identity.fork import ForkProof
 from jarvis.identity.record import SignedRecord
 from jarvis.replica.bounds import Bounds
+from jarvis.replica.horizon import Need
 from jarvis.store.protocol import Head
 from jarvis.sync.asking import Asking
-from jarvis.sync.effects import Accept, AcceptFork, AcceptMembership, Deliver, Drop, Echoed, Effect, Fetch, Send
+from jarvis.sync.effects import (
+    Accept,
+    AcceptFork,
+    AcceptMembership,
+    Acknowledged,
+    Deliver,
+    Drop,
+    Echoed,
+    Effect,
+    Fetch,
+    Proposed,
+    ReadSnapshot,
+    Send,
+    Stage,
+)
+from jarvis.sync.horizons import Acknowledge, Fetching, Proposal, Propose, Snapshot, WantSnapshot
 from jarvis.sync.messages import (
     PROTOCOL,
     Ack,
@@ -74,6 +90,9 @@ class Sync:
         self.peers = self._view.peers
         self._asking = Asking(self._view)
         self._pushing = Pushing(self._view)
+        self._fetching = Fetching()
+        self.proposal: Proposal | None = None
+        """On the owner's node, while members have not signed it."""
         self._chain: list[RawEntry] = []
         self._hashes: list[bytes] = []
         self._set_chain(chain)
@@ -88,12 +107,13 @@ class Sync:
         """Whatever it was asked for is asked of others."""
         self.peers.pop(peer, None)
         self._asking.forget_peer(peer)
+        self._fetching.gone(peer)
         return self._asking.ask(now_ms)
 
     def tick(self, now_ms: float) -> list[Effect]:
         """Called a few times a second: moves slow wants, spreads news, measures round trips."""
         self._asking.move_slow(now_ms)
-        effects = self._asking.ask(now_ms)
+        effects = self._asking.ask(now_ms) + self._horizons_due(now_ms)
         for name, peer in list(self.peers.items()):
             if not peer.said_hello and now_ms - peer.since_ms > HELLO_WITHIN_MS:
                 effects.append(Drop(name, "it never said hello"))
@@ -171,6 +191,8 @@ class Sync:
         peer = self.peers.get(name)
         if peer is None or (author, seq) in peer.suspected or not self._view.counts(author, seq):
             return []
+        if seq <= self._view.settled(author):  # nothing proves a fork any more
+            return []
         if len(peer.suspected) >= MAX_SUSPECTED:
             return [Drop(name, "its histories differ from ours again and again")]
         peer.suspected.add((author, seq))
@@ -206,6 +228,8 @@ class Sync:
                 return [Accept(name, message.records)] if message.records else []
             case Fork():
                 return [AcceptFork(name, message.proof)]
+            case Propose() | Acknowledge() | WantSnapshot() | Snapshot():
+                return self._of_horizons(name, message, now_ms)
             case Digest() | Ephemeral() | Request() | Answer():
                 return [Deliver(name, message)]
             case Ping():
@@ -289,6 +313,57 @@ class Sync:
             if mine is not None and mine.seq == head.seq and mine.hash != head.hash:
                 effects += self.suspected(name, author, head.seq)
         return [*effects, Echoed(name, tuple(own))] if own else effects
+
+    # --- horizons -------------------------------------------------------------------------------------------------
+
+    def propose(self, proposal: Proposal | None, now_ms: float) -> list[Effect]:
+        """Ask all members that have not signed it, now and again; None: nothing is proposed any more."""
+        self.proposal = proposal
+        return self._horizons_due(now_ms)
+
+    def lacks(self, need: Need | None, now_ms: float) -> list[Effect]:
+        """What a peer must bring of the newest horizon before this node can take it."""
+        self._fetching.lacks(need)
+        return self._horizons_due(now_ms)
+
+    def staged(self, peer: bytes, need: Need | None, now_ms: float, *, useful: bool) -> list[Effect]:
+        """What a peer brought is durable, or was of no use; what is needed now."""
+        if not useful:
+            self._fetching.useless(peer, now_ms)
+        return self.lacks(need, now_ms)
+
+    def _horizons_due(self, now_ms: float) -> list[Effect]:
+        effects: list[Effect] = []
+        if self.proposal is not None:
+            asked = Propose(self.proposal.frontier, self.proposal.root)
+            ready = [name for name, peer in self.peers.items() if peer.ready]
+            effects += [Send(name, asked) for name in ready if self.proposal.due(name, now_ms)]
+        asked_for = self._fetching.asked
+        if asked_for in self.peers and self._fetching.is_late(self.peers[asked_for].patience_ms, now_ms):
+            self._fetching.useless(asked_for, now_ms)
+        want = self._fetching.choose([name for name, peer in self.peers.items() if peer.ready], now_ms)
+        return [*effects, Send(self._fetching.asked, want)] if want is not None else effects
+
+    def _of_horizons(
+        self, name: bytes, message: Propose | Acknowledge | WantSnapshot | Snapshot, now_ms: float
+    ) -> list[Effect]:
+        match message:
+            case Propose():
+                owner = self._view.bounds.chain.owner_node if self._view.bounds else b""
+                return [Proposed(name, message)] if name == owner else []
+            case Acknowledge(root, signature, reason):
+                if self.proposal is None or root != self.proposal.root or name not in self.proposal.missing:
+                    return []
+                if signature:
+                    return [Acknowledged(name, signature)]
+                self.proposal.reasons[name] = reason
+                return []
+            case WantSnapshot():
+                return [ReadSnapshot(name, message)]
+            case Snapshot():
+                if self._fetching.answered(name, message, now_ms):
+                    return [Stage(name, message)]
+                return self._horizons_due(now_ms)
 
     def _ping(self, name: bytes, peer: Peer, message: Ping, now_ms: float) -> list[Effect]:
         if not message.reply:

@@ -13,6 +13,8 @@ from jarvis.identity.fork import ForkProof, read_proof
 from jarvis.identity.membership import MAX_ENTRIES
 from jarvis.identity.record import AUTHOR_BYTES, HASH_BYTES, MAX_SEQ, SignedRecord, decode_record
 from jarvis.store.protocol import Head
+from jarvis.sync import horizons
+from jarvis.sync.horizons import Acknowledge, Propose, Snapshot, WantSnapshot
 
 PROTOCOL = 1
 MAX_EPHEMERAL_BYTES = 16 * 1024
@@ -133,7 +135,23 @@ class Answer:
 
 
 Message = (
-    Hello | Membership | Heads | Want | Records | Ack | Digest | Ephemeral | Ping | Refuse | Fork | Request | Answer
+    Hello
+    | Membership
+    | Heads
+    | Want
+    | Records
+    | Ack
+    | Digest
+    | Ephemeral
+    | Ping
+    | Refuse
+    | Fork
+    | Propose
+    | Acknowledge
+    | WantSnapshot
+    | Snapshot
+    | Request
+    | Answer
 )
 _NUMBERS: dict[type[Message], int] = {
     Hello: 1,
@@ -147,6 +165,10 @@ _NUMBERS: dict[type[Message], int] = {
     Ping: 9,
     Refuse: 10,
     Fork: 11,
+    Propose: 12,
+    Acknowledge: 13,
+    WantSnapshot: 14,
+    Snapshot: 15,
     Request: 16,
     Answer: 17,
 }
@@ -186,6 +208,8 @@ def _fields(message: Message) -> list[Value]:
             return [message.reason]
         case Fork():
             return [message.proof.to_bytes()]
+        case Propose() | Acknowledge() | WantSnapshot() | Snapshot():
+            return horizons.fields_of(message)
         case Request():
             return [message.nonce, message.topic, message.body]
         case Answer():
@@ -242,6 +266,8 @@ def _read(number: int, fields: list[Value]) -> Message:
             return Refuse(reason[:200])
         case 11, [bytes(proof)]:
             return Fork(read_proof(proof))
+        case 12 | 13 | 14 | 15, _:
+            return horizons.read(number, fields)
         case 16, [int(nonce), str(topic), bytes(body)]:
             _require_ints(nonce)
             _require(len(topic) <= MAX_TOPIC_CHARS and len(body) <= MAX_REQUEST_BYTES)

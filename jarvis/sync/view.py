@@ -29,8 +29,15 @@ class View:
     def counts(self, author: bytes, seq: int) -> bool:
         return self.bounds is None or self.bounds.counts(author, seq)
 
+    def settled(self, author: bytes) -> int:
+        """The last record at or below the horizon."""
+        return self.bounds.settled(author) if self.bounds else 0
+
     def beyond(self, author: bytes, seq: int) -> int:
-        """How many records that count lie between what we hold and `seq`."""
+        """How many records that count lie between what we hold and `seq`. Below a horizon there are none to ask for:
+        what was there is brought whole."""
+        if self.seq(author) < self.settled(author):
+            return 0
         last = self.bounds.last(author) if self.bounds else None
         return (seq if last is None else min(seq, last)) - self.seq(author)
 

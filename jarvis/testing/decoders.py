@@ -25,6 +25,7 @@ from jarvis.identity.certificate import make_certificate, public_key_of
 from jarvis.identity.entries import TAG as ENTRY_TAG
 from jarvis.identity.entries import Cutoff, read_entry
 from jarvis.identity.fork import fork_proof, read_proof
+from jarvis.identity.horizon import acknowledge
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import (
@@ -45,10 +46,13 @@ from jarvis.net.pairing import (
     message,
     read_message,
 )
+from jarvis.replica.manifest import Manifest, read_manifest
 from jarvis.replica.replica import Replica
+from jarvis.replica.staging import Part
 from jarvis.replica.validity import judge
 from jarvis.store.memory import MemoryStore
 from jarvis.store.protocol import Head
+from jarvis.sync.horizons import Acknowledge, Propose, Snapshot, WantSnapshot
 from jarvis.sync.machine import Sync
 from jarvis.sync.messages import (
     PROTOCOL,
@@ -93,7 +97,10 @@ CHAIN = _chain()
 
 def _grown() -> Chain:
     cutoffs = {AUTHOR: Cutoff(3, b"h" * 32)}
-    chain = CHAIN.remove(OWNER, KEYS[1].node_id, cutoffs, at_ms=NOW_MS)
+    places, root = {AUTHOR: (3, b"h" * 32)}, b"R" * 32
+    acks = {KEYS[1].node_id: acknowledge(KEYS[1], CHAIN.home_id, places, root)}
+    chain = CHAIN.declare_horizon(OWNER, places, root, acks, [KEYS[2].node_id], at_ms=NOW_MS)
+    chain = chain.remove(OWNER, KEYS[1].node_id, cutoffs, at_ms=NOW_MS)
     return chain.hand_over(OWNER, RECOVERY.public, KEYS[2].node_id, at_ms=NOW_MS)
 
 
@@ -162,6 +169,10 @@ def messages() -> list[Message]:
         Ping(7),
         Refuse("no"),
         Fork(read_proof(_proof())),
+        Propose({AUTHOR: (3, b"h" * 32)}, b"R" * 32),
+        Acknowledge(b"R" * 32, b"s" * 64),
+        WantSnapshot(b"E" * 32, CONFIG, 70_000),
+        Snapshot(b"E" * 32, (Part(CONFIG, 0, 9, b"documents"), Part("session/x", 0, 9, None))),
         Request(1, "admit", CERTIFICATES[1]),
         Answer(1, False, b"why"),
     ]
@@ -245,6 +256,12 @@ class _Protocol:
             self.sync.committed(accepted.heads, [], float(self._seen), source=peer)
         elif isinstance(found, Fork):
             self.store.transact(lambda tx: self.replica.accept_fork(tx, found.proof))
+        elif isinstance(found, Propose):
+            self.store.transact(lambda tx: self.replica.proposing.reply(tx, found.places, found.root))
+        elif isinstance(found, Snapshot):
+            self.store.transact(lambda tx: self.replica.horizons.stage(tx, found.entry, found.parts))
+        elif isinstance(found, WantSnapshot):
+            self.store.view(lambda tx: self.replica.horizons.answer(tx, found.entry, found.document, found.offset))
         elif isinstance(found, Membership) and found.entries and not found.first:
             self.store.transact(lambda tx: self.replica.accept_membership(tx, found.entries))
 
@@ -279,6 +296,19 @@ def _chain_of(data: bytes) -> None:
         raise InvalidBytes("not entries")
     chain = Chain.verify([(entry, OWNER.sign(ENTRY_TAG + entry)) for entry in value])
     assert chain.supersedes(CHAIN) or CHAIN.supersedes(chain) or chain.home_id != CHAIN.home_id or chain == CHAIN
+
+
+def _manifest(data: bytes) -> None:
+    found = read_manifest(data)
+    assert found.encode() == data
+
+
+def _manifest_examples() -> list[bytes]:
+    frontier = {AUTHOR: (3, b"h" * 32), KEYS[2].node_id + bytes(16): (2**40, b"i" * 32)}
+    documents = {CONFIG: (b"d" * 32, 400), SESSION_PREFIX + "aaaaaaaaaaaaaaaa": (b"e" * 32, 2**20)}
+    stamps = dict.fromkeys(frontier, NOW_MS << 16)
+    whole = Manifest(frontier, stamps, documents, {(AUTHOR, 2): CONFIG})
+    return [whole.encode(), Manifest({}, {}, {}, {}).encode()]
 
 
 def _certificate(data: bytes) -> None:
@@ -362,6 +392,7 @@ def targets() -> dict[str, Target]:
         Target("entry", _entry, lambda: [data for data, _ in _grown().entries]),
         Target("chain", _chain_of, lambda: [pack([data for data, _ in _grown().entries]), pack([CHAIN.entries[0][0]])]),
         Target("fork", _fork, lambda: [_proof()]),
+        Target("manifest", _manifest, _manifest_examples),
         Target("certificate", _certificate, lambda: CERTIFICATES, damage_value=False),
         Target("pairing", _pairing, _pairing_examples),
         Target("welcome", _welcome, _welcome_examples),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 LENGTH_MS = 40_000
-SESSIONS, KEYS, DELETABLE = 3, 4, 6
+SESSIONS, KEYS, DELETABLE = 4, 4, 6
 FOREVER_MS = 10.0**9
 """Until healing."""
 CLOCKS_MS = (-3_600_000, 3_600_000, -50_000, 50_000, -56 * 365 * 86_400_000, 0)
@@ -61,6 +61,7 @@ FAULTS: dict[str, Draw] = {
     "repeat": lambda rng, nodes: (_other(rng, nodes), rng.randrange(1, 6)),
     "clock": lambda rng, _: (rng.choice(CLOCKS_MS),),
     "restore": lambda rng, _: (rng.choice([500.0, 8_000.0]),),
+    "horizon": lambda rng, _: (rng.random() < 0.4,),
     "clone": lambda rng, _: (rng.choice([3_000.0, 15_000.0]), rng.randrange(0, 4)),
 }
 

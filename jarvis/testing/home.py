@@ -22,10 +22,24 @@ from jarvis.replica.accepted import Accepted
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
 from jarvis.store.protocol import Head, StoredRecord, Transaction
-from jarvis.sync.effects import Accept, AcceptFork, AcceptMembership, Drop, Echoed, Effect, Fetch, Send
+from jarvis.sync.effects import (
+    Accept,
+    AcceptFork,
+    AcceptMembership,
+    Acknowledged,
+    Drop,
+    Echoed,
+    Effect,
+    Fetch,
+    Proposed,
+    ReadSnapshot,
+    Send,
+    Stage,
+)
 from jarvis.sync.machine import Sync
 from jarvis.sync.messages import Message, decode, encode
 from jarvis.sync.pushing import FETCH_BYTES
+from jarvis.testing.horizons import Conduct
 
 T = TypeVar("T")
 Operations = Callable[[Any], list[Value]]
@@ -75,6 +89,7 @@ class SimNode:
         self.replica = Replica(self.key, entropy=self.rng.randbytes, wall_ms=self.wall_ms)
         self.store.on_undo(self.replica.forget)
         self.sync: Sync | None = None
+        self.conduct = Conduct(self)
 
     def wall_ms(self) -> int:
         return START_MS + int(self.clock.now_ms) + self.skew_ms
@@ -87,6 +102,7 @@ class SimNode:
         chain = self.store.transact(self.replica.open)
         heads, bounds = self.store.view(lambda tx: (dict(self.replica.heads(tx)), self.replica.bounds(tx)))
         self.sync = Sync(self.node_id, chain.entries, heads, bounds=bounds)
+        self.conduct.take()
 
     def commit(
         self, work: Callable[[Transaction], T], then: Callable[[T], None], failed: Callable[[JarvisError], None]
@@ -139,6 +155,8 @@ class SimNode:
             self.perform(self.sync.committed(done[1], done[0].own, self.clock.now_ms, source=source))
             for author, seq in done[0].suspects:
                 self.perform(self.sync.suspected(source or b"", author, seq))
+            if done[0].restated:
+                self.conduct.take()
 
         self.commit(work, tell, lambda error: self.fail(source, error))
 
@@ -149,6 +167,26 @@ class SimNode:
             now_ms = self.clock.now_ms
             effects = self.sync.restated(accepted.bounds, accepted.lowered, accepted.forks, now_ms)
             self.perform(effects)
+
+    def changed(self, accepted: Accepted) -> None:
+        """Something else than a peer's records has changed what is held."""
+        self.restated(accepted)
+        if self.sync is not None:
+            self.perform(self.sync.committed(accepted.heads, accepted.own, self.clock.now_ms))
+
+    def chain_changed(self, accepted: Accepted, chain: Chain) -> None:
+        assert self.sync is not None
+        self.restated(accepted)
+        self.perform(self.sync.membership_changed(chain.entries, self.clock.now_ms))
+        self.perform(self.sync.committed(accepted.heads, accepted.own, self.clock.now_ms))
+        self.conduct.take()
+
+    def about_to_take(self) -> None:
+        """A step towards a horizon may delete records."""
+
+    def take_later(self, error: JarvisError) -> None:
+        """A step towards a horizon could not be kept."""
+        raise error
 
     def fail(self, peer: bytes | None, error: JarvisError) -> None:
         """What a link asked of the store could not be done: that link ends."""
@@ -187,6 +225,14 @@ class SimNode:
                     self._fork(peer, proof)
                 case Echoed(peer, heads):
                     self.echoed(peer, dict(heads))
+                case Proposed(peer, proposal):
+                    self.conduct.reply(peer, proposal)
+                case Acknowledged(peer, signature):
+                    self.conduct.acknowledged(peer, signature)
+                case ReadSnapshot(peer, want):
+                    self.conduct.read(peer, want)
+                case Stage(peer, snapshot):
+                    self.conduct.stage(peer, snapshot)
                 case Drop(peer, reason):
                     self.dropped(peer, reason)
 
@@ -208,18 +254,11 @@ class SimNode:
         self._membership(self.node_id, chain.entries)
 
     def _membership(self, peer: bytes, entries: tuple[RawEntry, ...]) -> None:
-        def tell(done: tuple[Accepted, Chain]) -> None:
-            accepted, chain = done
-            assert self.sync is not None
-            self.restated(accepted)
-            self.perform(self.sync.membership_changed(chain.entries, self.clock.now_ms))
-            self.perform(self.sync.committed(accepted.heads, accepted.own, self.clock.now_ms))
-
         def work(tx: Transaction) -> tuple[Accepted, Chain]:
             _, accepted = self.replica.accept_membership(tx, entries)
             return accepted, self.replica.chain(tx)
 
-        self.commit(work, tell, lambda error: self.fail(peer, error))
+        self.commit(work, lambda done: self.chain_changed(*done), lambda error: self.fail(peer, error))
 
     def _fork(self, peer: bytes, proof: ForkProof) -> None:
         def tell(accepted: Accepted) -> None:

@@ -7,13 +7,14 @@ import hashlib
 import random
 from collections.abc import Callable, Iterable, Mapping
 
-from jarvis.core.errors import JarvisError, NotAllowed, StoreFailed
+from jarvis.core.errors import JarvisError, NotAllowed, NotFound, StoreFailed
 from jarvis.identity.entries import Cutoff
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord
 from jarvis.replica.accepted import Accepted
 from jarvis.replica.bounds import Bounds
+from jarvis.replica.holdings import Floor
 from jarvis.store.memory import MemoryStore
 from jarvis.store.protocol import Head, Transaction
 from jarvis.sync.effects import Effect
@@ -43,6 +44,8 @@ class Machine(SimNode):
         """Authors that it continued in a later life although no member had said that this is all there is."""
         self.records_sent = 0
         self.traced = hashlib.sha256()
+        self.watched: Callable[[Machine], None] = lambda _: None
+        """Called before it may delete records."""
         self.replaced = False
         """Whether it runs on another disk than it began with."""
         self.unsynced = 0
@@ -58,11 +61,13 @@ class Machine(SimNode):
         if self.up or not self.welcomes(self.node_id):  # a removed node does not start
             return
         self.start()
+        # A disk that knows no other member waits for no echo, though it may be older than the home has grown.
+        self._alone = len(self.bounds().chain.members) == 1
+        self._life = object()
         self.open()
         self.up = True
         mine = self.store.view(lambda tx: [one for one in self.replica.heads(tx) if one.startswith(self.node_id)])
         self._earlier, self._echoed = set(mine), set[bytes]()
-        self._life = object()
         self._tick_later(self._life)
 
     def crash(self, down_ms: float, *, said_goodbye: bool = False) -> None:
@@ -106,6 +111,10 @@ class Machine(SimNode):
         bounds = self.bounds()
         return self.heads(), bounds.chain.head, {author: proof.seq for author, proof in bounds.forks.items()}
 
+    def floor(self) -> Floor:
+        """The horizon it has taken."""
+        return self.store.view(self.replica.floor)
+
     def bounds(self) -> Bounds:
         """How far it believes each author."""
         return self.store.view(self.replica.bounds)
@@ -116,6 +125,19 @@ class Machine(SimNode):
     def _power_off(self, where: str) -> None:
         self._fell(f"crash_{where}_commit")
         self.crash(self._rng.uniform(*DOWN_MS))
+
+    def about_to_take(self) -> None:
+        if self.store.view(self.replica.chain).horizon is not None:
+            self.watched(self)
+
+    def take_later(self, error: JarvisError) -> None:
+        life = self._life
+
+        def again() -> None:
+            if self.up and self._life is life:
+                self.conduct.take()
+
+        self.timeline.call_after(1_000.0, again)
 
     def _tick_later(self, life: object) -> None:
         def tick() -> None:
@@ -189,12 +211,13 @@ class Machine(SimNode):
         def acknowledge(record: SignedRecord) -> None:
             author = record.header.author
             self._acknowledge(author, Head(record.header.seq, record.hash))
-            if author in self._earlier - self._echoed:
+            if author in self._earlier - self._echoed and not self._alone:
                 self.unechoed.add(author)
 
         def refuse(error: JarvisError) -> None:
             removed = isinstance(error, NotAllowed) and not self.welcomes(self.node_id)
-            if not removed and not isinstance(error, StoreFailed):
+            deleted = isinstance(error, NotFound) and self.store.view(lambda tx: self.replica.is_deleted(tx, document))
+            if not removed and not deleted and not isinstance(error, StoreFailed):
                 raise error
 
         if self.up:
@@ -214,16 +237,18 @@ class Machine(SimNode):
 
         self._change(change, then)
 
+    def propose_horizon(self, owner: SigningKey, stale: Iterable[bytes], declared: Callable[[], None]) -> None:
+        """Propose, as the owner's node does, what all but these hold."""
+        if self.up:
+            self.conduct.propose(owner, sorted(stale), declared)
+
     def _change(self, change: Callable[[Transaction, Chain], Chain], then: Callable[[Chain], None]) -> None:
         def work(tx: Transaction) -> tuple[Accepted, Chain]:
             changed = change(tx, self.replica.chain(tx))
             return self.replica.accept_membership(tx, changed.entries)[1], self.replica.chain(tx)
 
         def tell(done: tuple[Accepted, Chain]) -> None:
-            assert self.sync is not None
-            self.restated(done[0])
-            self.perform(self.sync.membership_changed(done[1].entries, self.clock.now_ms))
-            self.perform(self.sync.committed(done[0].heads, done[0].own, self.clock.now_ms))
+            self.chain_changed(*done)
             then(done[1])
 
         self.commit(work, tell, lambda _: None)

@@ -3,7 +3,7 @@
 Every machine holds the same frontier, the same bytes and tells the same story, and says the same of who forked and who
 was removed; every acknowledged record that lies within its author's bounds is everywhere, provided a disk that
 acknowledged it is left; nobody honest was refused; what is in memory is what the disk adds up to; and what was deleted
-is gone.
+is gone: its words are on no disk.
 
 An author may fork only where the rules cannot prevent it: a restored or cloned disk whose head a member echoed. A fork
 that came about in any other way is a failure.
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from jarvis.core.errors import InvalidBytes
 from jarvis.core.ids import to_text
 from jarvis.crdt.lifecycle import DELETE
 from jarvis.crdt.registry import (
@@ -26,14 +27,16 @@ from jarvis.crdt.registry import (
     NOTE_PREFIX,
     SESSION_PREFIX,
     SESSIONS,
+    governed,
     kind_of,
 )
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import operations_of
 from jarvis.replica.bounds import FORKED, REMOVED, Bounds
 from jarvis.replica.replica import Replica
-from jarvis.store.protocol import APPLIED, Transaction
+from jarvis.store.protocol import APPLIED, ERASED, StoredRecord, Transaction
 from jarvis.testing.machine import Machine, highest
+from jarvis.testing.rebuilding import rebuilt
 
 DIVERGED, LOST, CRASHED = "diverged", "lost", "crashed"
 OF_FORKS = (FORKED, "it does not follow the record that is held here")
@@ -51,14 +54,20 @@ class Witness:
     """What the oracle knows beside the disks that are left."""
 
     machines: Sequence[Machine]
-    seen: dict[tuple[bytes, int], set[bytes]] = field(default_factory=dict)
-    """(author, seq) -> every hash that was seen under it, on any disk at any look."""
+    seen: dict[tuple[bytes, int], dict[bytes, StoredRecord]] = field(default_factory=dict)
+    """(author, seq) -> every record that was seen under it, by its hash, on any disk at any look."""
 
     def look(self) -> None:
         """Note what every disk holds; called before a disk goes, and at the end."""
         for machine in self.machines:
-            for record in machine.store.view(lambda tx: list(tx.records_in_order(0))):
-                self.seen.setdefault((record.author, record.seq), set()).add(record.hash)
+            self.look_at(machine)
+
+    def look_at(self, machine: Machine) -> None:
+        """Also before it deletes something."""
+        for record in machine.store.view(lambda tx: list(tx.records_in_order(0))):
+            seen = self.seen.setdefault((record.author, record.seq), {})
+            if record.hash not in seen or seen[record.hash].payload is None:
+                seen[record.hash] = record
 
     def forked(self) -> set[bytes]:
         """Authors with two histories."""
@@ -85,6 +94,7 @@ def judge(witness: Witness, living: Sequence[Machine]) -> Failure | None:
         or _lost(witness, living, bounds)
         or _unlike(living)
         or _unsound(living, disks_lost=disks_lost)
+        or _unlike_all_records(living[0], witness)
     )
 
 
@@ -103,9 +113,11 @@ def _lost(witness: Witness, living: Sequence[Machine], bounds: Bounds) -> Failur
         seq = head.seq if last is None else min(head.seq, last)
         if not seq or (author in forked and author not in bounds.forks):
             continue
-        hashes = {head.hash} if seq == head.seq else witness.seen.get((author, seq), set())
+        hashes = {head.hash} if seq == head.seq else set(witness.seen.get((author, seq), {}))
         for machine in living:
             held = machine.store.view(lambda tx, author=author, seq=seq: tx.record(author, seq))  # type: ignore[misc]
+            if held is None and seq <= machine.floor().seq(author):
+                continue  # below the horizon: `_unlike_all_records` looks there
             if held is None or held.hash not in hashes:
                 return Failure(LOST, f"node {machine.number} lacks record {seq} of {_name(author)}")
     return None
@@ -125,6 +137,22 @@ def _unlike(living: Sequence[Machine]) -> Failure | None:
     return None
 
 
+def _unlike_all_records(machine: Machine, witness: Witness) -> Failure | None:
+    """What lies below a horizon adds up to what its records did, wherever they were."""
+    horizon = machine.bounds().chain.horizon
+    if horizon is None:
+        return None
+    if machine.floor().entry != horizon.entry:
+        return Failure(DIVERGED, f"node {machine.number} has not taken the horizon")
+    try:
+        expected = rebuilt(machine, witness.seen)
+    except InvalidBytes as error:
+        return Failure(LOST, str(error))
+    if machine.store.view(machine.replica.digests) != expected:
+        return Failure(DIVERGED, f"node {machine.number} does not hold what all records add up to")
+    return None
+
+
 def _unsound(living: Sequence[Machine], *, disks_lost: bool) -> Failure | None:
     """With a disk gone, what it alone held is waited for in vain."""
     for machine in living:
@@ -133,10 +161,22 @@ def _unsound(living: Sequence[Machine], *, disks_lost: bool) -> Failure | None:
         fresh = Replica(machine.key, entropy=bytes, wall_ms=machine.wall_ms)
         if machine.store.view(fresh.digest) != machine.digest():
             return Failure(DIVERGED, f"node {machine.number} remembers what its disk does not add up to")
-        risen = machine.state(SESSIONS).living() & machine.store.view(_deleted)
+        deleted = machine.store.view(_deleted)
+        risen = machine.state(SESSIONS).living() & deleted
         if risen:
             return Failure(DIVERGED, f"on node {machine.number} a deleted session lives")
+        gone = {governed(SESSIONS, one) for one in deleted | machine.state(SESSIONS).deleted.keys()}
+        for record in machine.store.view(lambda tx: list(tx.records_in_order(0))):
+            erased = (record.payload is None, record.status == ERASED, record.document in gone)
+            if any(erased) and not all(erased):
+                return Failure(DIVERGED, f"node {machine.number} {_unlike_erased(*erased)}")
     return None
+
+
+def _unlike_erased(no_payload: bool, said_so: bool, deleted: bool) -> str:
+    if deleted:
+        return "keeps words of a deleted session"
+    return "erased what nobody deleted" if said_so else "lost a payload"
 
 
 def _over_the_line(living: Sequence[Machine], chain: Chain) -> Failure | None:

@@ -85,6 +85,7 @@ class Simulation:
     def _make(self, key: SigningKey) -> Machine:
         machine = Machine(len(self.machines), key, self.timeline, self._seed, self._wires, self._count)
         self.machines.append(machine)
+        machine.watched = self.witness.look_at
         return machine
 
     def _join(self, machine: Machine, chain: Chain) -> None:
@@ -257,6 +258,17 @@ class Simulation:
         if owner.up and not owner.replaced and machine is not owner and owner.welcomes(machine.node_id):
             owner.remove(self._owner, machine.node_id, lambda _: self._count("remove"))
         return False  # counted when it is signed
+
+    def _do_horizon(self, machine: Machine, patient: bool) -> bool:
+        """The owner's node proposes what all hold whom it is linked to; who is not linked is stale, unless it waits for
+        them."""
+        owner = self.machines[0]
+        if owner.up and not owner.replaced and owner.sync is not None:
+            linked = {name for name, peer in owner.sync.peers.items() if peer.ready}
+            others = owner.bounds().chain.members.keys() - {owner.node_id}
+            stale = set() if patient else others - linked
+            owner.propose_horizon(self._owner, stale, lambda: self._count("horizon"))
+        return False  # counted when it is declared
 
 
 def _key(number: int) -> SigningKey:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from jarvis.core.codec import Value
+from jarvis.core.ids import from_text
 from jarvis.crdt import accessors
 from jarvis.crdt.counter import Counters
 from jarvis.crdt.gset import GSet
 from jarvis.crdt.lifecycle import Lifecycle
-from jarvis.crdt.registry import CONFIG, KNOWLEDGE, MEMORY, METRICS, SESSIONS
+from jarvis.crdt.registry import CONFIG, KNOWLEDGE, MEMORY, METRICS, SESSION_PREFIX, SESSIONS
 from jarvis.crdt.session import Session
 from jarvis.crdt.text import SharedText, TextState
 from jarvis.testing.machine import Machine
@@ -66,7 +67,11 @@ def _file(machine: Machine, name: int, size: int) -> None:
 
 
 def _session(number: int) -> str:
-    return f"session/{chr(ord('a') + number) * 16}"
+    return SESSION_PREFIX + chr(ord("a") + number) * 16
+
+
+def _session_id(number: int) -> bytes:
+    return from_text(_session(number).removeprefix(SESSION_PREFIX))
 
 
 WRITERS: dict[str, Callable[..., None]] = {
@@ -81,8 +86,8 @@ WRITERS: dict[str, Callable[..., None]] = {
         _session(session), lambda state, _: [state.add_turn({"text": str(number)})]
     ),
     "reply": _reply,
-    "add": lambda machine, one: machine.say(SESSIONS, lambda _, __: [Lifecycle.add(bytes([one + 1]))]),
-    "delete": lambda machine, one: machine.say(SESSIONS, lambda _, __: [Lifecycle.delete(bytes([one + 1]))]),
+    "add": lambda machine, one: machine.say(SESSIONS, lambda _, __: [Lifecycle.add(_session_id(one))]),
+    "delete": lambda machine, one: machine.say(SESSIONS, lambda _, __: [Lifecycle.delete(_session_id(one))]),
     "burst": _burst,
 }
 """By the kind of step."""

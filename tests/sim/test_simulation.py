@@ -16,6 +16,7 @@ from jarvis.crdt.mvmap import MVMap
 from jarvis.identity.membership import Chain
 from jarvis.replica.acceptance import Acceptance
 from jarvis.replica.authorship import Authorship
+from jarvis.replica.horizon import Horizons
 from jarvis.replica.replica import Replica
 from jarvis.replica.standing import Standing
 from jarvis.testing.disk import BEFORE, SimDisk
@@ -180,6 +181,22 @@ def test_it_notices_when_forks_are_only_refused(monkeypatch):
 def test_it_notices_when_cut_offs_are_not_kept(monkeypatch):
     monkeypatch.setattr(Chain, "cutoff", lambda self, author: None)
     found_by({DIVERGED, LOST}, ("remove", "isolate", "cut"), seeds=100)
+
+
+def test_it_notices_a_horizon_taken_by_who_does_not_hold_what_it_covers(monkeypatch):
+    monkeypatch.setattr(Horizons, "covers", lambda self, tx, frontier: True)
+    found_by({DIVERGED, LOST, CRASHED}, ("horizon", "isolate", "restore", "cut"), seeds=60)
+
+
+def test_it_notices_when_less_is_kept_than_was_deleted(monkeypatch):
+    honest = Horizons._prune_document
+
+    def forget_the_base(self, tx, document, *more) -> None:
+        honest(self, tx, document, *more)
+        tx.drop_base(document)
+
+    monkeypatch.setattr(Horizons, "_prune_document", forget_the_base)
+    found_by({DIVERGED, LOST, CRASHED}, ("horizon",))
 
 
 def test_it_notices_an_exception(monkeypatch):

@@ -16,8 +16,9 @@ from jarvis.identity.fork import fork_proof
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import MAX_ENTRIES
 from jarvis.identity.record import MAX_SEQ, SignedRecord, write_record
+from jarvis.replica.staging import Part
 from jarvis.store.protocol import Head
-from jarvis.sync import messages
+from jarvis.sync import horizons, messages
 from jarvis.sync.machine import MAX_MEMBERSHIP_BYTES
 from jarvis.sync.messages import (
     MAX_EPHEMERAL_BYTES,
@@ -69,6 +70,22 @@ heads = st.dictionaries(sized(32), st.builds(Head, st.integers(1, MAX_SEQ), size
     lambda found: tuple(sorted(found.items()))
 )
 FIELDS: dict[str, st.SearchStrategy] = {
+    "places": st.dictionaries(sized(32), st.tuples(st.integers(1, MAX_SEQ), sized(32)), max_size=5),
+    "root": sized(32),
+    "entry": sized(32),
+    "signature": sized(64) | st.just(b""),
+    "document": st.text("abc/", max_size=20),
+    "offset": st.integers(0, 2**20),
+    "parts": st.lists(
+        st.builds(
+            Part,
+            st.text("abc/", max_size=20),
+            st.integers(0, 2**20),
+            st.integers(0, 2**20),
+            st.none() | st.binary(max_size=30),
+        ),
+        max_size=4,
+    ).map(tuple),
     "protocol": st.integers(0, 2**32),
     "home_id": sized(16),
     "node_id": sized(16),
@@ -111,9 +128,8 @@ def test_every_message_goes_round(message):
 
 
 def test_every_class_is_a_message_with_its_own_number():
-    classes = {
-        one for one in vars(messages).values() if dataclasses.is_dataclass(one) and one.__module__ == messages.__name__
-    }
+    rooms = (messages.__name__, horizons.__name__)
+    classes = {one for one in vars(messages).values() if dataclasses.is_dataclass(one) and one.__module__ in rooms}
     assert classes == set(CLASSES)
     assert len(set(messages._NUMBERS.values())) == len(CLASSES)
 
