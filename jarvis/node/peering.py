@@ -215,6 +215,8 @@ class Peering:
                 accepted = await self._journal.accept(records, run.link.peer)
             except StoreFailed:
                 return  # the store says so in the log; the protocol asks for them again, less and less often
+            finally:
+                self._send(self._sync.took_in(run.link.peer, records))
             wrong = (*accepted.refused, *accepted.invalid)
             for refusal in wrong:
                 self._refused(run.link.peer, refusal)
@@ -229,13 +231,22 @@ class Peering:
             self._say_once(peer, "it lies again and again, and is listened to less")
             await asyncio.sleep(pause_ms / 1000)
 
+    async def _answer(self, run: _LinkRun, fetch: Fetch) -> None:
+        """This want, and those that wait behind it as far as the peer's credit goes."""
+        wanted: Fetch | None = fetch
+        while wanted is not None:
+            await run.room.wait()
+            found: list[SignedRecord] = []
+            with contextlib.suppress(StoreFailed):  # not answered, it is asked of another
+                found = await self._journal.records(wanted.author, wanted.first, wanted.through, FETCH_BYTES)
+            effects = self._sync.fetched(wanted.peer, found)
+            self._send(effects)
+            wanted = next((effect for effect in effects if isinstance(effect, Fetch)), None)
+
     async def _do(self, run: _LinkRun, job: Effect) -> None:
         match job:
-            case Fetch(peer, author, first, through):
-                await run.room.wait()
-                with contextlib.suppress(StoreFailed):  # not answered, it is asked of another
-                    found = await self._journal.records(author, first, through, FETCH_BYTES)
-                    self._send(self._sync.fetched(peer, found))
+            case Fetch():
+                await self._answer(run, job)
             case AcceptMembership(peer, entries):
                 changed, _ = await self._journal.accept_membership(entries)
                 if not changed:  # a new one was told to everyone when it was durable

@@ -14,6 +14,7 @@ from jarvis.store.protocol import Head
 from jarvis.sync.messages import (
     Ack,
     Answer,
+    Credit,
     Digest,
     Ephemeral,
     Heads,
@@ -79,6 +80,8 @@ def describe(message: Message) -> str:
             return f"frontier {message.frontier.hex()[:8]}, digest {message.digest.hex()[:8]}" + ", asks" * message.ask
         case Ephemeral():
             return f"{len(message.body)} B"
+        case Credit():
+            return f"{message.count} records, {message.size_bytes} B in all"
         case Request():
             return f"{message.nonce}: {message.topic}"
         case Answer():

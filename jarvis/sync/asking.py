@@ -4,13 +4,14 @@ brings nothing moves to another peer."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import nsmallest
 
 from jarvis.core.ids import NODE_ID_BYTES
 from jarvis.store.protocol import Head
 from jarvis.sync.effects import Effect, Send
 from jarvis.sync.messages import MAX_RECORDS, Want
-from jarvis.sync.peer import MIN_REASK_MS, Asked
+from jarvis.sync.peer import MIN_REASK_MS, Asked, Peer
 from jarvis.sync.view import View
 
 MAX_WANTS = 16
@@ -55,24 +56,32 @@ class Asking:
     def ask(self, now_ms: float) -> list[Effect]:
         """One want for every author of whom some peer holds more than we do and nobody was asked. While the author
         itself is here its own word counts first: what others have heard of is probably on its way to us too."""
-        effects: list[Effect] = []
         behind: set[bytes] = set()
         wants = Counter(asked.peer for asked in self._asked.values())
         for name, peer in self._view.peers.items():
             free = MAX_WANTS - wants[name]
-            for author, head in peer.heads.items() if peer.ready else ():
-                if free <= 0:
-                    break
-                if author in self._asked or self._view.beyond(author, head.seq) <= 0 or peer.rests_from(author, now_ms):
-                    continue
-                present = author[:NODE_ID_BYTES] in self._view.peers and author[:NODE_ID_BYTES] != name
-                if not present or now_ms - self._behind_since.setdefault(author, now_ms) >= MIN_REASK_MS:
-                    behind.add(author)
-                    free -= 1
-        for author in sorted(behind):
+            if peer.ready and free > 0:
+                behind.update(nsmallest(free, self._lacking(name, peer, now_ms), key=self._rank))
+        effects: list[Effect] = []
+        for author in sorted(behind, key=self._rank):
             self._behind_since.pop(author, None)
             effects += self._ask_one(author, now_ms)
         return effects
+
+    def _lacking(self, name: bytes, peer: Peer, now_ms: float) -> Iterator[bytes]:
+        """Authors of whom this peer holds more, and who may be asked for now."""
+        for author, head in peer.heads.items():
+            if author in self._asked or self._view.beyond(author, head.seq) <= 0 or peer.rests_from(author, now_ms):
+                continue
+            present = author[:NODE_ID_BYTES] in self._view.peers and author[:NODE_ID_BYTES] != name
+            if not present or now_ms - self._behind_since.setdefault(author, now_ms) >= MIN_REASK_MS:
+                yield author
+
+    def _rank(self, author: bytes) -> tuple[bool, int, bytes]:
+        """Lower is asked for first. Who comes home wants what was said today, not years of somebody's past: so whoever
+        is here now goes first, and of these the one of whom least is missing."""
+        most = max((peer.held(author) for peer in self._view.peers.values() if peer.ready), default=0)
+        return author[:NODE_ID_BYTES] not in self._view.peers, self._view.beyond(author, most), author
 
     def _ask_one(self, author: bytes, now_ms: float) -> list[Effect]:
         """Ask the author itself if it is here, else whoever holds most."""

@@ -5,8 +5,8 @@ clock (the time comes in) and never touches the store: it asks for records and i
     connected -> hello -> membership until both chains are equal -> heads -> want, records, ack while it lasts
 
 Each record should reach each node about once: an author pushes its own new records to everyone, everything else is
-asked for, from one peer an author at a time. Nothing is queued here: a peer that does not acknowledge gets no more
-pushes, and asks when it is ready.
+asked for, from one peer an author at a time. No records are queued here: a peer that does not acknowledge gets no more
+pushes, and asks when it is ready; one that does not take in answers waits for the next.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from jarvis.sync.effects import (
     Drop,
     Echoed,
     Effect,
-    Fetch,
     Proposed,
     ReadSnapshot,
     Send,
@@ -41,6 +40,7 @@ from jarvis.sync.messages import (
     PROTOCOL,
     Ack,
     Answer,
+    Credit,
     Digest,
     Ephemeral,
     Fork,
@@ -56,6 +56,7 @@ from jarvis.sync.messages import (
 )
 from jarvis.sync.peer import Peer
 from jarvis.sync.pushing import Pushing, frontier_frames
+from jarvis.sync.serving import answer_next, answered, asked
 from jarvis.sync.view import View
 
 MAX_AUTHORS = 16_384
@@ -144,9 +145,16 @@ class Sync:
                     peer.news |= moved - pushed
         return effects + self._asking.ask(now_ms)
 
-    def fetched(self, peer: bytes, records: Sequence[SignedRecord]) -> list[Effect]:
-        """The store's answer to a Fetch; empty when there is nothing (any more)."""
-        return [Send(peer, Records(tuple(records)))] if records and peer in self.peers else []
+    def fetched(self, name: bytes, records: Sequence[SignedRecord]) -> list[Effect]:
+        """The store's answer to a Fetch; empty when there is nothing (any more), or when it could not say."""
+        peer = self.peers.get(name)
+        return answered(name, peer, records) if peer is not None else []
+
+    def took_in(self, name: bytes, records: Sequence[SignedRecord]) -> list[Effect]:
+        """What a peer sent needs no more room here, whatever became of it: as much again may follow."""
+        peer = self.peers.get(name)
+        credit = peer.incoming.took(records) if peer is not None else None
+        return [Send(name, credit)] if credit is not None else []
 
     def membership_stands(self, name: bytes) -> list[Effect]:
         """Ours won over the chain that this peer offered: it alone hears of it, so that who repeats a vain offer costs
@@ -223,7 +231,10 @@ class Sync:
             case Ack():
                 return self._acked(name, peer, message, now_ms)
             case Want():
-                return [Fetch(name, message.author, message.first, message.through)]
+                return asked(name, peer, message)
+            case Credit():
+                peer.outgoing.allowed(message)
+                return answer_next(name, peer)
             case Records():
                 return [Accept(name, message.records)] if message.records else []
             case Fork():

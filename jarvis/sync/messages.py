@@ -73,6 +73,14 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True)
+class Credit:
+    """How many records, and bytes of them, the receiver may have sent since the link began."""
+
+    count: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ack:
     """The receiver of records holds them durably up to here."""
 
@@ -140,6 +148,7 @@ Message = (
     | Heads
     | Want
     | Records
+    | Credit
     | Ack
     | Digest
     | Ephemeral
@@ -171,6 +180,7 @@ _NUMBERS: dict[type[Message], int] = {
     Snapshot: 15,
     Request: 16,
     Answer: 17,
+    Credit: 18,
 }
 
 
@@ -212,6 +222,8 @@ def _fields(message: Message) -> list[Value]:
             return horizons.fields_of(message)
         case Request():
             return [message.nonce, message.topic, message.body]
+        case Credit():
+            return [message.count, message.size_bytes]
         case Answer():
             return [message.nonce, message.done, message.body]
 
@@ -276,6 +288,10 @@ def _read(number: int, fields: list[Value]) -> Message:
             _require_ints(nonce)
             _require(len(body) <= MAX_REQUEST_BYTES)
             return Answer(nonce, done, body)
+        case 18, [int(count), int(size_bytes)]:
+            _require_ints(count, size_bytes)
+            _require(count >= 0 and size_bytes >= 0)
+            return Credit(count, size_bytes)
     raise InvalidBytes(f"A frame of message {number} is unknown or does not have its fields.")
 
 

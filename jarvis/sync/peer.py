@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from jarvis.store.protocol import Head
+from jarvis.sync.credit import Incoming, Outgoing
+from jarvis.sync.messages import Want
 
 MIN_REASK_MS = 2_000
 REASK_ROUND_TRIPS = 4
@@ -52,6 +55,12 @@ class Peer:
     """(author, seq) that it was asked for because it must hold another record there than we do."""
     news: set[bytes] = field(default_factory=set)
     """Authors whose new head it should hear of with the next tick."""
+    outgoing: Outgoing = field(default_factory=Outgoing)
+    incoming: Incoming = field(default_factory=Incoming)
+    wants: deque[Want] = field(default_factory=deque)
+    """What it asked for and was not answered yet."""
+    is_fetching: bool = False
+    """The store looks for one of its wants."""
 
     @property
     def ready(self) -> bool:

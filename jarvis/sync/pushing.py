@@ -29,13 +29,14 @@ class Pushing:
         for record in own:
             author, seq = record.header.author, record.header.seq
             full = len(peer.unacked) >= WINDOW_RECORDS or window + record.size_bytes > WINDOW_BYTES
-            if full or peer.behind_push or peer.pushed.get(author, 0) != seq - 1:
+            if full or not peer.outgoing.is_left or peer.behind_push or peer.pushed.get(author, 0) != seq - 1:
                 peer.behind_push = True
                 continue
             if not peer.unacked:
                 peer.progress_ms = now_ms
             peer.pushed[author] = seq
             peer.unacked.append((author, seq, record.size_bytes))
+            peer.outgoing.sent(record)
             window += record.size_bytes
             batch.append(record)
         if peer.behind_push and not peer.unacked:

@@ -58,6 +58,7 @@ from jarvis.sync.messages import (
     PROTOCOL,
     Ack,
     Answer,
+    Credit,
     Digest,
     Ephemeral,
     Fork,
@@ -175,6 +176,7 @@ def messages() -> list[Message]:
         Snapshot(b"E" * 32, (Part(CONFIG, 0, 9, b"documents"), Part("session/x", 0, 9, None))),
         Request(1, "admit", CERTIFICATES[1]),
         Answer(1, False, b"why"),
+        Credit(1_024, 2**21),
     ]
 
 

@@ -157,6 +157,7 @@ class SimNode:
                 self.perform(self.sync.suspected(source or b"", author, seq))
             if done[0].restated:
                 self.conduct.take()
+            self.perform(self.sync.took_in(source or b"", batch))
 
         self.commit(work, tell, lambda error: self.fail(source, error))
 

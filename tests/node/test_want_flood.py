@@ -8,17 +8,17 @@ from typing import Any, cast
 from jarvis.core.time import SystemClock
 from jarvis.identity.record import SignedRecord
 from jarvis.net.link import Link
-from jarvis.node import peering
 from jarvis.node.journal import Journal
-from jarvis.node.peering import MAX_JOBS, MAX_OUTBOX_BYTES, Peering
+from jarvis.node.peering import Peering
 from jarvis.store.protocol import Head
+from jarvis.sync.credit import CREDIT_BYTES
 from jarvis.sync.machine import Sync
-from jarvis.sync.messages import PROTOCOL, Hello, Want, encode
+from jarvis.sync.messages import PROTOCOL, Credit, Hello, Message, Want, encode
 from jarvis.sync.pushing import FETCH_BYTES
+from jarvis.sync.serving import MAX_ASKED_OF_US
 from tests.replica.support import CHAIN, KEYS, Author
 
 ME, PEER = KEYS[0].node_id, KEYS[1].node_id
-WANTS = 3_000
 
 
 class GreedyLink:
@@ -26,25 +26,27 @@ class GreedyLink:
 
     peer, dialled, address, closed_reason = PEER, True, "", ""
 
-    def __init__(self) -> None:
-        self.taken = 0
+    def __init__(self, wants: int) -> None:
+        self.wants = wants
+        self.taken = self.read_bytes = 0
         self.reads = asyncio.Event()
-        self.served = asyncio.Event()
+        self.says: asyncio.Queue[Message] = asyncio.Queue()
+        self.closed: list[str] = []
 
     async def receive(self) -> bytes | None:
         self.taken += 1
         if self.taken == 1:
             return encode(Hello(PROTOCOL, CHAIN.home_id, PEER, 0))
-        if self.taken > WANTS:
-            self.served.set()
-            await asyncio.Event().wait()
+        if self.taken > self.wants:
+            return encode(await self.says.get())
         return encode(Want(Author(0).name, 1, 3))
 
     async def send(self, frame: bytes) -> None:
         await self.reads.wait()
+        self.read_bytes += len(frame)
 
     async def close(self, reason: str) -> None:
-        pass
+        self.closed.append(reason)
 
 
 class FullJournal:
@@ -64,41 +66,50 @@ class FullJournal:
 
 async def until_nothing_moves(link: GreedyLink) -> None:
     for _ in range(200):
-        before = link.taken
+        before = link.taken, link.read_bytes
         for _ in range(200):
             await asyncio.sleep(0)
-        if link.taken == before:
+        if (link.taken, link.read_bytes) == before:
             return
-    raise AssertionError("it never stopped taking wants")
+    raise AssertionError("it never came to rest")
 
 
-def test_wants_are_answered_only_as_fast_as_answers_are_read():
+def begun(link: GreedyLink) -> tuple[Peering, asyncio.Task[None]]:
+    journal = FullJournal()
+    sync = Sync(ME, CHAIN.entries, {Author(0).name: Head(3, journal.held[2].hash)})
+    ignore: Any = lambda *args: None  # noqa: E731
+    node = Peering(
+        cast(Journal, journal), sync, SystemClock(), deliver=ignore, linked=ignore, members_changed=ignore, met=ignore
+    )
+    return node, asyncio.create_task(node.on_link(cast(Link, link)))
+
+
+def test_wants_are_answered_only_as_far_as_answers_are_taken_in():
     async def body() -> None:
-        journal, link = FullJournal(), GreedyLink()
-        sync = Sync(ME, CHAIN.entries, {Author(0).name: Head(3, journal.held[2].hash)})
-        ignore: Any = lambda *args: None  # noqa: E731
-        node = Peering(
-            cast(Journal, journal),
-            sync,
-            SystemClock(),
-            deliver=ignore,
-            linked=ignore,
-            members_changed=ignore,
-            met=ignore,
-        )
-        task = asyncio.create_task(node.on_link(cast(Link, link)))
+        link = GreedyLink(wants=3_000)
+        node, task = begun(link)
         await until_nothing_moves(link)
         run = node._runs[PEER]
-        assert run.outbox_bytes <= MAX_OUTBOX_BYTES + FETCH_BYTES + 64 * 1024
-        assert link.taken < WANTS
-        stopped_at = link.taken
-        assert stopped_at <= MAX_OUTBOX_BYTES // FETCH_BYTES + 2 * MAX_JOBS + 8
-        # When it reads, it is served on.
-        link.reads.set()
-        async with asyncio.timeout(20):
-            await link.served.wait()
+        most = CREDIT_BYTES + FETCH_BYTES + 64 * 1024
+        assert CREDIT_BYTES < run.outbox_bytes < most
+        link.reads.set()  # it reads, and takes nothing in
+        await until_nothing_moves(link)
+        assert CREDIT_BYTES < link.read_bytes < most
+        link.says.put_nowait(Credit(10**6, 4 * CREDIT_BYTES))
+        await until_nothing_moves(link)
+        assert 4 * CREDIT_BYTES < link.read_bytes < most + 3 * CREDIT_BYTES
         run.end("done")
         await task
-        assert peering.MAX_OUTBOX_FRAMES * FETCH_BYTES > 2 * MAX_OUTBOX_BYTES, "frames alone would not be a bound"
+
+    asyncio.run(body())
+
+
+def test_who_asks_for_more_and_more_loses_its_link():
+    async def body() -> None:
+        link = GreedyLink(wants=MAX_ASKED_OF_US + 100)
+        _, task = begun(link)
+        async with asyncio.timeout(20):
+            await task
+        assert link.closed == ["it asks for more than it takes in"]
 
     asyncio.run(body())

@@ -11,7 +11,7 @@ from jarvis.core import codec
 from jarvis.crdt.registry import _EXACT, _PREFIX, OWN_PREFIX
 from jarvis.identity import entries, membership, record
 from jarvis.replica import documents, waiting
-from jarvis.sync import asking, machine, messages, peer, pushing
+from jarvis.sync import asking, credit, machine, messages, peer, pushing, serving
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "replication.md").read_text()
@@ -60,6 +60,8 @@ def test_the_limits_are_those_of_the_code():
     ("value", "text"),
     [
         (pushing.WINDOW_RECORDS, "{} records or 1 MiB"),
+        (credit.CREDIT_RECORDS, "At most {} records and 1 MiB of them"),
+        (serving.MAX_ASKED_OF_US, "at most {} of a peer"),
         (machine.MAX_AUTHORS, "{} authors"),
         (asking.MAX_WANTS, "{} wants"),
         (messages.MAX_RECORDS, "{} records"),

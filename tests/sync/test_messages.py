@@ -100,6 +100,8 @@ FIELDS: dict[str, st.SearchStrategy] = {
     "last": st.booleans(),
     "author": sized(32),
     "records": st.lists(st.sampled_from(RECORDS), max_size=4).map(tuple),
+    "count": st.integers(0, 2**63),
+    "size_bytes": st.integers(0, 2**63),
     "ask": st.booleans(),
     "frontier": sized(32),
     "digest": sized(32),
