@@ -11,10 +11,10 @@ from jarvis.core.events import Event
 from jarvis.core.ids import NODE_ID_BYTES, to_text
 from jarvis.identity.record import SignedRecord
 from jarvis.store.protocol import Head
+from jarvis.sync.credit import Credit
 from jarvis.sync.messages import (
     Ack,
     Answer,
-    Credit,
     Digest,
     Ephemeral,
     Heads,

@@ -7,11 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jarvis.identity.record import SignedRecord
-from jarvis.sync.messages import Credit
 
 CREDIT_RECORDS = 512
 CREDIT_BYTES = 1024 * 1024
 """Sent and not yet taken in. With the first of the two used up nothing more is sent; the last frame may go beyond."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """How many records, and bytes of them, the receiver may have sent since the link began."""
+
+    count: int
+    size_bytes: int
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from jarvis.replica.bounds import Bounds
 from jarvis.replica.horizon import Need
 from jarvis.store.protocol import Head
 from jarvis.sync.asking import Asking
+from jarvis.sync.credit import Credit
 from jarvis.sync.effects import (
     Accept,
     AcceptFork,
@@ -40,7 +41,6 @@ from jarvis.sync.messages import (
     PROTOCOL,
     Ack,
     Answer,
-    Credit,
     Digest,
     Ephemeral,
     Fork,

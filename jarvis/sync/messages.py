@@ -14,6 +14,7 @@ from jarvis.identity.membership import MAX_ENTRIES
 from jarvis.identity.record import AUTHOR_BYTES, HASH_BYTES, MAX_SEQ, SignedRecord, decode_record
 from jarvis.store.protocol import Head
 from jarvis.sync import horizons
+from jarvis.sync.credit import Credit
 from jarvis.sync.horizons import Acknowledge, Propose, Snapshot, WantSnapshot
 
 PROTOCOL = 1
@@ -70,14 +71,6 @@ class Want:
 @dataclass(frozen=True, slots=True)
 class Records:
     records: tuple[SignedRecord, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Credit:
-    """How many records, and bytes of them, the receiver may have sent since the link began."""
-
-    count: int
-    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

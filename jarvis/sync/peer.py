@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from jarvis.store.protocol import Head
 from jarvis.sync.credit import Incoming, Outgoing
-from jarvis.sync.messages import Want
+
+if TYPE_CHECKING:  # messages knows those of horizons, which know peers
+    from jarvis.sync.messages import Want
 
 MIN_REASK_MS = 2_000
 REASK_ROUND_TRIPS = 4

@@ -52,13 +52,13 @@ from jarvis.replica.staging import Part
 from jarvis.replica.validity import judge
 from jarvis.store.memory import MemoryStore
 from jarvis.store.protocol import Head
+from jarvis.sync.credit import Credit
 from jarvis.sync.horizons import Acknowledge, Propose, Snapshot, WantSnapshot
 from jarvis.sync.machine import Sync
 from jarvis.sync.messages import (
     PROTOCOL,
     Ack,
     Answer,
-    Credit,
     Digest,
     Ephemeral,
     Fork,

@@ -11,9 +11,9 @@ from jarvis.net.link import Link
 from jarvis.node.journal import Journal
 from jarvis.node.peering import Peering
 from jarvis.store.protocol import Head
-from jarvis.sync.credit import CREDIT_BYTES
+from jarvis.sync.credit import CREDIT_BYTES, Credit
 from jarvis.sync.machine import Sync
-from jarvis.sync.messages import PROTOCOL, Credit, Hello, Message, Want, encode
+from jarvis.sync.messages import PROTOCOL, Hello, Message, Want, encode
 from jarvis.sync.pushing import FETCH_BYTES
 from jarvis.sync.serving import MAX_ASKED_OF_US
 from tests.replica.support import CHAIN, KEYS, Author

@@ -10,9 +10,9 @@ import pytest
 
 from jarvis.crdt.registry import CONFIG
 from jarvis.identity.record import SignedRecord
-from jarvis.sync.credit import CREDIT_BYTES, CREDIT_RECORDS, Incoming, Outgoing
+from jarvis.sync.credit import CREDIT_BYTES, CREDIT_RECORDS, Credit, Incoming, Outgoing
 from jarvis.sync.effects import Drop, Fetch, Send
-from jarvis.sync.messages import MAX_RECORDS, Credit, Records, Want, decode
+from jarvis.sync.messages import MAX_RECORDS, Records, Want, decode
 from jarvis.sync.pushing import FETCH_BYTES
 from jarvis.sync.serving import MAX_ASKED_OF_US
 from jarvis.testing.home import SimHome, SimNode

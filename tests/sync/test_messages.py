@@ -18,7 +18,7 @@ from jarvis.identity.membership import MAX_ENTRIES
 from jarvis.identity.record import MAX_SEQ, SignedRecord, write_record
 from jarvis.replica.staging import Part
 from jarvis.store.protocol import Head
-from jarvis.sync import horizons, messages
+from jarvis.sync import credit, horizons, messages
 from jarvis.sync.machine import MAX_MEMBERSHIP_BYTES
 from jarvis.sync.messages import (
     MAX_EPHEMERAL_BYTES,
@@ -130,7 +130,7 @@ def test_every_message_goes_round(message):
 
 
 def test_every_class_is_a_message_with_its_own_number():
-    rooms = (messages.__name__, horizons.__name__)
+    rooms = (messages.__name__, horizons.__name__, credit.__name__)
     classes = {one for one in vars(messages).values() if dataclasses.is_dataclass(one) and one.__module__ in rooms}
     assert classes == set(CLASSES)
     assert len(set(messages._NUMBERS.values())) == len(CLASSES)
