@@ -10,7 +10,7 @@ never re-encoded; this file knows their layout and nothing of what the payload m
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jarvis.core.codec import Limits, Value, pack, unpack, unpack_canonical
 from jarvis.core.errors import InvalidBytes
@@ -83,10 +83,13 @@ class SignedRecord:
     payload: bytes | None
     """None once erased."""
     header: Header
+    hash: bytes = field(init=False, compare=False, repr=False)
+    authentic_for: bytes = field(default=b"", init=False, compare=False, repr=False)
+    """The public key for which `is_authentic` found it so: these bytes never change, so nobody need look again. A copy
+    with other bytes knows nothing of it."""
 
-    @property
-    def hash(self) -> bytes:
-        return record_hash(self.header_data)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hash", record_hash(self.header_data))
 
     @property
     def size_bytes(self) -> int:
@@ -141,9 +144,14 @@ def decode_record(header_data: Value, signature: Value, payload: Value) -> Signe
 def is_authentic(record: SignedRecord, public_key: bytes) -> bool:
     """Whether signature and payload hash hold, the latter unless it was erased. If not, the sender altered it: the
     author is not to blame."""
+    if record.authentic_for == public_key:
+        return True
     if record.payload is not None and hashlib.sha256(record.payload).digest() != record.header.payload_hash:
         return False
-    return verify(public_key, TAG + record.header_data, record.signature)
+    if not verify(public_key, TAG + record.header_data, record.signature):
+        return False
+    object.__setattr__(record, "authentic_for", public_key)
+    return True
 
 
 def write_record(
@@ -172,7 +180,9 @@ def write_record(
     )
     data = header.encode()
     # Read back as others will: a record that only its author can read would end its chain everywhere.
-    return SignedRecord(data, key.sign(TAG + data), payload, decode_header(data))
+    record = SignedRecord(data, key.sign(TAG + data), payload, decode_header(data))
+    object.__setattr__(record, "authentic_for", key.public)
+    return record
 
 
 def operations_of(payload: bytes) -> list[Value]:

@@ -15,6 +15,7 @@ from jarvis.identity.fork import ForkProof
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord, decode_record
 from jarvis.node.telemetry import Commits
+from jarvis.node.verifying import WORTH_IT, Verifier
 from jarvis.node.writing import Request, WaitingWrites, Write, Written, add_all, carry_out, own_copy
 from jarvis.replica.accepted import Accepted
 from jarvis.replica.bounds import Bounds
@@ -55,6 +56,9 @@ class Journal:
         self._listeners: list[Listener] = []
         self._under_way: set[asyncio.Task[Any]] = set()
         self._waiting = WaitingWrites()
+        self._verifier = Verifier()
+        self._chain: Chain | None = None
+        """The newest that was told, for verifying ahead."""
         self.commits = Commits()
         self.author = b""
         """Of the newest record of our own in this life; empty before it."""
@@ -88,6 +92,11 @@ class Journal:
 
     async def accept(self, records: Sequence[SignedRecord], source: bytes) -> Accepted:
         """A peer's records."""
+        if len(records) >= WORTH_IT:
+            if self._chain is None:
+                chain = await self._store.read(self._replica.chain)
+                self._chain = self._chain or chain  # a newer one may have been told meanwhile
+            await self._verifier.look_at(records, self._chain)
         authors = {record.header.author for record in records}
 
         def work(tx: Transaction) -> tuple[Accepted, dict[bytes, Head]]:
@@ -252,6 +261,7 @@ class Journal:
         chain: Chain | None = None,
     ) -> None:
         own = (*own, *accepted.own)
+        self._chain = chain or self._chain
         if own:
             self.author = own[-1].header.author
         self.commits.brought(len(own), len(accepted.records) - len(own))
