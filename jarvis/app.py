@@ -45,6 +45,7 @@ from jarvis.node.node import Node, Parts
 from jarvis.node.notes import Notes
 from jarvis.node.peering import Peering
 from jarvis.node.removal import Removal
+from jarvis.node.retention import Retention
 from jarvis.node.sessions import Sessions
 from jarvis.node.skills import HomeSkills
 from jarvis.node.speech import Speech
@@ -220,6 +221,15 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         assistant_name=lambda: config.value("assistant.name"),
         closes=timers.silence,
     )
+    retention = Retention(
+        journal,
+        sessions,
+        audit,
+        clock,
+        value=config.value,
+        offsets=lambda: map(peering.clock_offset_ms, peering.connected()),
+        place=lambda: sum(one < key.node_id for one in members.chain.members),
+    )
     speech = Speech(dialogue, assistant, events, clock)
     removal = Removal(journal, members, peering, audit, clock)
     leaving = Leaving(journal, members, peering, removal, key.node_id, str(directory.path))
@@ -264,6 +274,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                 ),
                 left=leaving.left,
                 copies=copies,
+                retention=retention,
                 dialogue=dialogue,
                 speech=speech,
                 assistant=assistant,

@@ -38,6 +38,8 @@ class Declared:
     choices: tuple[str, ...] = ()
     own: bool = False
     """Belongs to one node: `set` without --node writes this node's value."""
+    least: int | None = None
+    """It is a whole number, and at least so much."""
     names: str = ""
     """What it names, for one that everybody must see alike: no device may insist on a value of its own."""
 
@@ -45,6 +47,10 @@ class Declared:
 DECLARED: Mapping[str, Declared] = {
     "assistant.name": Declared("Jarvis", "What the assistant calls itself."),
     "home.name": Declared("Home", "What this home is called.", names="home's name"),
+    "sessions.keep_days": Declared(
+        "0", "After how many days a conversation that nobody continues is deleted; 0 for never.", least=0
+    ),
+    "audit.keep_months": Declared("0", "How many months of the audit are kept beside this one; 0 for all.", least=0),
     "node.name": Declared("", "What a node is called.", own=True, names="name"),
     "node.room": Declared("", "The room a node stands in.", own=True, names="room"),
 }
@@ -102,6 +108,8 @@ class Config:
             raise InvalidInput(f"A value may have {MAX_VALUE_BYTES} bytes.", fix="Give a shorter one.")
         if declared and declared.choices and value not in declared.choices:
             raise InvalidInput(f"{key} is one of {', '.join(declared.choices)}.")
+        if declared and declared.least is not None and not _is_whole(value, declared.least):
+            raise InvalidInput(f"{key} is a whole number from {declared.least} on.")
         if declared and declared.names:
             value = check_name(value, declared.names)
             if local or (node is not None and not declared.own):
@@ -189,6 +197,10 @@ class Config:
 
     def _who(self, write: RegisterWrite) -> dict[str, Any]:
         return {"set_by": self._name_of(node_of(write.at.author)), "at": iso_time(ms_of(write.at.hlc))}
+
+
+def _is_whole(value: str, least: int) -> bool:
+    return len(value) <= 15 and value.isascii() and value.isdigit() and int(value) >= least
 
 
 def _env(key: str) -> str:

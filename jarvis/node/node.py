@@ -40,6 +40,7 @@ from jarvis.node.notes import Notes
 from jarvis.node.peering import Peering
 from jarvis.node.recovery import recover
 from jarvis.node.removal import Removal
+from jarvis.node.retention import Retention
 from jarvis.node.sessions import Sessions
 from jarvis.node.speech import Speech
 from jarvis.node.timers import Timers
@@ -86,6 +87,7 @@ class Parts:
     copies: CopyWatch
     left: asyncio.Event
     """Set once this node has left its home: then it ends."""
+    retention: Retention
     dialogue: Dialogue
     speech: Speech
     assistant: Assistant
@@ -151,6 +153,7 @@ class Node:
                 group.create_task(parts.invitations.run(), name="invitations")
                 group.create_task(parts.timers.run(), name="timers")
                 group.create_task(recover(parts.journal), name="recovery")
+                group.create_task(parts.retention.run(), name="retention")
                 group.create_task(parts.members.follow(), name="names")
                 group.create_task(self._remember_addresses(), name="addresses")
                 group.create_task(self._until_left(), name="leaving")

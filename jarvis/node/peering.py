@@ -17,6 +17,7 @@ from jarvis.core.time import Clock
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord
 from jarvis.net.link import Link, tidy_reason
+from jarvis.node.clocks import SetSince
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.patience import Patience
 from jarvis.node.requests import Requests
@@ -119,6 +120,7 @@ class Peering:
         """Of this turn of the loop; the store's queue bounds how many can become durable at once."""
         self._patience = Patience()
         self._lags = Lags()
+        self._set_since = SetSince(clock)
         self._traffic: dict[bytes, Traffic] = {}
         """Of members only, who alone get a link."""
         self.traced = EventBus()
@@ -290,6 +292,7 @@ class Peering:
             case Ephemeral():
                 self._deliver(peer, message)
             case Hello():
+                self._set_since.note(peer)
                 self._met(self._runs[peer].link, message.addresses)
             case Digest():
                 waiting = self._digests.pop(peer, None)
@@ -365,9 +368,11 @@ class Peering:
         return (self._sync.behind(peer), self._sync.ahead(peer)) if peer in self._sync.peers else None
 
     def clock_offset_ms(self, peer: bytes) -> int | None:
-        """How far the peer's wall clock was ahead of ours when it said hello."""
+        """How far the wall clock that the peer said hello with is ahead of ours, also when ours has been set since."""
         state = self._sync.peers.get(peer)
-        return state.clock_offset_ms if state is not None and state.said_hello else None
+        if state is None or not state.said_hello:
+            return None
+        return round(state.clock_offset_ms - self._set_since.ms(peer))
 
     def flow(self, peer: bytes) -> dict[str, int | float | None]:
         """What went over links with a peer, and what waits on the one there is; None for the latter without a link."""

@@ -63,6 +63,7 @@ class Summary:
 
 
 TurnViews = list[TurnView]
+Summaries = list[Summary]
 PendingTurns = list[tuple[str, TurnView]]
 
 
@@ -190,6 +191,9 @@ class Sessions:
         if not candidates:
             return None
         return max(candidates, key=lambda one: one.last_ms_by_room.get(room, 0) if mine else one.last_ms).session_id
+
+    async def summaries(self) -> Summaries:
+        return [*(await self._current()).values()]
 
     async def turns(self, session_id: str) -> TurnViews:
         """Oldest first."""
