@@ -40,6 +40,10 @@ HELLO_LIMITS = Limits(size_bytes=16 * 1024, depth=6, items=1_024)
 """For bytes from somebody not yet known: pairing, and the first frame of a link."""
 
 
+_PLAIN = frozenset({type(None), bool, bytes, str})
+"""Nothing to check: msgpack itself refuses text that has no UTF-8."""
+
+
 def _checked(value: Value, depth: int) -> Value:
     if depth > 32:
         raise InvalidBytes("A value is nested too deeply.")
@@ -56,7 +60,7 @@ def _checked(value: Value, depth: int) -> Value:
     if isinstance(value, str):
         return value
     if isinstance(value, (list, tuple)):
-        return [_checked(item, depth + 1) for item in value]
+        return [item if type(item) in _PLAIN else _checked(item, depth + 1) for item in value]
     if isinstance(value, dict):
         for key in value:
             if isinstance(key, bool) or not isinstance(key, (str, bytes, int)):

@@ -15,10 +15,9 @@ from jarvis.replica.bases import OWN_LIMITS, absorb, absorb_record, begin, diges
 from jarvis.store.protocol import Checkpoint, Transaction
 
 CHECKPOINT_EVERY = 512
-"""Operations, at least: loading replays no more of a small document."""
-LOG_SHARE = 4
-"""A checkpoint is also not written again before what came after it is a quarter as large. However a document grows, all
-its checkpoints together cost a few times what its records do, and loading replays no more than that quarter."""
+"""Operations, at least: loading replays no more of a small document. Nor is a checkpoint written again before what came
+after it is as large: so however a document grows, all its checkpoints together cost about twice what its records do,
+and loading replays at most as much again as it decodes."""
 MAX_LOADED = 256
 """Documents in memory; the least recently used goes first."""
 
@@ -40,7 +39,7 @@ class _Loaded:
 
     @property
     def is_due(self) -> bool:
-        return self.operations >= CHECKPOINT_EVERY and self.bytes_since * LOG_SHARE >= self.checkpoint_bytes
+        return self.operations >= CHECKPOINT_EVERY and self.bytes_since >= self.checkpoint_bytes
 
 
 class Documents:
