@@ -143,9 +143,12 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
     replica = Replica(key, entropy=os.urandom, wall_ms=clock.wall_ms)
     journal = Journal(store, replica)
     chain = await store.write(lambda tx: replica.open(tx, guest=tx.get(founding.GUEST) is not None))
-    heads, bounds = await journal.read(lambda tx, replica: (dict(replica.heads(tx)), replica.bounds(tx)))
+    heads, bounds, branches = await journal.read(
+        lambda tx, replica: (dict(replica.heads(tx)), replica.bounds(tx), replica.branches(tx))
+    )
 
     members = Members(journal, chain, key.node_id, clock)
+    members.branches_are(branches)
     await members.refresh()
     audit = Audit(journal, clock)
     config = Config(
@@ -165,11 +168,11 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
     built: list[Node] = []
     peering = Peering(
         journal,
-        Sync(key.node_id, chain.entries, heads, bounds=bounds),
+        Sync(key.node_id, chain.entries, heads, bounds=bounds, branches=branches),
         clock,
         deliver=lambda peer, message: node().delivered(peer, message),
         linked=lambda peer, connected: node().linked(peer, connected),
-        members_changed=lambda chain: node().members_changed(chain),
+        members_changed=lambda branches: node().members_changed(branches),
         met=lambda link, addresses: connector.greeted(link, addresses),
     )
     remembered = await load_addresses(journal)

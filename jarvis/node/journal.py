@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from jarvis.core.codec import Value
 from jarvis.core.errors import Overloaded, StoreFailed
+from jarvis.identity.branches import Branches
 from jarvis.identity.entries import RawEntry
 from jarvis.identity.fork import ForkProof
 from jarvis.identity.membership import Chain
@@ -36,8 +37,8 @@ class Commit:
     documents: frozenset[str]
     source: bytes | None = None
     """The peer whose records these were."""
-    chain: Chain | None = None
-    """The membership chain, when it is a new one."""
+    branches: Branches | None = None
+    """The membership chain and those that lost against it, when one of them is new."""
     bounds: Bounds | None = None
     """How far each author counts, when a removal or a fork changed that."""
     lowered: Mapping[bytes, Head] = field(default_factory=dict)
@@ -126,7 +127,7 @@ class Journal:
             return changed, accepted, self._replica.chain(tx)
 
         def tell(done: tuple[bool, Accepted, Chain]) -> None:
-            self._tell(done[1].heads, done[1], chain=done[2] if done[0] else None)
+            self._tell(done[1].heads, done[1])
 
         changed, _, chain = await self._commit(work, tell)
         return changed, chain
@@ -140,8 +141,8 @@ class Journal:
             return changed, self._append(tx, writes if changed else (), accepted), accepted, self._replica.chain(tx)
 
         def tell(done: tuple[bool, list[SignedRecord], Accepted, Chain]) -> None:
-            changed, own, accepted, chain = done
-            self._tell(accepted.heads, accepted, own=own, chain=chain if changed else None)
+            _, own, accepted, _ = done
+            self._tell(accepted.heads, accepted, own=own)
 
         return (await self._commit(work, tell))[3]
 
@@ -258,20 +259,20 @@ class Journal:
         *,
         own: Sequence[SignedRecord] = (),
         source: bytes | None = None,
-        chain: Chain | None = None,
     ) -> None:
         own = (*own, *accepted.own)
-        self._chain = chain or self._chain
+        if accepted.branches is not None:
+            self._chain = accepted.branches.chain
         if own:
             self.author = own[-1].header.author
         self.commits.brought(len(own), len(accepted.records) - len(own))
-        if heads or accepted.records or chain or accepted.bounds:
+        if heads or accepted.records or accepted.branches or accepted.bounds:
             commit = Commit(
                 dict(heads),
                 tuple(own),
                 frozenset(accepted.documents),
                 source,
-                chain,
+                accepted.branches,
                 accepted.bounds,
                 accepted.lowered,
                 tuple(accepted.forks),

@@ -16,6 +16,7 @@ from jarvis.core.ids import by_prefix, to_text
 from jarvis.core.time import Clock
 from jarvis.crdt.mvmap import MVMap
 from jarvis.crdt.registry import CONFIG
+from jarvis.identity.branches import Branches
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import decode_header
 from jarvis.node.config import DECLARED, split_stored
@@ -38,7 +39,7 @@ class Members:
         self._journal = journal
         self._node_id = node_id
         self._clock = clock
-        self.chain = chain
+        self.branches = Branches(chain)
         self.home_name = ""
         self._names: dict[str, dict[str, str]] = {}
         """Node id -> key -> value, of every node that set any."""
@@ -46,24 +47,31 @@ class Members:
         self._fresh = False
         self._refreshing = asyncio.Lock()
         self._changed = asyncio.Event()
-        self._grown = asyncio.Event()
-        """Set, and replaced, when the chain is another one."""
+        self.changed = asyncio.Event()
+        """Set, and replaced, when the chain or a losing branch is another one."""
         journal.listen(self._committed)
 
-    def chain_is(self, chain: Chain) -> None:
-        """The chain that stands from now on."""
-        self.chain = chain
-        self._grown.set()
-        self._grown = asyncio.Event()
+    @property
+    def chain(self) -> Chain:
+        """The one that stands."""
+        return self.branches.chain
+
+    def branches_are(self, branches: Branches) -> None:
+        """From now on."""
+        self.branches = branches
+        self.changed.set()
+        self.changed = asyncio.Event()
 
     async def until(self, holds: Callable[[Chain], bool]) -> None:
         """Wait until the chain is such; the caller brings the deadline."""
         while not holds(self.chain):
-            await self._grown.wait()
+            await self.changed.wait()
 
     def certificates(self) -> Mapping[bytes, bytes]:
-        """Node id -> certificate, of all members."""
-        return {member.node_id: member.certificate for member in self.chain.members.values()}
+        """Node id -> certificate, of all members to talk to: not of those that a losing branch has removed, which the
+        owner's node will remove again."""
+        removed = self.branches.removed
+        return {one.node_id: one.certificate for one in self.chain.members.values() if one.node_id not in removed}
 
     async def refresh(self) -> None:
         """Read names and rooms anew if the config changed; whoever comes meanwhile waits for them too."""

@@ -19,7 +19,7 @@ from jarvis.core.errors import InvalidBytes, InvalidInput, JarvisError, NotFound
 from jarvis.core.events import EventBus
 from jarvis.core.ids import to_text
 from jarvis.core.time import Clock
-from jarvis.identity.membership import Chain
+from jarvis.identity.branches import Branches
 from jarvis.net.addresses import join_address
 from jarvis.net.connector import Connector
 from jarvis.net.discovery import Discovery
@@ -157,6 +157,7 @@ class Node:
                 group.create_task(parts.members.follow(), name="names")
                 group.create_task(self._remember_addresses(), name="addresses")
                 group.create_task(self._until_left(), name="leaving")
+                group.create_task(parts.removal.run(), name="removals")
                 if parts.listen is not None:
                     group.create_task(self._listen(parts.listen), name="audio")
                 await serve()
@@ -229,9 +230,9 @@ class Node:
         self._parts.members.seen(peer)
         self.events.publish(PeerLinked(at_ms=self._parts.clock.mono_ms(), node_id=to_text(peer), connected=connected))
 
-    def members_changed(self, chain: Chain) -> None:
-        known = set(self._parts.members.chain.members)
-        self._parts.members.chain_is(chain)
+    def members_changed(self, branches: Branches) -> None:
+        known, chain = set(self._parts.members.chain.members), branches.chain
+        self._parts.members.branches_are(branches)
         self._parts.connector.members_changed()
         if self.discovery is not None:
             self.discovery.repeat()

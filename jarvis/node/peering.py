@@ -14,7 +14,7 @@ from jarvis.core.errors import InvalidBytes, JarvisError, StoreFailed, Unreachab
 from jarvis.core.events import EventBus
 from jarvis.core.ids import NODE_ID_BYTES, to_text
 from jarvis.core.time import Clock
-from jarvis.identity.membership import Chain
+from jarvis.identity.branches import Branches
 from jarvis.identity.record import SignedRecord
 from jarvis.net.link import Link, tidy_reason
 from jarvis.node.clocks import SetSince
@@ -102,7 +102,7 @@ class Peering:
         *,
         deliver: Callable[[bytes, Ephemeral], None],
         linked: Callable[[bytes, bool], None],
-        members_changed: Callable[[Chain], None],
+        members_changed: Callable[[Branches], None],
         met: Callable[[Link, tuple[str, ...]], None],
     ) -> None:
         self._journal = journal
@@ -302,7 +302,7 @@ class Peering:
     def _committed(self, commit: Commit) -> None:
         """Own records that became durable with one fsync are told one by one, and leave together: one frame a peer
         instead of one a record."""
-        if commit.source is None and commit.chain is None and commit.bounds is None:
+        if commit.source is None and commit.branches is None and commit.bounds is None:
             if not self._own:
                 asyncio.get_running_loop().call_soon(self._push)
             self._own.append(commit)
@@ -318,9 +318,10 @@ class Peering:
             self._tell(Commit(heads, own, frozenset()))
 
     def _tell(self, commit: Commit) -> None:
-        if commit.chain is not None:
-            self._members_changed(commit.chain)
-            self._send(self._sync.membership_changed(commit.chain.entries, self._clock.mono_ms()))
+        if commit.branches is not None:
+            self._members_changed(commit.branches)
+            chain, now_ms = commit.branches.chain, self._clock.mono_ms()
+            self._send(self._sync.membership_changed(chain.entries, now_ms, branches=commit.branches))
         if commit.bounds is not None:
             now_ms, lowered, forks = self._clock.mono_ms(), commit.lowered, commit.forks
             self._send(self._sync.restated(commit.bounds, lowered, forks, now_ms))

@@ -15,6 +15,7 @@ from jarvis.sync.credit import Credit
 from jarvis.sync.messages import (
     Ack,
     Answer,
+    Branch,
     Digest,
     Ephemeral,
     Heads,
@@ -80,6 +81,8 @@ def describe(message: Message) -> str:
             return f"frontier {message.frontier.hex()[:8]}, digest {message.digest.hex()[:8]}" + ", asks" * message.ask
         case Ephemeral():
             return f"{len(message.body)} B"
+        case Branch():
+            return f"a branch that lost, entries {message.first}-{message.first + len(message.entries) - 1}"
         case Credit():
             return f"{message.count} records, {message.size_bytes} B in all"
         case Request():

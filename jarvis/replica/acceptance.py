@@ -70,8 +70,9 @@ class Acceptance:
             return []
         if header.home_id != chain.home_id:
             return self._refuse(accepted, record, "it belongs to another home", "sender")
-        entry_known = chain.knows(header.entry)
-        member = chain.member_at(header.node_id, header.entry) if entry_known else chain.member(header.node_id)
+        branches = self._held.branches(tx)
+        entry_known = branches.knows(header.entry)
+        member = branches.member_at(header.node_id, header.entry) if entry_known else chain.member(header.node_id)
         if member is None:
             return self._refuse(accepted, record, "its author is no member of this home", "sender")
         if not is_authentic(record, member.public_key):
@@ -204,7 +205,7 @@ class Acceptance:
             name, seq = need
             if seq == DELETED:
                 return self._erasure.may_be_erased(tx, name.decode())
-            return self._held.through(tx, name) >= seq if seq else self._held.chain(tx).knows(name)
+            return self._held.through(tx, name) >= seq if seq else self._held.branches(tx).knows(name)
 
         return is_met
 

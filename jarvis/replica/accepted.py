@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from jarvis.identity.branches import Branches
 from jarvis.identity.fork import ForkProof
 from jarvis.identity.record import SignedRecord
 from jarvis.replica.bounds import Bounds
@@ -42,6 +43,8 @@ class Accepted:
     """New proofs."""
     bounds: Bounds | None = None
     """How far each author counts now, when that has changed."""
+    branches: Branches | None = None
+    """The membership and its losing branches, when one of them is new."""
     suspects: list[tuple[bytes, int]] = field(default_factory=list)
     """(author, seq) of which the sender must hold another record than we do: asking for it gives a proof."""
     restated: set[str] = field(default_factory=set)

@@ -7,11 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from jarvis.core.ids import NODE_ID_BYTES
 from jarvis.identity.fork import ForkProof
 from jarvis.identity.membership import Chain
 
 REMOVED = "its node was removed, and this lies beyond the cut-off"
 FORKED = "its author signed two histories (a fork)"
+STRANGER = "only a branch of the membership chain that lost has admitted its node"
 CLOSED = "a horizon has closed its author, under whose name nobody writes any more"
 
 
@@ -20,11 +22,15 @@ class Bounds:
     chain: Chain
     forks: Mapping[bytes, ForkProof] = field(default_factory=dict)
     """Of each author that forked, the proof with the lowest number."""
+    strangers: frozenset[bytes] = frozenset()
+    """Nodes of whom nothing counts, since only losing branches of the chain know them."""
 
     def last(self, author: bytes) -> int | None:
         """The last of an author's records that counts; None when all do."""
         if author in self.chain.collapsed:
             return self.chain.collapsed[author][0]
+        if self.strangers and author[:NODE_ID_BYTES] in self.strangers:
+            return 0
         cutoff = self.chain.cutoff(author)
         if cutoff is not None:
             return max(cutoff.seq, self.settled(author))
@@ -45,8 +51,10 @@ class Bounds:
         """Why an author is bounded, in a few words."""
         if author in self.chain.collapsed:
             return CLOSED
+        if author[:NODE_ID_BYTES] in self.strangers:
+            return STRANGER
         return FORKED if self.chain.cutoff(author) is None else REMOVED
 
     @property
     def any(self) -> bool:
-        return bool(self.forks or self.chain.removed or self.chain.collapsed)
+        return bool(self.forks or self.chain.removed or self.chain.collapsed or self.strangers)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from jarvis.core.codec import Limits, pack, unpack
 from jarvis.core.errors import BadConfiguration
 from jarvis.core.hlc import HybridClock
+from jarvis.identity.branches import Branches, read_branch, write_branch
 from jarvis.identity.fork import ForkProof, read_proof
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import decode_header
@@ -18,6 +19,7 @@ from jarvis.replica.bounds import Bounds
 from jarvis.store.protocol import Head, Transaction
 
 _CLOCK, _FORKS, _FLOOR = "replica/clock", "replica/fork/", "horizon/floor"
+_BRANCHES = "replica/branch/"
 _FLOOR_LIMITS = Limits(size_bytes=2**31, depth=8, items=2**31)
 """Our own bytes from our own store."""
 
@@ -54,6 +56,7 @@ class Holdings:
         self._heads: dict[bytes, Head] | None = None
         self._stamps: dict[bytes, int] = {}
         self._chain: Chain | None = None
+        self._branches: Branches | None = None
         self._bounds: Bounds | None = None
         self._floor: Floor | None = None
 
@@ -61,6 +64,7 @@ class Holdings:
         """The clock stays, since it may only rise."""
         self._heads = None
         self._chain = None
+        self._branches = None
         self._bounds = None
         self._floor = None
         self._stamps.clear()
@@ -78,14 +82,26 @@ class Holdings:
             self._chain = Chain.verify(entries)
         return self._chain
 
-    def put_chain(self, tx: Transaction, chain: Chain) -> None:
-        tx.put_membership(chain.entries)
-        self._chain, self._bounds = chain, None
+    def branches(self, tx: Transaction) -> Branches:
+        """The chain, and those that lost against it."""
+        if self._branches is None:
+            losing = [read_branch(tx.get(key) or b"") for key in tx.keys(_BRANCHES)]
+            self._branches = Branches(self.chain(tx), tuple(losing))
+        return self._branches
+
+    def put_branches(self, tx: Transaction, branches: Branches) -> None:
+        tx.put_membership(branches.chain.entries)
+        for key in tx.keys(_BRANCHES):
+            tx.delete(key)
+        for branch in branches.losing:  # their keys are in the order of their heads
+            tx.put(_BRANCHES + branch.head.hex(), write_branch(branch))
+        self._chain, self._branches, self._bounds = branches.chain, branches, None
 
     def bounds(self, tx: Transaction) -> Bounds:
         if self._bounds is None:
             proofs = [read_proof(tx.get(key) or b"") for key in tx.keys(_FORKS)]
-            self._bounds = Bounds(self.chain(tx), {proof.author: proof for proof in proofs})
+            forks = {proof.author: proof for proof in proofs}
+            self._bounds = Bounds(self.chain(tx), forks, self.branches(tx).strangers)
         return self._bounds
 
     def put_fork(self, tx: Transaction, proof: ForkProof) -> None:

@@ -16,6 +16,7 @@ from jarvis.core.codec import Value, pack
 from jarvis.core.errors import BadConfiguration, InvalidInput
 from jarvis.crdt.lifecycle import Lifecycle
 from jarvis.crdt.registry import kind_of
+from jarvis.identity.branches import Branches
 from jarvis.identity.entries import RawEntry
 from jarvis.identity.fork import ForkProof
 from jarvis.identity.keys import SigningKey
@@ -78,13 +79,18 @@ class Replica:
         """Write the first chain into an empty store, as the founder or as one who was just admitted."""
         if tx.membership():
             raise BadConfiguration("This data directory belongs to a home already.", fix="Choose an empty one.")
-        self._held.put_chain(tx, chain)
+        self._held.put_branches(tx, Branches(chain))
 
     def chain(self, tx: Transaction) -> Chain:
         return self._held.chain(tx)
 
+    def branches(self, tx: Transaction) -> Branches:
+        """The chain, and the branches that lost against it."""
+        return self._held.branches(tx)
+
     def accept_membership(self, tx: Transaction, entries: Sequence[RawEntry]) -> tuple[bool, Accepted]:
-        """Take a chain if it supersedes ours; records that waited for it are accepted. Raises InvalidBytes."""
+        """Take a chain if it supersedes ours, and whether it did; keep one that parts from it as a losing branch.
+        Records that waited for either are accepted. Raises InvalidBytes."""
         accepted = Accepted()
         changed = self._standing.take_chain(tx, entries, accepted)
         self._delete_again(tx, accepted)

@@ -7,17 +7,19 @@ from collections.abc import Callable, Sequence
 
 from jarvis.core.errors import InvalidBytes
 from jarvis.core.ids import NODE_ID_BYTES
+from jarvis.identity.branches import Branches
 from jarvis.identity.entries import RawEntry
 from jarvis.identity.fork import ForkProof
 from jarvis.identity.membership import Chain
-from jarvis.identity.record import ENTRY_ID_BYTES
+from jarvis.identity.record import ENTRY_ID_BYTES, SignedRecord, decode_record
 from jarvis.replica.acceptance import Acceptance
 from jarvis.replica.accepted import Accepted
+from jarvis.replica.bounds import Bounds
 from jarvis.replica.documents import Documents
 from jarvis.replica.erasure import Erasure
 from jarvis.replica.holdings import Holdings
 from jarvis.replica.restating import restate
-from jarvis.store.protocol import Head, Transaction
+from jarvis.store.protocol import ASIDE, Head, Transaction
 
 
 class Standing:
@@ -38,24 +40,28 @@ class Standing:
         self.acceptance = Acceptance(held, documents, erasure, on_fork=self.take_fork)
 
     def take_chain(self, tx: Transaction, entries: Sequence[RawEntry], accepted: Accepted) -> bool:
-        """Whether this chain superseded ours; records that waited for it are accepted then. Raises InvalidBytes."""
+        """Whether this chain superseded ours; a branch that lost is kept beside it. Records that waited for either are
+        accepted then. Raises InvalidBytes."""
         offered = Chain.verify(entries)
-        current = self._held.chain(tx)
-        if offered.home_id != current.home_id:
+        before = self._held.branches(tx)
+        if offered.home_id != before.chain.home_id:
             raise InvalidBytes("That membership chain is another home's.")
-        if not offered.supersedes(current):
+        after = before.joined(offered)
+        if after is before:
             return False
-        self._held.put_chain(tx, offered)
-        if offered.removed != current.removed or offered.horizon != current.horizon:
+        accepted.branches = after
+        self._held.put_branches(tx, after)
+        if _what_bounds(after) != _what_bounds(before):
             self.restate(tx, accepted)
-        for entry in offered.hashes:
-            self.acceptance.met(tx, (entry[:ENTRY_ID_BYTES], 0), accepted)
-        return True
+        for branch in (after.chain, *after.losing):
+            for entry in branch.hashes:
+                self.acceptance.met(tx, (entry[:ENTRY_ID_BYTES], 0), accepted)
+        return after.chain is not before.chain
 
     def take_fork(self, tx: Transaction, proof: ForkProof, accepted: Accepted) -> None:
         """From the fork on the author's records are set aside. An earlier fork of the same author replaces a later one.
         Raises InvalidBytes when the proof does not hold, or speaks of no member."""
-        member = self._held.chain(tx).member(proof.author[:NODE_ID_BYTES])
+        member = self._held.branches(tx).member(proof.author[:NODE_ID_BYTES])
         if member is None or not proof.holds(member.public_key):
             raise InvalidBytes("A fork proof that does not hold.")
         known = self._held.bounds(tx).forks.get(proof.author)
@@ -73,10 +79,13 @@ class Standing:
                 accepted.lowered[author] = self._held.lower_head(tx, author, bounds.last(author) or 0)
                 accepted.heads.pop(author, None)
                 self._lowered(tx, author)
+        risen = self._take_up(tx, bounds)
         floor = self._held.floor(tx)
-        changed = restate(tx, bounds, floor) if bounds.any or floor.aside else set()
+        any_aside = floor.aside or any(one.status == ASIDE for one in tx.unapplied())
+        changed = restate(tx, bounds, floor) if bounds.any or any_aside else set()
         self._documents.reload(changed)
         accepted.restated |= changed | self._erasure.restated(tx, changed)
+        self.acceptance.accept_all(tx, risen, accepted)
         self.acceptance.accept_waiting(tx, accepted)
 
     def _raise(self, tx: Transaction, accepted: Accepted) -> None:
@@ -88,3 +97,19 @@ class Standing:
                 if record is not None and record.hash == digest:
                     accepted.heads[author] = Head(seq, digest)
                     self._held.set_head(tx, author, Head(seq, digest))
+
+    def _take_up(self, tx: Transaction, bounds: Bounds) -> list[SignedRecord]:
+        """Records beyond their author's frontier that count again, since the branch that cut them off has lost: taken
+        out, in order of arrival, to be accepted like any others."""
+        again = [
+            one
+            for one in tx.unapplied()
+            if one.seq > self._held.head(tx, one.author).seq and bounds.counts(one.author, one.seq)
+        ]
+        tx.delete_records(again)
+        return [decode_record(one.header, one.signature, one.payload) for one in again]
+
+
+def _what_bounds(branches: Branches) -> tuple[object, ...]:
+    """Of the membership what says how far authors count."""
+    return branches.chain.removed, branches.chain.horizon, branches.strangers

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from jarvis.core.ids import NODE_ID_BYTES
+from jarvis.identity.branches import Branches
 from jarvis.identity.entries import RawEntry, entry_hash
 from jarvis.identity.fork import ForkProof
 from jarvis.identity.record import SignedRecord
@@ -21,6 +22,7 @@ from jarvis.replica.bounds import Bounds
 from jarvis.replica.horizon import Need
 from jarvis.store.protocol import Head
 from jarvis.sync.asking import Asking
+from jarvis.sync.branching import Branching
 from jarvis.sync.credit import Credit
 from jarvis.sync.effects import (
     Accept,
@@ -41,6 +43,7 @@ from jarvis.sync.messages import (
     PROTOCOL,
     Ack,
     Answer,
+    Branch,
     Digest,
     Ephemeral,
     Fork,
@@ -84,6 +87,7 @@ class Sync:
         *,
         bounds: Bounds | None = None,
         addresses: Sequence[str] = (),
+        branches: Branches | None = None,
     ) -> None:
         self.node_id = node_id
         self.addresses = tuple(addresses)
@@ -97,6 +101,8 @@ class Sync:
         self._chain: list[RawEntry] = []
         self._hashes: list[bytes] = []
         self._set_chain(chain)
+        self._branching = Branching()
+        self._branching.now(branches)
 
     # --- links come and go --------------------------------------------------------------------------------------
 
@@ -164,13 +170,18 @@ class Sync:
             return []
         return [Send(name, self._membership_for(peer)), *self._heads_if_due(name, peer)]
 
-    def membership_changed(self, chain: Sequence[RawEntry], now_ms: float) -> list[Effect]:
-        """A new chain, offered by a peer or made here: everyone hears of it before anything else."""
+    def membership_changed(
+        self, chain: Sequence[RawEntry], now_ms: float, *, branches: Branches | None = None
+    ) -> list[Effect]:
+        """A new chain, or a new branch that lost against it, offered by a peer or made here: everyone hears of it
+        before anything else."""
         self._set_chain(chain)
+        new = self._branching.now(branches)
         effects: list[Effect] = []
         for name, peer in self.peers.items():
             if peer.said_hello:
                 effects.append(Send(name, self._membership_for(peer)))
+                effects += [Send(name, branch) for branch in new if peer.heads_sent]
                 effects += self._heads_if_due(name, peer)
         return effects + self._asking.ask(now_ms)
 
@@ -226,6 +237,8 @@ class Sync:
                 return [Drop(name, "it said hello twice")]
             case Membership():
                 return self._membership(name, peer, message)
+            case Branch():
+                return self._branch(name, message)
             case Heads():
                 return self._heads_from(name, peer, message, now_ms)
             case Ack():
@@ -275,6 +288,14 @@ class Sync:
             effects.append(Send(name, self._membership_for(peer)))
         return effects + self._heads_if_due(name, peer)
 
+    def _branch(self, name: bytes, message: Branch) -> list[Effect]:
+        """Told on a link once its chain is ours; of another chain's it says nothing that could be verified."""
+        first = message.first
+        ours = first <= len(self._chain) and self._hashes[first - 1] == message.prev
+        if not ours or self._branching.is_known(message) or entry_hash(message.entries[-1][0]) in self._hashes:
+            return []
+        return [AcceptMembership(name, (*self._chain[:first], *message.entries))]
+
     def _membership_for(self, peer: Peer) -> Membership:
         """What the peer lacks; the whole chain where the two part."""
         length = peer.chain_length
@@ -297,6 +318,7 @@ class Sync:
         parts = frontier_frames(tuple(sorted(self._view.heads.items()))) or [()]
         forks = list(self._view.bounds.forks.values())[:MAX_FORKS_TOLD] if self._view.bounds else []
         told: list[Effect] = [Send(name, Fork(proof)) for proof in forks]
+        told = [Send(name, branch) for branch in self._branching.told] + told
         return told + [Send(name, Heads(part, last=part is parts[-1])) for part in parts]
 
     def _heads_from(self, name: bytes, peer: Peer, message: Heads, now_ms: float) -> list[Effect]:

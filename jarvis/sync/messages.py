@@ -135,6 +135,16 @@ class Answer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch of the membership chain that lost: the entries that follow the first `first` of the sender's own chain,
+    whose last has the hash `prev`."""
+
+    first: int
+    prev: bytes
+    entries: tuple[RawEntry, ...]
+
+
 Message = (
     Hello
     | Membership
@@ -154,6 +164,7 @@ Message = (
     | Snapshot
     | Request
     | Answer
+    | Branch
 )
 _NUMBERS: dict[type[Message], int] = {
     Hello: 1,
@@ -174,6 +185,7 @@ _NUMBERS: dict[type[Message], int] = {
     Request: 16,
     Answer: 17,
     Credit: 18,
+    Branch: 19,
 }
 
 
@@ -213,6 +225,8 @@ def _fields(message: Message) -> list[Value]:
             return [message.proof.to_bytes()]
         case Propose() | Acknowledge() | WantSnapshot() | Snapshot():
             return horizons.fields_of(message)
+        case Branch():
+            return [message.first, message.prev, [list(entry) for entry in message.entries]]
         case Request():
             return [message.nonce, message.topic, message.body]
         case Credit():
@@ -243,9 +257,7 @@ def _read(number: int, fields: list[Value]) -> Message:
         case 2, [int(length), bytes(head), int(start), list(entries)]:
             _require_ints(length, start)
             _require(0 < length <= MAX_ENTRIES and len(head) == HASH_BYTES and 0 <= start <= length)
-            _require(all(isinstance(entry, list) for entry in entries))
-            _require(all(isinstance(data, bytes) and isinstance(signature, bytes) for data, signature in entries))
-            return Membership(length, head, start, tuple((data, signature) for data, signature in entries))
+            return Membership(length, head, start, _read_entries(entries))
         case 3, [dict(heads), bool(last)]:
             return Heads(_read_heads(heads), last)
         case 4, [bytes(author), int(start), int(through)]:
@@ -273,6 +285,10 @@ def _read(number: int, fields: list[Value]) -> Message:
             return Fork(read_proof(proof))
         case 12 | 13 | 14 | 15, _:
             return horizons.read(number, fields)
+        case 19, [int(start), bytes(prev), list(entries)]:
+            _require_ints(start)
+            _require(0 < start < MAX_ENTRIES and len(prev) == HASH_BYTES and 0 < len(entries) < MAX_ENTRIES)
+            return Branch(start, prev, _read_entries(entries))
         case 16, [int(nonce), str(topic), bytes(body)]:
             _require_ints(nonce)
             _require(len(topic) <= MAX_TOPIC_CHARS and len(body) <= MAX_REQUEST_BYTES)
@@ -296,6 +312,16 @@ def _require(condition: bool) -> None:
 def _require_ints(*values: int) -> None:
     """True is an int to Python, and another value on the wire."""
     _require(not any(isinstance(value, bool) for value in values))
+
+
+def _read_entries(value: list[Value]) -> tuple[RawEntry, ...]:
+    entries = []
+    for entry in value:
+        _require(isinstance(entry, list))
+        data, signature = entry
+        _require(isinstance(data, bytes) and isinstance(signature, bytes))
+        entries.append((data, signature))
+    return tuple(entries)
 
 
 def _write_heads(heads: tuple[tuple[bytes, Head], ...]) -> Value:

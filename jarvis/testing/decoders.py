@@ -59,6 +59,7 @@ from jarvis.sync.messages import (
     PROTOCOL,
     Ack,
     Answer,
+    Branch,
     Digest,
     Ephemeral,
     Fork,
@@ -94,6 +95,10 @@ def _chain() -> Chain:
 
 
 CHAIN = _chain()
+
+
+def _lost() -> Chain:
+    return Chain.verify(CHAIN.entries[:2]).admit(OWNER, CERTIFICATES[2], at_ms=NOW_MS + 1)
 
 
 def _grown() -> Chain:
@@ -176,6 +181,7 @@ def messages() -> list[Message]:
         Snapshot(b"E" * 32, (Part(CONFIG, 0, 9, b"documents"), Part("session/x", 0, 9, None))),
         Request(1, "admit", CERTIFICATES[1]),
         Answer(1, False, b"why"),
+        Branch(2, CHAIN.hashes[1], _lost().entries[2:]),
         Credit(1_024, 2**21),
     ]
 
@@ -258,6 +264,9 @@ class _Protocol:
             self.sync.committed(accepted.heads, [], float(self._seen), source=peer)
         elif isinstance(found, Fork):
             self.store.transact(lambda tx: self.replica.accept_fork(tx, found.proof))
+        elif isinstance(found, Branch) and found.first < len(CHAIN.entries):
+            entries = (*CHAIN.entries[: found.first], *found.entries)
+            self.store.transact(lambda tx: self.replica.accept_membership(tx, entries))
         elif isinstance(found, Propose):
             self.store.transact(lambda tx: self.replica.proposing.reply(tx, found.places, found.root))
         elif isinstance(found, Snapshot):

@@ -101,7 +101,8 @@ class SimNode:
     def open(self) -> None:
         chain = self.store.transact(self.replica.open)
         heads, bounds = self.store.view(lambda tx: (dict(self.replica.heads(tx)), self.replica.bounds(tx)))
-        self.sync = Sync(self.node_id, chain.entries, heads, bounds=bounds)
+        branches = self.store.view(self.replica.branches)
+        self.sync = Sync(self.node_id, chain.entries, heads, bounds=bounds, branches=branches)
         self.conduct.take()
 
     def commit(
@@ -175,10 +176,15 @@ class SimNode:
         if self.sync is not None:
             self.perform(self.sync.committed(accepted.heads, accepted.own, self.clock.now_ms))
 
-    def chain_changed(self, accepted: Accepted, chain: Chain) -> None:
+    def chain_changed(self, accepted: Accepted, chain: Chain, peer: bytes = b"") -> None:
+        """After a chain was offered, by a `peer` or made here; it may have told nothing new."""
         assert self.sync is not None
         self.restated(accepted)
-        self.perform(self.sync.membership_changed(chain.entries, self.clock.now_ms))
+        if accepted.branches is None:
+            self.perform(self.sync.membership_stands(peer))
+        else:
+            now_ms = self.clock.now_ms
+            self.perform(self.sync.membership_changed(chain.entries, now_ms, branches=accepted.branches))
         self.perform(self.sync.committed(accepted.heads, accepted.own, self.clock.now_ms))
         self.conduct.take()
 
@@ -259,7 +265,7 @@ class SimNode:
             _, accepted = self.replica.accept_membership(tx, entries)
             return accepted, self.replica.chain(tx)
 
-        self.commit(work, lambda done: self.chain_changed(*done), lambda error: self.fail(peer, error))
+        self.commit(work, lambda done: self.chain_changed(*done, peer), lambda error: self.fail(peer, error))
 
     def _fork(self, peer: bytes, proof: ForkProof) -> None:
         def tell(accepted: Accepted) -> None:

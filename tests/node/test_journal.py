@@ -65,8 +65,8 @@ def test_a_new_chain_is_told_though_the_link_that_brought_it_is_gone() -> None:
         assert offering.cancelled()
         await home.journal.drain()
         (commit,) = home.told
-        assert commit.chain is not None and commit.chain.hashes == grown.hashes
-        assert await home.journal.accept_membership(grown.entries) == (False, commit.chain)
+        assert commit.branches is not None and commit.branches.chain.hashes == grown.hashes
+        assert await home.journal.accept_membership(grown.entries) == (False, commit.branches.chain)
         assert home.told == [commit]
 
     asyncio.run(main())
@@ -77,7 +77,8 @@ def test_an_admission_and_what_tells_of_it_stand_or_fall_together() -> None:
         home = Founded()
         chain = await home.journal.grow_membership(home.admit, WRITE)
         (commit,) = home.told
-        assert commit.chain == chain and len(chain.members) == 2 and len(commit.own) == 1
+        assert commit.branches is not None and commit.branches.chain == chain
+        assert len(chain.members) == 2 and len(commit.own) == 1
         assert commit.own[0].header.entry == chain.head_id
         await home.journal.grow_membership(lambda same: same, WRITE)
         with pytest.raises(InvalidInput):

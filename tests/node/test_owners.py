@@ -157,3 +157,31 @@ def test_the_phrase_brings_a_home_back_and_what_the_old_key_signs_is_void(founde
     assert run(den, "home", "recover", *new.split()).json()["term"] == 2
     assert run(den, "node", "remove", "study", "--yes").json()["removed"]
     until(lambda: den.connected() == 0, 5, "the old owner out")
+
+
+def test_whom_a_lost_owner_had_removed_stays_out_after_the_recovery(founded_here: tuple[str, Home]) -> None:
+    """The den recovers the home without having heard that the study took the loft out."""
+    phrase, home = founded_here
+    study, den = home.node("study"), home.node("den", "--peer", home.address("study"))
+    study.start()
+    loft_id = join(home, study, "loft")
+    loft = home.node("loft", "--peer", home.address("study"), "--peer", home.address("den"))
+    den.start()
+    loft.start()
+    until(lambda: linked(study, den, loft), LINK_S, "the links")
+    loft.set_config("lamp.loft", "on")
+    until(lambda: agree(study, den, loft), LINK_S, "agreement")
+    den.stop()
+    assert run(study, "node", "remove", "loft", "--yes").json()["removed"]
+    study.stop()
+    den.start()
+    until(lambda: den.connected() == 1, LINK_S, "the loft, which the den takes for a member")
+    assert run(den, "home", "recover", *phrase.split()).json()["term"] == 1
+    study.start()
+    until(lambda: "loft" not in roles(den) and "loft" not in roles(study), LINK_S, "the loft's removal, signed again")
+    assert roles(den) == roles(study) == {"study": ["member"], "den": ["owner"]}
+    until(lambda: den.connected() == study.connected() == 1, 5, "the loft's links closed")
+    again = den.get("/api/v2/audit", action="node.removed")[-1]
+    assert (again["target"], again["detail"], again["node_id"]) == (loft_id, {"again": True}, den.ready["node_id"])
+    assert study.get("/api/v2/config/lamp.loft")["value"] == "on", "what it wrote before counts"
+    until(lambda: agree(study, den), LINK_S, "agreement")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from jarvis.core.errors import BadConfiguration, InvalidBytes, InvalidInput
 from jarvis.core.hlc import MAX_STAMP, ms_of, stamp
+from jarvis.identity.branches import Branches
 from jarvis.identity.keys import SigningKey
-from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord
 from jarvis.replica import acceptance
 from jarvis.replica.documents import CHECKPOINT_EVERY
@@ -444,5 +444,5 @@ def test_broken_membership_is_noticed(monkeypatch):
     monkeypatch.setattr(acceptance, "is_authentic", lambda record, key: True)
     record = Author(1).put("a", 1)
     assert Node().accept(replace(record, signature=bytes(64))).refused == []
-    monkeypatch.setattr(Chain, "member_at", lambda self, node, entry: self.members[KEYS[0].node_id])
+    monkeypatch.setattr(Branches, "member_at", lambda self, node, entry: self.chain.members[KEYS[0].node_id])
     assert Node().accept(Author(3).put("a", 1)).refused == []
