@@ -35,6 +35,7 @@ from jarvis.node.dialogue import Dialogue
 from jarvis.node.directory import DataDirectory
 from jarvis.node.handover import Handover
 from jarvis.node.home import Home
+from jarvis.node.horizon import Compaction
 from jarvis.node.invitations import Invitations
 from jarvis.node.journal import Journal
 from jarvis.node.language import EmbeddedModel
@@ -195,6 +196,12 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
     )
     copies = CopyWatch(key.node_id, clock, members.name_of, lambda peer: peering.tell(peer, COPY_TOPIC, b""))
 
+    async def compact_every() -> int:
+        value = await config.value("sync.compact_records")
+        return int(value) if value.isdigit() else 0
+
+    compaction = Compaction(journal, members, peering.horizons, audit, key.node_id, clock, every=compact_every)
+
     def discovery(port: int) -> Discovery:
         return Discovery(
             me=key.node_id,
@@ -274,7 +281,9 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                     key.node_id,
                     handover=Handover(journal, members, peering, audit, clock, key.node_id),
                     leaving=leaving,
+                    compaction=compaction,
                 ),
+                compaction=compaction,
                 left=leaving.left,
                 copies=copies,
                 retention=retention,

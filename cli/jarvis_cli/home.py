@@ -60,6 +60,25 @@ def handover(state: State, wanted: str, yes: bool) -> None:
 
 
 @home.command()
+@click.option("--stale", multiple=True, metavar="NODE", help="Do not wait for this node; may be given again.")
+@click.pass_obj
+def compact(state: State, stale: tuple[str, ...]) -> None:
+    """Delete records that every node has, once all have agreed on what they came to. Run it on the owner's node."""
+    done = state.client().post(PATH + "/horizon", {"stale": list(stale)})
+
+    def human() -> None:
+        if done["declared"]:
+            say(f"{done['records_below']} records lie below the horizon, and are deleted on every node.")
+            return
+        say("The horizon is declared once these nodes have agreed; they are asked whenever they are linked:")
+        for one in done["missing"]:
+            say(f"  {one['name']}" + (f" ({one['reason']})" if one["reason"] else ""))
+        say("A node that is gone for long need not be waited for: `jarvis home compact --stale NODE`.")
+
+    state.show(done, human)
+
+
+@home.command()
 @click.argument("phrase", nargs=-1)
 @click.pass_obj
 def recover(state: State, phrase: tuple[str, ...]) -> None:

@@ -76,6 +76,8 @@ class Home(Protocol):
     async def recover(self, phrase: str) -> Json:
         """The new recovery phrase is in the answer."""
 
+    async def compact(self, stale: Sequence[str]) -> Json: ...
+
     async def leave(self) -> Json:
         """The node ends soon after it has answered."""
 

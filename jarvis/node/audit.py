@@ -4,7 +4,7 @@ a config value: what happened, not what was said."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,8 +19,9 @@ from jarvis.node.journal import Journal
 from jarvis.node.texts import iso_time, parse_time
 from jarvis.node.writing import Write
 from jarvis.replica.frontier import node_of
+from jarvis.replica.holdings import Floor
 from jarvis.replica.replica import Replica
-from jarvis.store.protocol import ERASED, Transaction
+from jarvis.store.protocol import ERASED, Head, Transaction
 
 VERIFY_CHUNK = 512
 _AGO = re.compile(r"(\d{1,6})([smhd])")
@@ -50,13 +51,24 @@ class Audit:
         return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
 
     async def verify(self) -> dict[str, Any]:
-        """Walk every author's chain: each record signed by its author, bound to its payload unless that was erased,
-        following the last."""
-        heads = await self._journal.read(lambda tx, replica: dict(replica.heads(tx)))
+        """Walk every author's chain above the horizon: each record signed by its author, bound to its payload unless
+        that was erased, following the last. Below it, compare every document with what all members signed."""
+        while True:
+            heads, floor = await self._journal.read(lambda tx, replica: (dict(replica.heads(tx)), replica.floor(tx)))
+            found = await self._verify(heads, floor)
+            # A horizon that was taken meanwhile has deleted what was to be walked.
+            if await self._journal.read(lambda tx, replica: replica.floor(tx).entry) == floor.entry:
+                return found
+
+    async def _verify(self, heads: Mapping[bytes, Head], floor: Floor) -> dict[str, Any]:
         problems: list[str] = []
         count = 0
+        for document in await self._journal.read(lambda tx, replica: replica.horizons.below(tx)):
+            if not await self._journal.read(_is_sound(document)):
+                problems.append(f"{document}: below the horizon it is not what the members signed")
         for author, head in heads.items():
-            prev, seq = b"", 1
+            below, prev = floor.frontier.get(author, (0, b""))
+            seq = below + 1
             while seq <= head.seq:
                 checked = await self._journal.read(_verify(author, seq, head.seq, prev, problems))
                 if checked is None:
@@ -66,7 +78,7 @@ class Audit:
             else:
                 if prev != head.hash:
                     problems.append(f"{to_text(author)[:12]}: the chain does not end at its head")
-            count += seq - 1
+            count += seq - 1 - below
         return {"ok": not problems, "records": count, "problems": problems[:100]}
 
     def _since(self, text: str) -> int:
@@ -77,6 +89,10 @@ class Audit:
             return parse_time(text)
         except ValueError:
             raise InvalidInput(f"{text!r} is not a time.", fix="Use 2026-11-21T18:00 or 30m, 12h, 7d.") from None
+
+
+def _is_sound(document: str) -> Callable[[Transaction, Replica], bool]:
+    return lambda tx, replica: replica.horizons.is_sound(tx, document)
 
 
 def _verify(

@@ -51,6 +51,9 @@ DECLARED: Mapping[str, Declared] = {
         "0", "After how many days a conversation that nobody continues is deleted; 0 for never.", least=0
     ),
     "audit.keep_months": Declared("0", "How many months of the audit are kept beside this one; 0 for all.", least=0),
+    "sync.compact_records": Declared(
+        "20000", "After how many records the home is compacted by itself; 0 for never.", least=0
+    ),
     "node.name": Declared("", "What a node is called.", own=True, names="name"),
     "node.room": Declared("", "The room a node stands in.", own=True, names="room"),
 }

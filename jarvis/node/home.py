@@ -9,8 +9,10 @@ from jarvis.core.errors import InvalidInput
 from jarvis.core.ids import to_text
 from jarvis.crdt.mvmap import MVMap
 from jarvis.crdt.registry import CONFIG
+from jarvis.identity.horizon import Horizon
 from jarvis.node.audit import Audit
 from jarvis.node.handover import Handover
+from jarvis.node.horizon import Compaction
 from jarvis.node.journal import Journal
 from jarvis.node.leaving import Leaving
 from jarvis.node.members import Members
@@ -27,6 +29,7 @@ class Home:
         *,
         handover: Handover,
         leaving: Leaving,
+        compaction: Compaction,
     ) -> None:
         self._journal = journal
         self._members = members
@@ -35,6 +38,7 @@ class Home:
         self.hand_over = handover.hand_over
         self.recover = handover.recover
         self.leave = leaving.leave
+        self.compact = compaction.compact
 
     async def info(self) -> dict[str, Any]:
         await self._members.refresh()
@@ -47,7 +51,13 @@ class Home:
             "term": chain.term,
             "members": len(chain.members),
             "entries": len(chain.entries),
+            "horizon": None if chain.horizon is None else await self._horizon(chain.horizon),
         }
+
+    async def _horizon(self, horizon: Horizon) -> dict[str, Any]:
+        taken = await self._journal.read(lambda tx, replica: replica.floor(tx).entry == horizon.entry)
+        stale = [self._members.name_of(one) for one in horizon.stale]
+        return {"root": horizon.root.hex(), "authors": len(horizon.frontier), "stale": stale, "taken": taken}
 
     async def rename(self, wanted: str | None, name: str | None, room: str | None) -> dict[str, Any]:
         """Give a node (this one by default) another name, another room, or both. Raises InvalidInput when neither is

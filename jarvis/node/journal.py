@@ -162,6 +162,17 @@ class Journal:
         is cancelled meanwhile."""
         return await self._commit(work, then)
 
+    async def step(self, work: Callable[[Transaction, Replica], tuple[T, Accepted]]) -> T:
+        """Let the replica do something else than take records; what that changed is told as if records had."""
+
+        def tell(done: tuple[T, Accepted]) -> None:
+            self._tell(done[1].heads, done[1])
+
+        return (await self._commit(self.with_replica(work), tell))[0]
+
+    def with_replica(self, work: Callable[[Transaction, Replica], T]) -> Callable[[Transaction], T]:
+        return lambda tx: work(tx, self._replica)
+
     async def records(self, author: bytes, first: int, through: int, max_bytes: int) -> list[SignedRecord]:
         """Held records in order, as they travel; only those that count."""
         stored = await self._store.read(lambda tx: self._replica.records(tx, author, first, through, max_bytes))

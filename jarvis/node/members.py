@@ -18,7 +18,6 @@ from jarvis.crdt.mvmap import MVMap
 from jarvis.crdt.registry import CONFIG
 from jarvis.identity.branches import Branches
 from jarvis.identity.membership import Chain
-from jarvis.identity.record import decode_header
 from jarvis.node.config import DECLARED, split_stored
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.peering import Peering
@@ -188,9 +187,7 @@ def _home_name(state: MVMap) -> str:
 def _last_written(tx: Transaction, replica: Replica) -> dict[bytes, int]:
     """Milliseconds of each node's newest record."""
     result: dict[bytes, int] = {}
-    for author, head in replica.heads(tx).items():
-        record = tx.record(author, head.seq)
-        if record is not None:
-            node_id = node_of(author)
-            result[node_id] = max(result.get(node_id, 0), ms_of(decode_header(record.header).hlc))
+    for author in replica.heads(tx):
+        node_id = node_of(author)
+        result[node_id] = max(result.get(node_id, 0), ms_of(replica.stamp(tx, author)))
     return result

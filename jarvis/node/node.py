@@ -33,6 +33,7 @@ from jarvis.node.copies import CopyWatch
 from jarvis.node.dialogue import Dialogue
 from jarvis.node.events import DocumentsChanged, NodeJoined, PeerLinked, TimerRang
 from jarvis.node.home import Home
+from jarvis.node.horizon import Compaction
 from jarvis.node.invitations import Invitations
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.members import Members, save_addresses
@@ -84,6 +85,7 @@ class Parts:
     notes: Notes
     backups: Backups
     home: Home
+    compaction: Compaction
     copies: CopyWatch
     left: asyncio.Event
     """Set once this node has left its home: then it ends."""
@@ -152,6 +154,7 @@ class Node:
                 group.create_task(parts.peering.run(), name="protocol")
                 group.create_task(parts.invitations.run(), name="invitations")
                 group.create_task(parts.timers.run(), name="timers")
+                group.create_task(parts.compaction.run(), name="compaction")
                 group.create_task(recover(parts.journal), name="recovery")
                 group.create_task(parts.retention.run(), name="retention")
                 group.create_task(parts.members.follow(), name="names")

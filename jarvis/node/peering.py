@@ -18,6 +18,7 @@ from jarvis.identity.branches import Branches
 from jarvis.identity.record import SignedRecord
 from jarvis.net.link import Link, tidy_reason
 from jarvis.node.clocks import SetSince
+from jarvis.node.horizon_links import HorizonLinks
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.patience import Patience
 from jarvis.node.requests import Requests
@@ -26,7 +27,21 @@ from jarvis.node.tracing import RECEIVED, SENT, traced
 from jarvis.replica.accepted import Refusal
 from jarvis.replica.frontier import frontier_digest
 from jarvis.store.protocol import Head
-from jarvis.sync.effects import Accept, AcceptFork, AcceptMembership, Deliver, Drop, Echoed, Effect, Fetch, Send
+from jarvis.sync.effects import (
+    Accept,
+    AcceptFork,
+    AcceptMembership,
+    Acknowledged,
+    Deliver,
+    Drop,
+    Echoed,
+    Effect,
+    Fetch,
+    Proposed,
+    ReadSnapshot,
+    Send,
+    Stage,
+)
 from jarvis.sync.machine import Sync
 from jarvis.sync.messages import Answer, Digest, Ephemeral, Hello, Message, Request, decode, encode
 from jarvis.sync.pushing import FETCH_BYTES
@@ -123,6 +138,7 @@ class Peering:
         self._set_since = SetSince(clock)
         self._traffic: dict[bytes, Traffic] = {}
         """Of members only, who alone get a link."""
+        self.horizons = HorizonLinks(sync, clock, send=self._send, post=self._post)
         self.traced = EventBus()
         """Every message, as `sync trace` tells it; costs nothing while nobody listens."""
         journal.listen(self._committed)
@@ -258,6 +274,9 @@ class Peering:
                 await self._offended(peer, new and proof.author.startswith(peer))
             case Echoed(_, heads):
                 await self._journal.echo(heads)
+            case Proposed() | Acknowledged() | ReadSnapshot() | Stage():
+                await run.room.wait()
+                await self.horizons.carry_out(job)
             case Deliver(peer, Request() as request):
                 run.post(await self.requests.handle(peer, request))
             case Deliver():
@@ -441,4 +460,7 @@ def _needs_the_store(effect: Effect) -> bool:
     if isinstance(effect, Deliver):
         asks_digest = isinstance(effect.message, Digest) and effect.message.ask
         return asks_digest or isinstance(effect.message, Request)
-    return isinstance(effect, (Fetch, Accept, AcceptMembership, AcceptFork, Echoed))
+    return isinstance(
+        effect,
+        (Fetch, Accept, AcceptMembership, AcceptFork, Echoed, Proposed, Acknowledged, ReadSnapshot, Stage),
+    )

@@ -12,6 +12,7 @@ from jarvis.core.ids import NODE_ID_BYTES, to_text
 from jarvis.identity.record import SignedRecord
 from jarvis.store.protocol import Head
 from jarvis.sync.credit import Credit
+from jarvis.sync.horizons import Acknowledge, Propose, Snapshot, WantSnapshot
 from jarvis.sync.messages import (
     Ack,
     Answer,
@@ -93,6 +94,15 @@ def describe(message: Message) -> str:
             return f"{'answer' if message.reply else 'question'} {message.nonce}"
         case Refuse():
             return message.reason
+        case Propose():
+            return f"{len(message.places)} authors, root {message.root.hex()[:8]}"
+        case Acknowledge():
+            return f"root {message.root.hex()[:8]}, {message.reason or 'signed'}"
+        case WantSnapshot():
+            return f"{message.entry.hex()[:8]}, {'document' if message.document else 'manifest'} from {message.offset}"
+        case Snapshot():
+            size_bytes = sum(len(one.data or b"") for one in message.parts)
+            return f"{message.entry.hex()[:8]}, {len(message.parts)} parts, {size_bytes} B"
         case _:
             return ""
 

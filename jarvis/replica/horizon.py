@@ -236,6 +236,7 @@ class Horizons:
         tx.drop_checkpoint(document)
         self._documents.reload([document])
         accepted.restated.add(document)
+        accepted.bounds = self._held.bounds(tx)  # so that it is told
         accepted.restated |= self._erasure.restated(tx, {document})
 
     def _sweep(self, tx: Transaction, seqs: dict[bytes, int]) -> bool:
@@ -314,6 +315,20 @@ class Horizons:
             accepted.lowered[author] = head
         self._held.set_head(tx, author, head)
         self._forsaken(tx, author)
+
+    # --- looking after it -------------------------------------------------------------------------------------------
+
+    def below(self, tx: Transaction) -> list[str]:
+        """The documents of the horizon that this node has taken wholly, and that were not deleted since."""
+        floor = self._held.floor(tx)
+        manifest = self.manifest(tx, floor.root) if tx.get(_PRUNED) == floor.entry else None
+        return [one for one in manifest.documents if not self._erasure.is_deleted(tx, one)] if manifest else []
+
+    def is_sound(self, tx: Transaction, document: str) -> bool:
+        """Whether the base of one of these is what the members signed."""
+        manifest, base = self.manifest(tx, self._held.floor(tx).root), tx.base(document)
+        assert manifest is not None
+        return base is not None and digest_of(base) == manifest.documents[document][0]
 
     # --- what peers bring and ask for -------------------------------------------------------------------------------
 

@@ -195,6 +195,10 @@ class Replica:
     def head(self, tx: Transaction, author: bytes) -> Head:
         return self._held.head(tx, author)
 
+    def stamp(self, tx: Transaction, author: bytes) -> int:
+        """Of an author's last record, -1 before the first."""
+        return self._held.stamp(tx, author)
+
     def records(self, tx: Transaction, author: bytes, first: int, through: int, max_bytes: int) -> list[StoredRecord]:
         """Records to send to a peer: of those that count, in one frame, cut before `max_bytes`; erased ones behind what
         deleted them."""

@@ -108,6 +108,7 @@ class Stage:
     snapshot: Snapshot
 
 
+OfHorizons = Proposed | Acknowledged | ReadSnapshot | Stage
 Effect = (
     Send
     | Fetch

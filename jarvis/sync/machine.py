@@ -11,7 +11,7 @@ pushes, and asks when it is ready; one that does not take in answers waits for t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from jarvis.core.ids import NODE_ID_BYTES
 from jarvis.identity.branches import Branches
@@ -353,6 +353,16 @@ class Sync:
         """Ask all members that have not signed it, now and again; None: nothing is proposed any more."""
         self.proposal = proposal
         return self._horizons_due(now_ms)
+
+    def told(self, but: Collection[bytes]) -> list[dict[bytes, int]]:
+        """How far each linked peer holds each author, of all but these, as far as is known. What it wrote itself it
+        held before anybody else."""
+        frontiers = []
+        for name, peer in self.peers.items():
+            if peer.ready and name not in but:
+                own = {author: head.seq for author, head in self._view.heads.items() if author.startswith(name)}
+                frontiers.append({author: head.seq for author, head in peer.heads.items()} | own)
+        return frontiers
 
     def lacks(self, need: Need | None, now_ms: float) -> list[Effect]:
         """What a peer must bring of the newest horizon before this node can take it."""

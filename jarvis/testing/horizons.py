@@ -103,11 +103,7 @@ class Conduct:
         self._stale = tuple(stale)
         self._acks, self._owner, self._declared = {}, owner, declared
         mark = self._proposing = object()
-        told = [
-            {author: head.seq for author, head in peer.heads.items()}
-            for name, peer in sync.peers.items()
-            if peer.ready and name not in stale
-        ]
+        told = sync.told(stale)
         frontier: list[Frontier] = []
 
         def work(tx: Transaction) -> tuple[Manifest | None, set[bytes]]:

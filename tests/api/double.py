@@ -194,7 +194,7 @@ class ScriptedHome:
     async def info(self) -> dict[str, Any]:
         return {
             "home_id": "hhh", "home_name": "Home", "owner_node": "nnn", "owner_name": "kitchen", "term": 0,
-            "members": 2, "entries": 3,
+            "members": 2, "entries": 3, "horizon": None,
         }  # fmt: skip
 
     async def rename(self, wanted: str | None, name: str | None, room: str | None) -> dict[str, Any]:
@@ -208,6 +208,11 @@ class ScriptedHome:
     async def recover(self, phrase: str) -> dict[str, Any]:
         self._calls.append(("recover", phrase))
         return {"node_id": "nnn", "owner_node": "nnn", "term": 1, "recovery_phrase": "word " * 12}
+
+    async def compact(self, stale: list[str]) -> dict[str, Any]:
+        self._calls.append(("compact", tuple(stale)))
+        missing = [{"node_id": "mmm", "name": one, "reason": "it is away"} for one in stale]
+        return {"declared": not stale, "missing": missing, "records_held": 3, "records_below": 40}
 
     async def leave(self) -> dict[str, Any]:
         self._calls.append(("leave",))
