@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -20,7 +20,7 @@ from jarvis.net.link import Link, tidy_reason
 from jarvis.node.clocks import SetSince
 from jarvis.node.horizon_links import HorizonLinks
 from jarvis.node.journal import Commit, Journal
-from jarvis.node.patience import Patience
+from jarvis.node.patience import BORNE_MS, FORK, REPEATED, Patience, units_of
 from jarvis.node.requests import Requests
 from jarvis.node.telemetry import Lags, Traffic
 from jarvis.node.tracing import RECEIVED, SENT, traced
@@ -75,6 +75,9 @@ class _LinkRun:
         self.room = asyncio.Event()
         """Set while `outbox_bytes` is under its bound."""
         self.room.set()
+        self.answered: dict[bytes, int] = {}
+        """Up to where each author's records were sent over this link: of held authors only."""
+        self.borne_ms = 0.0
         self.ending = asyncio.Event()
         self.reason = ""
 
@@ -99,6 +102,14 @@ class _LinkRun:
             self.room.set()
         else:
             self.room.clear()
+
+    def answers_anew(self, author: bytes, found: Sequence[SignedRecord]) -> bool:
+        """Whether these are records that were not sent over this link before."""
+        if not found:
+            return False
+        before = self.answered.get(author, 0)
+        self.answered[author] = max(before, found[-1].header.seq)
+        return found[0].header.seq > before
 
     def end(self, reason: str) -> None:
         self.reason = self.reason or reason
@@ -187,6 +198,7 @@ class Peering:
                 return run.end("a frame was not valid")
             first = False
             run.told(RECEIVED, message, len(frame))
+            await self._bear(run, self._patience.chatted(peer, units_of(message), self._clock.mono_ms()))
             for effect in self._sync.received(peer, message, self._clock.mono_ms(), self._clock.wall_ms()):
                 if isinstance(effect, Echoed) and all(author == self._journal.author for author, _ in effect.heads):
                     continue  # we have written as this author in this life: there is nothing to confirm
@@ -240,13 +252,20 @@ class Peering:
                 self._refused(run.link.peer, refusal)
             for author, seq in accepted.suspects:
                 self._send(self._sync.suspected(run.link.peer, author, seq))
-            await self._offended(run.link.peer, sum(_is_lie_of(run.link.peer, one) for one in wrong))
+            now_ms, peer = self._clock.mono_ms(), run.link.peer
+            idle = 0 if accepted.records or wrong else REPEATED
+            lies = sum(_is_lie_of(peer, one) for one in wrong)
+            lies += FORK * sum(proof.author.startswith(peer) for proof in accepted.forks)
+            pause_ms = self._patience.lied(peer, lies, now_ms)
+            await self._bear(run, max(pause_ms, self._patience.chatted(peer, idle, now_ms)))
 
-    async def _offended(self, peer: bytes, offences: int) -> None:
-        """Take nothing more from this link for a while, if it was too often."""
-        pause_ms = self._patience.lost(peer, offences, self._clock.mono_ms())
+    async def _bear(self, run: _LinkRun, pause_ms: float) -> None:
+        """Take nothing more from this link for a while, or never."""
         if pause_ms:
-            self._say_once(peer, "it lies again and again, and is listened to less")
+            self._say_once(run.link.peer, "it lies, or says much and brings nothing, and is listened to less")
+            run.borne_ms += pause_ms
+            if run.borne_ms > BORNE_MS:
+                run.end("it lies, or says much and brings nothing")
             await asyncio.sleep(pause_ms / 1000)
 
     async def _answer(self, run: _LinkRun, fetch: Fetch) -> None:
@@ -259,6 +278,8 @@ class Peering:
                 found = await self._journal.records(wanted.author, wanted.first, wanted.through, FETCH_BYTES)
             effects = self._sync.fetched(wanted.peer, found)
             self._send(effects)
+            idle = 0 if run.answers_anew(wanted.author, found) else REPEATED
+            await self._bear(run, self._patience.chatted(wanted.peer, idle, self._clock.mono_ms()))
             wanted = next((effect for effect in effects if isinstance(effect, Fetch)), None)
 
     async def _do(self, run: _LinkRun, job: Effect) -> None:
@@ -271,7 +292,8 @@ class Peering:
                     self._send(self._sync.membership_stands(peer))
             case AcceptFork(peer, proof):
                 new = await self._journal.accept_fork(proof, peer)
-                await self._offended(peer, new and proof.author.startswith(peer))
+                lies = FORK if new and proof.author.startswith(peer) else 0
+                await self._bear(run, self._patience.lied(peer, lies, self._clock.mono_ms()))
             case Echoed(_, heads):
                 await self._journal.echo(heads)
             case Proposed() | Acknowledged() | ReadSnapshot() | Stage():

@@ -27,7 +27,7 @@ from jarvis.node.directory import DataDirectory
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
 from jarvis.store.protocol import Transaction
-from jarvis.sync.messages import PROTOCOL, Heads, Hello, Membership, Message, decode, encode
+from jarvis.sync.messages import PROTOCOL, Digest, Heads, Hello, Membership, Message, decode, encode
 
 DEADLINE_S = 10.0
 
@@ -104,6 +104,11 @@ class Liar:
                 if isinstance(message, kind):
                     return message
         raise AssertionError(f"the link ended before {kind.__name__} was said: {self.link.closed_reason}")
+
+    async def until_heard(self) -> None:
+        """Until everything said so far was dealt with: the other side answers this in its turn."""
+        await self.send(Digest(True, bytes(32), bytes(32)))
+        await self.until_said(Digest)
 
     async def until_ended(self) -> str:
         """The reason the other side gave for hanging up."""

@@ -49,6 +49,8 @@ NOTE = "notes/shopping"
 AGAIN_S = 0.3
 """Before it links again where it was thrown out."""
 PAUSE_S = 0.01
+FIRST_S = 0.5
+"""For the other lies to be told before these make the link slow, or end it."""
 STALL_S = 3.0
 """How long it reads nothing."""
 
@@ -118,6 +120,8 @@ class Victim:
             await asyncio.sleep(AGAIN_S)
 
     async def _repeat(self, name: str) -> None:
+        if name in ("flood", "stall"):
+            await asyncio.sleep(FIRST_S)
         while True:
             await WAYS[name](self)
             self._counts[name] += 1

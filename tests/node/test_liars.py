@@ -42,6 +42,8 @@ from jarvis.testing.processes import NodeProcess, agree, until
 from tests.node.conftest import ROOMS, Home
 from tests.node.liar import Liar, other_home
 
+REPEATS = 8
+"""Of one lie: many more of them, and the link ends."""
 FLOOD = 10_000
 COSTLY = ("wants", "digests", "heads")
 """A tenth of these does what all of the others do."""
@@ -243,7 +245,7 @@ def test_a_bad_record_is_refused_and_said_once(scene: Scene, name: str) -> None:
     good = scene.liar.records(f"after {name}")
 
     async def lie(liar: Liar) -> None:
-        for _ in range(50):
+        for _ in range(REPEATS):
             await liar.send(records)
         await liar.send(Records(tuple(good)))  # the link goes on: others' records may be among what it forwards
         await liar.until_said(Ack)
@@ -270,10 +272,9 @@ def test_a_record_of_somebody_who_is_no_member_is_refused(scene: Scene) -> None:
     assert owner.node_id != stranger.node_id
 
     async def lie(liar: Liar) -> None:
-        for _ in range(50):
+        for _ in range(REPEATS):
             await liar.send(Records((record,)))
-        await liar.send(Ping(7))
-        await liar.until_said(Ping)
+        await liar.until_heard()
 
     scene.lie(lie)
     until(lambda: scene.refusals("no member"), 5, "the refusal")
@@ -290,7 +291,7 @@ def test_what_a_member_writes_against_the_rules_is_kept_and_named(scene: Scene) 
     )  # fmt: skip
 
     async def lie(liar: Liar) -> None:
-        for _ in range(50):
+        for _ in range(REPEATS):
             await liar.send(Records((last, bad)))
         await liar.until_said(Ack)
 
@@ -315,9 +316,10 @@ def test_two_histories_under_one_number_are_proven_and_neither_counts(scene: Sce
     async def lie(liar: Liar) -> None:
         await liar.send(Records(tuple(first)))
         await liar.until_said(Ack)
-        for _ in range(50):
+        for _ in range(REPEATS):
             await liar.send(Records((fork,)))
         await liar.send(Records(tuple(first)))
+        await liar.until_heard()
 
     scene.lie(lie)
     until(lambda: scene.refusals("two histories"), 5, "the refusal")

@@ -38,7 +38,7 @@ SAID = {
     "gap": ["An edit does not go on where its author's last one ended"],
     "foreign": ["An edit holds blocks in another's name"],
     "dots": ["its signature or payload hash does not hold"],
-    "flood": ["its signature or payload hash does not hold"],
+    "flood": ["says much and brings nothing"],
     "stall": [],
 }
 """What every honest node says of the liar. To be slow is no lie."""
@@ -107,7 +107,7 @@ class Scene:
         """Which of these a node does not give for not believing the liar, in its log or in its quarantine."""
         rows: list[dict[str, Any]] = [row for row in node.logged("peer refused") if row.get("author") == self.liar]
         rows += [
-            row for row in node.logged("peer refused") if row.get("blame") == "sender" and row["peer"] == self.liar
+            row for row in node.logged("peer refused") if row.get("blame") != "author" and row["peer"] == self.liar
         ]
         rows += [row for row in node.get("/api/v2/quarantine") if row["node_id"] == self.liar]
         said = {row["reason"] for row in rows}
