@@ -24,6 +24,7 @@ _STATUS: dict[type[JarvisError], int] = {
     errors.BadConfiguration: 409,
     errors.Missing: 424,
     errors.StoreFailed: 507,
+    errors.StoreFull: 507,
     errors.Permanent: 422,
     JarvisError: 500,
 }

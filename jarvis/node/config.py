@@ -54,6 +54,9 @@ DECLARED: Mapping[str, Declared] = {
     "sync.compact_records": Declared(
         "20000", "After how many records the home is compacted by itself; 0 for never.", least=0
     ),
+    "store.max_bytes": Declared(
+        "0", "How much a node's store may hold; 0 for as much as there is on the disk.", own=True, least=0
+    ),
     "node.name": Declared("", "What a node is called.", own=True, names="name"),
     "node.room": Declared("", "The room a node stands in.", own=True, names="room"),
 }
@@ -122,7 +125,9 @@ class Config:
             await self._journal.change_local(lambda tx: tx.put(PINS + key, pack(value)))
         else:
             stored = await self._stored_key(key, node)
-            await self._journal.write((CONFIG, lambda state: [state.put(stored, value)]), self._said("set", stored))
+            await self._journal.write(
+                (CONFIG, lambda state: [state.put(stored, value)]), self._said("set", stored), makes_room=True
+            )
         return await self.get(key, node)
 
     async def unset(self, key: str, *, node: str | None = None, local: bool = False) -> dict[str, Any]:
@@ -136,7 +141,9 @@ class Config:
             stored = await self._stored_key(key, node)
             held = await self._journal.state(CONFIG, lambda state: state.get(stored) is not None)
             if held:
-                await self._journal.write((CONFIG, lambda state: [state.delete(stored)]), self._said("unset", stored))
+                await self._journal.write(
+                    (CONFIG, lambda state: [state.delete(stored)]), self._said("unset", stored), makes_room=True
+                )
         if not held:
             raise NotFound(f"{key!r} was not set there.", fix="`jarvis config list` shows where each value comes from.")
         return {"key": key, "unset": True}

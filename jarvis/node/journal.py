@@ -4,7 +4,7 @@ returns, and is then told to whoever listens. Nothing else may hold the store.""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from jarvis.identity.entries import RawEntry
 from jarvis.identity.fork import ForkProof
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord, decode_record
+from jarvis.node.budget import Budget
 from jarvis.node.telemetry import Commits
 from jarvis.node.verifying import WORTH_IT, Verifier
 from jarvis.node.writing import Request, WaitingWrites, Write, Written, add_all, carry_out, own_copy
@@ -61,6 +62,7 @@ class Journal:
         self._chain: Chain | None = None
         """The newest that was told, for verifying ahead."""
         self.commits = Commits()
+        self.budget = Budget()
         self.author = b""
         """Of the newest record of our own in this life; empty before it."""
         self.problem = ""
@@ -74,10 +76,11 @@ class Journal:
         assert len(self._listeners) < MAX_LISTENERS
         self._listeners.append(listener)
 
-    async def write(self, *writes: Write) -> list[Written]:
+    async def write(self, *writes: Write, makes_room: bool = False) -> list[Written]:
         """Sign and keep these, all in one transaction: where each stands that had something to write. What others
-        write meanwhile goes with the same commit, and may share its records. Durable when this returns."""
-        request = Request(writes, asyncio.get_running_loop().create_future())
+        write meanwhile goes with the same commit, and may share its records. Durable when this returns. Raises
+        StoreFull; what `makes_room` is still written then."""
+        request = Request(writes, asyncio.get_running_loop().create_future(), makes_room=makes_room)
         if self._waiting.put(request):
             self._begin(self._write_waiting())
         return await request.future
@@ -86,13 +89,15 @@ class Journal:
         """Like `write`, for what is made in its author's name: `make` is also told who will sign."""
 
         def work(tx: Transaction) -> tuple[list[SignedRecord], Accepted]:
+            self.budget.check(tx)
             author, accepted = self._replica.writing_author(tx), Accepted()
             return self._append(tx, [(document, lambda state: make(state, author))], accepted), accepted
 
         await self._commit(work, self._wrote)
 
     async def accept(self, records: Sequence[SignedRecord], source: bytes) -> Accepted:
-        """A peer's records."""
+        """A peer's records. Raises StoreFull."""
+        size_bytes = sum(record.size_bytes for record in records)
         if len(records) >= WORTH_IT:
             if self._chain is None:
                 chain = await self._store.read(self._replica.chain)
@@ -101,6 +106,7 @@ class Journal:
         authors = {record.header.author for record in records}
 
         def work(tx: Transaction) -> tuple[Accepted, dict[bytes, Head]]:
+            self.budget.check(tx, size_bytes)
             accepted = self._replica.accept(tx, records)
             heads = {author: head for author, head in self._replica.heads(tx).items() if author in authors}
             return accepted, {**heads, **accepted.heads}
@@ -194,7 +200,7 @@ class Journal:
 
         def work(tx: Transaction) -> tuple[list[SignedRecord], Accepted]:
             requests.extend(self._waiting.take())
-            return carry_out(tx, self._replica, requests)
+            return carry_out(tx, self._replica, requests, self.budget)
 
         try:
             self._wrote(await self._attempt(work))
@@ -218,7 +224,7 @@ class Journal:
         async def alone(request: Request) -> None:
             request.error = None
             try:
-                self._wrote(await self._attempt(lambda tx: carry_out(tx, self._replica, [request])))
+                self._wrote(await self._attempt(lambda tx: carry_out(tx, self._replica, [request], self.budget)))
             except BaseException as error:
                 request.error = error
 
@@ -257,6 +263,10 @@ class Journal:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return task
+
+    async def follow_budget(self, value: Callable[[str], Awaitable[str]], pause: Callable[[bool], None]) -> None:
+        """Until cancelled; see `Budget.run`."""
+        await self.budget.run(self._store.read, value, pause)
 
     async def drain(self) -> None:
         """Wait until everything under way is durable or has failed."""

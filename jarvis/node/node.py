@@ -157,6 +157,7 @@ class Node:
                 group.create_task(parts.compaction.run(), name="compaction")
                 group.create_task(recover(parts.journal), name="recovery")
                 group.create_task(parts.retention.run(), name="retention")
+                group.create_task(parts.journal.follow_budget(parts.config.value, parts.peering.pause), name="budget")
                 group.create_task(parts.members.follow(), name="names")
                 group.create_task(self._remember_addresses(), name="addresses")
                 group.create_task(self._until_left(), name="leaving")
@@ -402,8 +403,11 @@ class Node:
             count = await self._parts.journal.read(lambda tx, _: tx.record_count())
         except JarvisError as error:
             return {"state": "failed", "detail": str(error)}
-        problem = self._parts.journal.problem
-        return {"state": "failed" if problem else "ok", "detail": problem or f"{count} records"}
+        journal = self._parts.journal
+        if journal.problem:
+            return {"state": "failed", "detail": journal.problem}
+        full = journal.budget.problem
+        return {"state": "degraded" if full else "ok", "detail": full or f"{count} records"}
 
     def _links_state(self) -> dict[str, str]:
         others = len(self._parts.members.chain.members.keys() - {self.node_id})

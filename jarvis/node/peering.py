@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from jarvis.core.errors import InvalidBytes, JarvisError, StoreFailed, Unreachable
+from jarvis.core.errors import InvalidBytes, JarvisError, StoreFailed, StoreFull, Unreachable
 from jarvis.core.events import EventBus
 from jarvis.core.ids import NODE_ID_BYTES, to_text
 from jarvis.core.time import Clock
@@ -243,7 +243,7 @@ class Peering:
             records, batch[:] = list(batch), []
             try:
                 accepted = await self._journal.accept(records, run.link.peer)
-            except StoreFailed:
+            except (StoreFailed, StoreFull):
                 return  # the store says so in the log; the protocol asks for them again, less and less often
             finally:
                 self._send(self._sync.took_in(run.link.peer, records))
@@ -382,6 +382,10 @@ class Peering:
     def tell(self, peer: bytes, topic: str, body: bytes) -> None:
         """To one peer, if it is linked."""
         self._post(peer, Ephemeral(topic, body))
+
+    def pause(self, paused: bool) -> None:
+        """Ask peers for nothing while there is no room for it."""
+        self._sync.pause(paused)
 
     def broadcast(self, topic: str, body: bytes) -> None:
         self._send(self._sync.broadcast(topic, body))

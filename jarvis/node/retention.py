@@ -125,6 +125,7 @@ class Retention:
             await self._journal.write(
                 (AUDITS, lambda state: [state.delete(one.encode()) for one in overdue]),
                 *(self._audit.entry("audit.deleted", one, actor="retention") for one in overdue),
+                makes_room=True,
             )
             log.info("old months of the audit were deleted", count=len(overdue))
 

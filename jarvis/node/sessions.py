@@ -159,6 +159,7 @@ class Sessions:
         await self._journal.write(
             (SESSIONS, lambda state: [state.delete(one) for one in ids if one not in state.deleted]),
             *(self._audit.entry("session.deleted", one, actor=actor) for one in session_ids),
+            makes_room=True,
         )
 
     async def export(self, wanted: str, form: str) -> str:

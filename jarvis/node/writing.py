@@ -13,6 +13,7 @@ from jarvis.core.codec import Value
 from jarvis.core.errors import JarvisError, Overloaded, StoreFailed
 from jarvis.crdt.dots import Dot
 from jarvis.identity.record import SignedRecord
+from jarvis.node.budget import Budget
 from jarvis.replica.accepted import Accepted
 from jarvis.replica.composition import Composition
 from jarvis.replica.replica import Replica
@@ -42,10 +43,13 @@ class Written:
 class Request:
     """Writes that stand or fall together, and what became of them."""
 
-    __slots__ = ("error", "future", "writes", "written")
+    __slots__ = ("error", "future", "makes_room", "writes", "written")
 
-    def __init__(self, writes: Sequence[Write], future: asyncio.Future[list[Written]]) -> None:
+    def __init__(
+        self, writes: Sequence[Write], future: asyncio.Future[list[Written]], *, makes_room: bool = False
+    ) -> None:
         self.writes = writes
+        self.makes_room = makes_room
         self.future = future
         self.written: list[Written] = []
         self.error: BaseException | None = None
@@ -82,7 +86,9 @@ class WaitingWrites:
         return taken
 
 
-def carry_out(tx: Transaction, replica: Replica, requests: Sequence[Request]) -> tuple[list[SignedRecord], Accepted]:
+def carry_out(
+    tx: Transaction, replica: Replica, requests: Sequence[Request], budget: Budget
+) -> tuple[list[SignedRecord], Accepted]:
     """All of them in one composition. Raises when one failed in the middle: then the transaction must be undone, and
     each be carried out in one of its own."""
     composition = replica.compose(tx)
@@ -90,6 +96,8 @@ def carry_out(tx: Transaction, replica: Replica, requests: Sequence[Request]) ->
     for request in requests:
         before = composition.extent
         try:
+            if not request.makes_room:
+                budget.check(tx)
             places.append(add_all(composition, request.writes))
         except JarvisError as error:
             if composition.extent != before or isinstance(error, StoreFailed):

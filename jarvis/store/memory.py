@@ -221,6 +221,11 @@ class _MemoryTransaction:
     def keys(self, prefix: str) -> list[str]:
         return sorted(key for key in self._tables.values if key.startswith(prefix))
 
+    def used_bytes(self) -> int:
+        records = sum(record.size_bytes for chain in self._tables.chains.values() for record in chain)
+        states = sum(len(one.state) for one in self._tables.checkpoints.values())
+        return records + states + sum(map(len, self._tables.bases.values()))
+
     def record_count(self) -> int:
         return sum(len(chain) for chain in self._tables.chains.values())
 

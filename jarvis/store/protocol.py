@@ -135,6 +135,9 @@ class Transaction(Protocol):
 
     def record_count(self) -> int: ...
 
+    def used_bytes(self) -> int:
+        """What is held takes on the disk, without what was freed; with what this work has written."""
+
 
 class Store(Protocol):
     async def write(self, work: Callable[[Transaction], T]) -> T:

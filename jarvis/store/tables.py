@@ -219,6 +219,13 @@ class SqlTransaction:
         sql = 'SELECT key FROM "values" WHERE key >= ? AND key < ? ORDER BY key'
         return [key for (key,) in self._db.execute(sql, (prefix, prefix + _PREFIX_END))]
 
+    def used_bytes(self) -> int:
+        pages, free, size_bytes = (self._pragma(name) for name in ("page_count", "freelist_count", "page_size"))
+        return (pages - free) * size_bytes
+
+    def _pragma(self, name: str) -> int:
+        return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
+
     def record_count(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM records").fetchone()[0])
 

@@ -23,6 +23,8 @@ class Asking:
         self._view = view
         self._asked: dict[bytes, Asked] = {}
         self._behind_since: dict[bytes, float] = {}
+        self.paused = False
+        """Nothing more can be taken in here, so nobody is asked for it."""
 
     def forget_peer(self, name: bytes) -> None:
         """Whatever it was asked for is asked of others."""
@@ -56,6 +58,8 @@ class Asking:
     def ask(self, now_ms: float) -> list[Effect]:
         """One want for every author of whom some peer holds more than we do and nobody was asked. While the author
         itself is here its own word counts first: what others have heard of is probably on its way to us too."""
+        if self.paused:
+            return []
         behind: set[bytes] = set()
         wants = Counter(asked.peer for asked in self._asked.values())
         for name, peer in self._view.peers.items():

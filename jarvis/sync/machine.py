@@ -117,6 +117,10 @@ class Sync:
         self._fetching.gone(peer)
         return self._asking.ask(now_ms)
 
+    def pause(self, paused: bool) -> None:
+        """Whether to ask nobody for anything, since nothing can be taken in."""
+        self._asking.paused = paused
+
     def tick(self, now_ms: float) -> list[Effect]:
         """Called a few times a second: moves slow wants, spreads news, measures round trips."""
         self._asking.move_slow(now_ms)
