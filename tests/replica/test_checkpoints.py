@@ -8,8 +8,9 @@ import pytest
 
 from jarvis.crdt.gset import GSet
 from jarvis.replica import documents
+from jarvis.replica.manifest import root_of
 from jarvis.store.protocol import Checkpoint
-from tests.replica.support import Author, Node
+from tests.replica.support import NOW, OWNER, Author, Node, make_chain
 
 DOCUMENT = "audit/2026-01"
 
@@ -53,3 +54,26 @@ def test_every_operation_of_a_record_counts(written: list[int]) -> None:
     assert not written
     node.accept(author.write(DOCUMENT, GSet.add(7)))
     assert len(written) == 1
+
+
+def test_a_checkpoint_from_below_a_horizon_hides_nothing(written: list[int]) -> None:
+    """The records that came after it are deleted; what they said stands in the base alone."""
+    chain = make_chain(0)
+    node = Node(chain)
+    for number in range(30):
+        node.append(DOCUMENT, GSet.add(number))
+    assert written
+    frontier = node.store.transact(lambda tx: node.replica.proposing.frontier(tx, [], ()))
+    manifest = None
+    while manifest is None:
+        manifest = node.store.transact(lambda tx: node.replica.horizons.make(tx, frontier))
+    grown = chain.declare_horizon(OWNER, frontier, root_of(manifest.encode()), {}, (), at_ms=NOW)
+    before = node.state(DOCUMENT).entries()
+    node.store.transact(lambda tx: node.replica.accept_membership(tx, grown.entries))
+    while node.store.transact(node.replica.take_horizon)[0].more:
+        pass
+    node.append(DOCUMENT, GSet.add(30))
+    for one in (node, node.restart()):
+        assert [entry.value for entry in one.state(DOCUMENT).entries()] == list(range(31))
+        assert one.state(DOCUMENT).entries()[:30] == before
+    assert node.restart().digest() == node.digest()
