@@ -36,7 +36,8 @@ from jarvis.identity.sealed import (
     sealed_with_passphrase,
 )
 from jarvis.node.audit import Audit
-from jarvis.node.backup_items import About, End, Entry, Fork, Item, Items, OwnValue, Proof, Record, encode
+from jarvis.node.backup_below import check, stage, take, what_lies_below
+from jarvis.node.backup_items import About, Below, End, Entry, Fork, Item, Items, OwnValue, Proof, Record, encode
 from jarvis.node.config import PINS
 from jarvis.node.directory import DataDirectory
 from jarvis.node.founding import GUEST, name_writes
@@ -129,6 +130,9 @@ async def create(
     begin += [OwnValue(key, value) for key, value in found.values.items()]
     begin += [Fork(proof) for proof in found.forks]
     yield Piece(sealer.header + sealer.feed(b"".join(map(encode, begin))), 0, found.records)
+    floor = await journal.read(lambda tx, replica: replica.floor(tx).entry)
+    async for below in what_lies_below(journal):
+        yield Piece(sealer.feed(b"".join(map(encode, below))), 0, found.records)
     position = done = 0
     proven: set[str] = set()
     while records := await journal.read(_records(position, found.records - done)):
@@ -141,6 +145,7 @@ async def create(
             ]
             items.append(Record(one.header, one.signature, one.payload))
         yield Piece(sealer.feed(b"".join(map(encode, items))), done, found.records)
+    await check(journal, floor)
     yield Piece(sealer.feed(encode(End(done))) + sealer.finish(), done, found.records)
 
 
@@ -255,6 +260,8 @@ class _Restoring:
         self._own = 0
         """Records that were written here in the course of it."""
         self._founded = False
+        self._below = False
+        """Whether something below the horizon has come that was not taken."""
 
     async def run(self, items: Iterator[Item]) -> dict[str, Any]:
         about = next(items)
@@ -274,11 +281,16 @@ class _Restoring:
                     records += 1
                 case Proof():
                     await self._record(item)
+                case Below():
+                    await self._begin()
+                    await stage(self._store, self._replica, item)
+                    self._below = True
                 case End() if item.records != records:
                     raise InvalidBytes("The backup does not hold what it says.")
         chain = await self._begin()
         await self._accept()
         await self._store.write(self._prove_forks)
+        self._own += await take(self._store, self._replica)
         held = await self._store.read(lambda tx: tx.record_count()) - self._own
         if self._key.node_id in chain.members:
             await self._tell(chain)
@@ -331,6 +343,9 @@ class _Restoring:
     async def _accept(self) -> None:
         """On the same path as a peer's records: nothing is believed because it stood in a file."""
         batch, self._batch, self._batch_bytes = self._batch, [], 0
+        if self._below:
+            self._own += await take(self._store, self._replica)
+            self._below = False
         if batch:
             accepted = await self._store.write(lambda tx: self._replica.accept(tx, batch))
             self._own += len(accepted.own)

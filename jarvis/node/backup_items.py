@@ -9,6 +9,8 @@ what the items mean, and measures them before it builds anything.
     5 record header, signature, payload or nil                   in the order in which they arrived; nil once erased
     6 end    records                                             last and once; how many there were
     7 proof  header, signature, payload                          of the record that erased the next one; it comes again
+    8 below  document, offset, total, bytes or nil               of the manifest (document "") and documents below the
+                                                                 horizon, before all records; nil: it was deleted since
 """
 
 from __future__ import annotations
@@ -72,8 +74,16 @@ class Proof:
     payload: bytes
 
 
-Item = About | Entry | OwnValue | Fork | Record | End | Proof
-ITEMS: tuple[type[Item], ...] = (About, Entry, OwnValue, Fork, Record, End, Proof)
+@dataclass(frozen=True, slots=True)
+class Below:
+    document: str
+    offset: int
+    total: int
+    data: bytes | None
+
+
+Item = About | Entry | OwnValue | Fork | Record | End | Proof | Below
+ITEMS: tuple[type[Item], ...] = (About, Entry, OwnValue, Fork, Record, End, Proof, Below)
 """By their number, from 1."""
 
 

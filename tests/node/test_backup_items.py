@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jarvis.core.codec import pack
 from jarvis.core.errors import BadConfiguration, InvalidBytes, JarvisError
-from jarvis.node.backup_items import ITEMS, About, End, Entry, Fork, Item, Items, OwnValue, Proof, Record, encode
+from jarvis.node.backup_items import ITEMS, About, Below, End, Entry, Fork, Item, Items, OwnValue, Proof, Record, encode
 
 ABOUT = About(b"n" * 16, "kitchen", "kitchen", "Home", 2, 1_800_000_000_000)
 WHOLE: list[Item] = [
@@ -20,6 +20,8 @@ WHOLE: list[Item] = [
     Fork(b"f"),
     Record(b"h", b"s" * 64, b"p" * 999),
     Proof(b"h", b"s" * 64, b"p"),
+    Below("config", 7, 2**20, b"b"),
+    Below("session/x", 0, 9, None),
     End(1),
 ]
 _VALUES = {
