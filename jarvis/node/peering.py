@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
@@ -20,6 +20,7 @@ from jarvis.net.link import Link, tidy_reason
 from jarvis.node.clocks import SetSince
 from jarvis.node.horizon_links import HorizonLinks
 from jarvis.node.journal import Commit, Journal
+from jarvis.node.link_run import LinkRun
 from jarvis.node.patience import BORNE_MS, FORK, REPEATED, Patience, units_of
 from jarvis.node.requests import Requests
 from jarvis.node.telemetry import Lags, Traffic
@@ -43,77 +44,16 @@ from jarvis.sync.effects import (
     Stage,
 )
 from jarvis.sync.machine import Sync
-from jarvis.sync.messages import Answer, Digest, Ephemeral, Hello, Message, Request, decode, encode
+from jarvis.sync.messages import Answer, Digest, Ephemeral, Hello, Message, Request, decode
 from jarvis.sync.pushing import FETCH_BYTES
 
 TICK_S = 0.25
-MAX_OUTBOX_FRAMES = 1_024
-"""Frames that wait for one link. Pushes stop at an unacknowledged window of 512 records, so only ephemeral traffic to
-a peer that reads nothing can fill it; then the link is closed and begins again from the frontiers."""
-MAX_OUTBOX_BYTES = 4 * 1024 * 1024
-"""Beyond it no more wants are answered until some have left: more than the 16 wants of an honest peer come to, so only
-one that asks and does not read has to wait."""
-MAX_JOBS = 32
-"""Store work that waits for one link, at most 8 MiB of records; a full queue stops reading from the peer."""
 MAX_BATCH_RECORDS = 2_048
 MAX_SAID = 256
 """Refusals remembered so that each is logged once."""
 VERIFY_WITHIN_S = 2.0
 
 log = structlog.get_logger()
-
-
-class _LinkRun:
-    """One link's queues. `told` hears of each message: its direction, itself, its bytes."""
-
-    def __init__(self, link: Link, told: Callable[[str, Message, int], None]) -> None:
-        self.link = link
-        self.told = told
-        self.outbox: asyncio.Queue[bytes] = asyncio.Queue(MAX_OUTBOX_FRAMES)
-        self.jobs: asyncio.Queue[Effect] = asyncio.Queue(MAX_JOBS)
-        self.outbox_bytes = 0
-        self.room = asyncio.Event()
-        """Set while `outbox_bytes` is under its bound."""
-        self.room.set()
-        self.answered: dict[bytes, int] = {}
-        """Up to where each author's records were sent over this link: of held authors only."""
-        self.borne_ms = 0.0
-        self.ending = asyncio.Event()
-        self.reason = ""
-
-    def post(self, message: Message) -> None:
-        frame = encode(message)
-        self.told(SENT, message, len(frame))
-        try:
-            self.outbox.put_nowait(frame)
-        except asyncio.QueueFull:
-            self.end("the peer reads too slowly")
-        else:
-            self._count(len(frame))
-
-    async def send_next(self) -> None:
-        frame = await self.outbox.get()
-        await self.link.send(frame)
-        self._count(-len(frame))
-
-    def _count(self, size_bytes: int) -> None:
-        self.outbox_bytes += size_bytes
-        if self.outbox_bytes < MAX_OUTBOX_BYTES:
-            self.room.set()
-        else:
-            self.room.clear()
-
-    def answers_anew(self, author: bytes, found: Sequence[SignedRecord]) -> bool:
-        """Whether these are records that were not sent over this link before."""
-        if not found:
-            return False
-        before = self.answered.get(author, 0)
-        self.answered[author] = max(before, found[-1].header.seq)
-        return found[0].header.seq > before
-
-    def end(self, reason: str) -> None:
-        self.reason = self.reason or reason
-        self.ending.set()
 
 
 class Peering:
@@ -138,7 +78,7 @@ class Peering:
         self._linked = linked
         self._members_changed = members_changed
         self._met = met
-        self._runs: dict[bytes, _LinkRun] = {}
+        self._runs: dict[bytes, LinkRun] = {}
         self._said: dict[tuple[bytes, bytes, str], None] = {}
         self._digests: dict[bytes, asyncio.Future[Digest]] = {}
         self.requests = Requests(self._post)
@@ -165,7 +105,7 @@ class Peering:
             if self.traced.listened:
                 self.traced.publish(traced(self._clock.mono_ms(), link.peer, direction, message, size_bytes))
 
-        run = self._runs[link.peer] = _LinkRun(link, told)
+        run = self._runs[link.peer] = LinkRun(link, told)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -187,7 +127,7 @@ class Peering:
             with contextlib.suppress(Unreachable):
                 await link.close(run.reason or "closed")
 
-    async def _read(self, run: _LinkRun) -> None:
+    async def _read(self, run: LinkRun) -> None:
         peer = run.link.peer
         first = True
         while (frame := await run.link.receive()) is not None:
@@ -208,14 +148,14 @@ class Peering:
                     self._send([effect])
         return run.end(run.link.closed_reason or "closed by the peer")
 
-    async def _write(self, run: _LinkRun) -> None:
+    async def _write(self, run: LinkRun) -> None:
         try:
             while True:
                 await run.send_next()
         except Unreachable as error:
             run.end(str(error))
 
-    async def _work(self, run: _LinkRun) -> None:
+    async def _work(self, run: LinkRun) -> None:
         """What needs the store, in order; records that came meanwhile share one transaction."""
         try:
             while True:
@@ -238,7 +178,7 @@ class Peering:
             self._say_once(run.link.peer, str(error))
             run.end(str(error) if isinstance(error, InvalidBytes) else "the store failed")
 
-    async def _accept(self, run: _LinkRun, batch: list[SignedRecord]) -> None:
+    async def _accept(self, run: LinkRun, batch: list[SignedRecord]) -> None:
         if batch:
             records, batch[:] = list(batch), []
             try:
@@ -259,7 +199,7 @@ class Peering:
             pause_ms = self._patience.lied(peer, lies, now_ms)
             await self._bear(run, max(pause_ms, self._patience.chatted(peer, idle, now_ms)))
 
-    async def _bear(self, run: _LinkRun, pause_ms: float) -> None:
+    async def _bear(self, run: LinkRun, pause_ms: float) -> None:
         """Take nothing more from this link for a while, or never."""
         if pause_ms:
             self._say_once(run.link.peer, "it lies, or says much and brings nothing, and is listened to less")
@@ -268,7 +208,7 @@ class Peering:
                 run.end("it lies, or says much and brings nothing")
             await asyncio.sleep(pause_ms / 1000)
 
-    async def _answer(self, run: _LinkRun, fetch: Fetch) -> None:
+    async def _answer(self, run: LinkRun, fetch: Fetch) -> None:
         """This want, and those that wait behind it as far as the peer's credit goes."""
         wanted: Fetch | None = fetch
         while wanted is not None:
@@ -282,7 +222,7 @@ class Peering:
             await self._bear(run, self._patience.chatted(wanted.peer, idle, self._clock.mono_ms()))
             wanted = next((effect for effect in effects if isinstance(effect, Fetch)), None)
 
-    async def _do(self, run: _LinkRun, job: Effect) -> None:
+    async def _do(self, run: LinkRun, job: Effect) -> None:
         match job:
             case Fetch():
                 await self._answer(run, job)
