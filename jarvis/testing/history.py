@@ -66,13 +66,15 @@ FAULTS: dict[str, Draw] = {
 }
 
 
-ALL_FAULTS = (*FAULTS, "remove")
-"""A removal happens once in a history at most."""
+LIES = ("fork", "backdate", "invalid", "claim", "forge", "orphan")
+"""What a member may tell against the rules; `lies.py` says how."""
+ALL_FAULTS = (*FAULTS, "remove", "lie")
+"""A removal happens once in a history at most, and one member at most lies."""
 
 
 def draw_history(seed: int, nodes: int, faults: Sequence[str] = ALL_FAULTS) -> list[Step]:
     """The steps of one seed, in order of time. The last node is admitted late in half of them, and some node removed in
-    two of five."""
+    two of five, and a member lies in three of ten."""
     rng = random.Random(f"{seed}/history")  # nosec B311 - a simulation's faults
     chosen = [kind for kind in faults if kind in FAULTS and rng.random() < 0.6]
     steps = [_step(rng, rng.choice(list(WRITES)), WRITES, nodes) for _ in range(rng.randrange(20, 80))]
@@ -84,6 +86,10 @@ def draw_history(seed: int, nodes: int, faults: Sequence[str] = ALL_FAULTS) -> l
         steps.append(Step(rng.uniform(0, LENGTH_MS), "admit", nodes - 1))
     if nodes > 2 and "remove" in faults and rng.random() < 0.4:
         steps.append(Step(rng.uniform(0, LENGTH_MS), "remove", rng.randrange(1, nodes)))
+    if "lie" in faults and rng.random() < 0.3:
+        liar = rng.randrange(nodes)
+        for _ in range(rng.randrange(1, 7)):
+            steps.append(Step(rng.uniform(0, LENGTH_MS), "lie", liar, (rng.choice(LIES), rng.randrange(10**6))))
     return sorted(steps)
 
 

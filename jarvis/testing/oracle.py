@@ -30,15 +30,21 @@ from jarvis.crdt.registry import (
     governed,
     kind_of,
 )
+from jarvis.identity.keys import verify
 from jarvis.identity.membership import Chain
-from jarvis.identity.record import operations_of
+from jarvis.identity.record import TAG, operations_of
 from jarvis.replica.bounds import FORKED, REMOVED, Bounds
+from jarvis.replica.frontier import node_of
 from jarvis.replica.replica import Replica
 from jarvis.store.protocol import APPLIED, ERASED, StoredRecord, Transaction
 from jarvis.testing.machine import Machine, highest
 from jarvis.testing.rebuilding import rebuilt
 
 DIVERGED, LOST, CRASHED = "diverged", "lost", "crashed"
+OF_LIES = {
+    "forge": ("its signature or payload hash does not hold", "its author is no member of this home"),
+}
+"""What may be said of a member that was made to lie, by the name of the lie."""
 OF_FORKS = (FORKED, "it does not follow the record that is held here")
 """What a node may say when it is brought the other history of an author that forked."""
 
@@ -56,6 +62,9 @@ class Witness:
     machines: Sequence[Machine]
     seen: dict[tuple[bytes, int], dict[bytes, StoredRecord]] = field(default_factory=dict)
     """(author, seq) -> every record that was seen under it, by its hash, on any disk at any look."""
+
+    lies: dict[str, bytes] = field(default_factory=dict)
+    """Those that were told, with the member that told them."""
 
     def look(self) -> None:
         """Note what every disk holds; called before a disk goes, and at the end."""
@@ -82,18 +91,25 @@ def judge(witness: Witness, living: Sequence[Machine]) -> Failure | None:
     unexcused = forked & {author for machine in witness.machines for author in machine.unechoed}
     if unexcused:
         return Failure(DIVERGED, f"{_name(min(unexcused))} wrote two histories though nobody had echoed its head")
+    twice = {machine.node_id for machine in witness.machines if machine.replaced} | set(witness.lies.values())
+    betrayed = {author for author in forked if node_of(author) not in twice}
+    if betrayed:
+        return Failure(DIVERGED, f"{_name(min(betrayed))} has two histories, and neither ran twice nor lied")
     for machine in living:
         if _believed(machine.bounds()) != _believed(bounds):
             return Failure(DIVERGED, f"nodes {living[0].number} and {machine.number} disagree who may be believed")
         for reason in machine.refused:
-            if not (forked and reason in OF_FORKS) and not (bounds.chain.removed and reason == REMOVED):
+            lied = any(reason in OF_LIES.get(name, ()) for name in witness.lies)
+            if not lied and not (forked and reason in OF_FORKS) and not (bounds.chain.removed and reason == REMOVED):
                 return Failure(DIVERGED, f"node {machine.number} refused an honest peer: {reason}")
     disks_lost = any(machine.replaced for machine in witness.machines) or bool(bounds.chain.removed)
+    in_vain = disks_lost or "orphan" in witness.lies
     return (
-        _over_the_line(living, bounds.chain)
+        _forged(witness, bounds.chain)
+        or _over_the_line(living, bounds.chain)
         or _lost(witness, living, bounds)
         or _unlike(living)
-        or _unsound(living, disks_lost=disks_lost)
+        or _unsound(living, in_vain=in_vain)
         or _unlike_all_records(living[0], witness)
     )
 
@@ -153,10 +169,10 @@ def _unlike_all_records(machine: Machine, witness: Witness) -> Failure | None:
     return None
 
 
-def _unsound(living: Sequence[Machine], *, disks_lost: bool) -> Failure | None:
-    """With a disk gone, what it alone held is waited for in vain."""
+def _unsound(living: Sequence[Machine], *, in_vain: bool) -> Failure | None:
+    """With a disk gone, what it alone held is waited for in vain; and so is what was never there."""
     for machine in living:
-        if machine.replica.waiting() and not disks_lost:
+        if machine.replica.waiting() and not in_vain:
             return Failure(DIVERGED, f"on node {machine.number} records wait for ever")
         fresh = Replica(machine.key, entropy=bytes, wall_ms=machine.wall_ms)
         if machine.store.view(fresh.digest) != machine.digest():
@@ -177,6 +193,16 @@ def _unlike_erased(no_payload: bool, said_so: bool, deleted: bool) -> str:
     if deleted:
         return "keeps words of a deleted session"
     return "erased what nobody deleted" if said_so else "lost a payload"
+
+
+def _forged(witness: Witness, chain: Chain) -> Failure | None:
+    """Whatever was kept anywhere, its author signed it."""
+    for (author, seq), records in witness.seen.items():
+        member = chain.member(node_of(author))
+        for record in records.values():
+            if member is None or not verify(member.public_key, TAG + record.header, record.signature):
+                return Failure(DIVERGED, f"record {seq} of {_name(author)} is forged")
+    return None
 
 
 def _over_the_line(living: Sequence[Machine], chain: Chain) -> Failure | None:

@@ -10,6 +10,7 @@ The same seed and steps give the same report in every process, to the last frame
 from __future__ import annotations
 
 import hashlib
+import random
 import traceback
 from collections import Counter
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from jarvis.identity.membership import Chain
 from jarvis.store.memory import MemoryStore
 from jarvis.testing.history import ALL_FAULTS, LENGTH_MS, Step, draw_history
 from jarvis.testing.home import OWNER_SEED, RECOVERY_SEED, START_MS
+from jarvis.testing.lies import LIES, Liar
 from jarvis.testing.machine import Machine
 from jarvis.testing.oracle import CRASHED, DIVERGED, Failure, Witness, judge
 from jarvis.testing.timeline import Timeline
@@ -258,6 +260,15 @@ class Simulation:
         if owner.up and not owner.replaced and machine is not owner and owner.welcomes(machine.node_id):
             owner.remove(self._owner, machine.node_id, lambda _: self._count("remove"))
         return False  # counted when it is signed
+
+    def _do_lie(self, machine: Machine, name: str, salt: int) -> bool:
+        if not machine.up:
+            return False
+        liar = Liar(machine, random.Random(f"{self._seed}/lie/{salt}"))  # nosec B311 - a simulation's lies
+        if liar.peers:
+            self.witness.lies[name] = machine.node_id
+            LIES[name](liar)
+        return bool(liar.peers)
 
     def _do_horizon(self, machine: Machine, patient: bool) -> bool:
         """The owner's node proposes what all hold whom it is linked to; who is not linked is stale, unless it waits for
