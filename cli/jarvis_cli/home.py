@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from jarvis_cli.output import fields, say
+from jarvis_cli.output import SHORT_ID, fields, say
 from jarvis_cli.state import Command, Group, State
 
 PATH = "/api/v2/home"
@@ -45,7 +47,16 @@ def home() -> None:
 def info(state: State) -> None:
     """Show the home, and which node owns it."""
     found = state.client().get(PATH)
-    state.show(found, lambda: fields(found))
+    horizon = found.get("horizon")
+    shown = {**found, "horizon": _horizon_line(horizon) if horizon else "none yet"}
+    state.show(found, lambda: fields(shown))
+
+
+def _horizon_line(horizon: dict[str, Any]) -> str:
+    """Up to where history was laid down, in a line."""
+    stale = f"; not waited for: {', '.join(horizon['stale'])}" if horizon["stale"] else ""
+    taken = "taken here" if horizon["taken"] else "being taken here"
+    return f"{horizon['root'][:SHORT_ID]}, {taken}{stale}"
 
 
 @home.command()

@@ -33,6 +33,7 @@ from jarvis.replica.holdings import Floor, Holdings
 from jarvis.replica.horizon import Horizons, Next
 from jarvis.replica.proposing import Proposing
 from jarvis.replica.standing import Standing
+from jarvis.replica.waiting import Need
 from jarvis.store.protocol import Head, StoredRecord, Transaction
 
 MAX_ANSWERED = 512
@@ -235,11 +236,15 @@ class Replica:
     def waiting(self) -> int:
         return len(self._acceptance.waiting)
 
+    def waits(self) -> list[tuple[SignedRecord, Need]]:
+        """What cannot be accepted yet, and what each waits for first."""
+        return self._acceptance.waiting.items()
+
     def forget(self) -> None:
         """Work was undone: drop every cache. The clock stays, since it may only rise."""
         self._documents.forget()
         self._erasure.forget()
-        self._acceptance.waiting.clear()
+        self._acceptance.forget()
         self._held.forget()
         self.horizons.forget()
         self._authorship.forget()

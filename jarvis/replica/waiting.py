@@ -105,6 +105,10 @@ class WaitingRoom:
                 del self._by_need[waiting.needs[-1]]
             self._remove((author, seq))
 
+    def items(self) -> list[tuple[SignedRecord, Need]]:
+        """Everything, in the order of authors and numbers, with what each waits for first."""
+        return [(one.record, one.needs[-1]) for _, one in sorted(self._waiting.items())]
+
     def clear(self) -> None:
         self._waiting.clear()
         self._by_need.clear()
