@@ -198,7 +198,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
 
     async def compact_every() -> int:
         value = await config.value("sync.compact_records")
-        return int(value) if value.isdigit() else 0
+        return int(value) if value.isdigit() else 0  # a file or the environment may say anything
 
     compaction = Compaction(journal, members, peering.horizons, audit, key.node_id, clock, every=compact_every)
 

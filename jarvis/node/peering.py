@@ -29,19 +29,17 @@ from jarvis.replica.accepted import Refusal
 from jarvis.replica.frontier import frontier_digest
 from jarvis.store.protocol import Head
 from jarvis.sync.effects import (
+    OF_HORIZONS,
     Accept,
     AcceptFork,
     AcceptMembership,
-    Acknowledged,
     Deliver,
     Drop,
     Echoed,
     Effect,
     Fetch,
-    Proposed,
-    ReadSnapshot,
     Send,
-    Stage,
+    needs_the_store,
 )
 from jarvis.sync.machine import Sync
 from jarvis.sync.messages import Answer, Digest, Ephemeral, Hello, Message, Request, decode
@@ -142,7 +140,7 @@ class Peering:
             for effect in self._sync.received(peer, message, self._clock.mono_ms(), self._clock.wall_ms()):
                 if isinstance(effect, Echoed) and all(author == self._journal.author for author, _ in effect.heads):
                     continue  # we have written as this author in this life: there is nothing to confirm
-                if _needs_the_store(effect):
+                if needs_the_store(effect):
                     await run.jobs.put(effect)
                 else:
                     self._send([effect])
@@ -236,7 +234,7 @@ class Peering:
                 await self._bear(run, self._patience.lied(peer, lies, self._clock.mono_ms()))
             case Echoed(_, heads):
                 await self._journal.echo(heads)
-            case Proposed() | Acknowledged() | ReadSnapshot() | Stage():
+            case _ if isinstance(job, OF_HORIZONS):
                 await run.room.wait()
                 await self.horizons.carry_out(job)
             case Deliver(peer, Request() as request):
@@ -420,13 +418,3 @@ class Peering:
 def _is_lie_of(peer: bytes, refusal: Refusal) -> bool:
     """Whether it speaks against this peer itself, and not against whoever's records it forwards."""
     return refusal.blame == "sender" or refusal.author.startswith(peer)
-
-
-def _needs_the_store(effect: Effect) -> bool:
-    if isinstance(effect, Deliver):
-        asks_digest = isinstance(effect.message, Digest) and effect.message.ask
-        return asks_digest or isinstance(effect.message, Request)
-    return isinstance(
-        effect,
-        (Fetch, Accept, AcceptMembership, AcceptFork, Echoed, Proposed, Acknowledged, ReadSnapshot, Stage),
-    )

@@ -219,7 +219,7 @@ class Horizons:
         if summary is not None and data is not None and digest_of(data) == summary[0]:
             if tx.base(document) != data:
                 tx.put_base(document, data)
-                tx.drop_checkpoint(document)  # an older state, and what came between is deleted now
+            tx.drop_checkpoint(document)  # it may lack what the records after it said, which go now
             tx.delete_records(_below(tx, document, seqs))
         elif summary is None and data is not None:  # what this node took to count does not
             self._replace(tx, document, None, seqs, accepted)

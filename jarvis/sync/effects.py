@@ -109,6 +109,7 @@ class Stage:
 
 
 OfHorizons = Proposed | Acknowledged | ReadSnapshot | Stage
+OF_HORIZONS = (Proposed, Acknowledged, ReadSnapshot, Stage)
 Effect = (
     Send
     | Fetch
@@ -123,3 +124,11 @@ Effect = (
     | ReadSnapshot
     | Stage
 )
+
+
+def needs_the_store(effect: Effect) -> bool:
+    """Whether carrying it out takes the store, and so its turn after what came before on that link."""
+    if isinstance(effect, Deliver):
+        asks_digest = isinstance(effect.message, Digest) and effect.message.ask
+        return asks_digest or isinstance(effect.message, Request)
+    return not isinstance(effect, (Send, Drop))
