@@ -36,10 +36,11 @@ class View:
     def beyond(self, author: bytes, seq: int) -> int:
         """How many records that count lie between what we hold and `seq`. Below a horizon there are none to ask for:
         what was there is brought whole."""
-        if self.seq(author) < self.settled(author):
+        mine = self.seq(author)
+        if seq <= mine or mine < self.settled(author):  # the first is by far the most frequent
             return 0
         last = self.bounds.last(author) if self.bounds else None
-        return (seq if last is None else min(seq, last)) - self.seq(author)
+        return max(0, (seq if last is None else min(seq, last)) - mine)
 
     def lower(self, lowered: Mapping[bytes, Head]) -> None:
         """Less of these authors counts than before."""
