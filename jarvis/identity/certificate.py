@@ -4,6 +4,7 @@ members because OpenSSL finds trusted certificates by subject; it is valid from 
 from __future__ import annotations
 
 import datetime
+import functools
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -15,6 +16,8 @@ from jarvis.core.ids import to_text
 from jarvis.identity.keys import SigningKey, node_id_of
 
 MAX_CERTIFICATE_BYTES = 1_024
+REMEMBERED = 256
+"""Certificates whose key is known: the members', which every look at the whole chain would take apart again."""
 
 
 def make_certificate(key: SigningKey) -> bytes:
@@ -39,6 +42,7 @@ def key_pem(key: SigningKey) -> bytes:
     return key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
+@functools.lru_cache(REMEMBERED)
 def public_key_of(certificate_der: bytes) -> bytes:
     """The Ed25519 public key (32 bytes) in a node's certificate. Raises InvalidBytes unless it is exactly one of ours:
     right key type, self-signed, subject equal to the key's node id."""
