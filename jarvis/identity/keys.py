@@ -21,13 +21,25 @@ SEED_BYTES = 32
 PUBLIC_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 RECOVERY_ENTROPY_BYTES = 16
+_P = 2**255 - 19
+_ORDER_8_Y = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7
+_SMALL_ORDER_Y = frozenset((0, 1, _P - 1, _ORDER_8_Y, _P - _ORDER_8_Y))
+"""Of the eight points of an order that divides 8, whichever their x."""
 
 
 def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
     """Whether `signature` (64 bytes) is `public_key`'s (32 bytes) Ed25519 signature of `message`.
 
-    Never raises: keys and signatures of any length or value may come in, and what is malformed is False.
+    Never raises: keys and signatures of any length or value may come in, and what is malformed is False. Strict, so
+    that all nodes say the same for ever and nobody can have signed by chance: S below the group's order (RFC 8032,
+    5.1.7), the equation without cofactor, R compared as bytes; a key whose y is written larger than it need be, or
+    whose point is of small order (any message would hold), is False.
     """
+    if len(public_key) != PUBLIC_KEY_BYTES or len(signature) != SIGNATURE_BYTES:
+        return False
+    y = int.from_bytes(public_key, "little") & (1 << 255) - 1
+    if y >= _P or y in _SMALL_ORDER_Y:
+        return False
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
     except (InvalidSignature, ValueError):
