@@ -16,8 +16,8 @@ MAX_OUTBOX_FRAMES = 1_024
 """Frames that wait for one link. Pushes stop at an unacknowledged window of 512 records, so only ephemeral traffic to
 a peer that reads nothing can fill it; then the link is closed and begins again from the frontiers."""
 MAX_OUTBOX_BYTES = 4 * 1024 * 1024
-"""Beyond it no more wants are answered until some have left: more than a peer's credit, so only who gives too much of it
-and does not read has to wait."""
+"""Beyond it no more wants are answered until some have left: more than a peer's credit, so only who gives too much of
+it, and does not read, has to wait."""
 MAX_JOBS = 32
 """Store work that waits for one link, at most 8 MiB of records; a full queue stops reading from the peer."""
 

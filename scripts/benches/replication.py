@@ -1,13 +1,12 @@
 """Replication between two processes on this machine, durable on both sides: one author's 100-byte appends, from the
-commit to the receipt of the peer's durable acknowledgement. The limit is what the same records cost without any
-protocol, in one thread: Ed25519 signing and verifying, SQLCipher, applying to the document, on both sides. Beside it,
-in the same run, the relays that people would otherwise use; and how it goes on as a home grows."""
+call to the receipt of the peer's durable acknowledgement. The limit is what the same appends cost without any protocol
+(`support.alone`). Beside it, in the same run, the relays that people would otherwise use; and how it goes on as a home
+grows."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,30 +17,23 @@ from pathlib import Path
 from typing import Any
 
 from benches.support import homes
+from benches.support.alone import appends_a_second, where_time_goes
 from benches.support.plot import Bar, Panel, svg
 from benches.support.relays import Relayed, pycrdt_websocket, y_websocket
-from benches.support.room import APPEND_BYTES, DOCUMENT
+from benches.support.room import APPEND_BYTES, DOCUMENT, entry
 from benches.table import Row, machine, percentile, row
 from jarvis import app
 from jarvis.core.settings import load
 from jarvis.core.time import SystemClock
-from jarvis.crdt.dots import Dot
-from jarvis.crdt.gset import GSet, GSetKind
-from jarvis.identity.certificate import make_certificate
-from jarvis.identity.keys import SigningKey
-from jarvis.identity.membership import Chain
-from jarvis.identity.record import TAG, SignedRecord, is_authentic
+from jarvis.crdt.registry import SESSION_PREFIX
+from jarvis.node.audit import Audit
 from jarvis.node.node import Node
-from jarvis.replica.replica import Replica
-from jarvis.replica.validity import judge
-from jarvis.store.keyfile import create_key
-from jarvis.store.memory import MemoryStore
-from jarvis.store.sqlcipher import SqlCipherStore
-from jarvis.sync.messages import Ack, Records, decode, encode
+from jarvis.sync.messages import Ack
 
-WARM = 50
+WARM = 20
 SINGLE = 400
-BATCHED = 8_000
+BATCHED = 16_000
+TURNS = 2_560
 IN_FLIGHT = 128
 DEADLINE_S = 60.0
 
@@ -53,7 +45,7 @@ MOST_RECEIPTS = 1.2
 
 
 def run(joined: int = JOINED) -> list[Row]:
-    """Some two minutes."""
+    """Some three minutes."""
     relays = [relay(BATCHED, homes.PROPAGATED, homes.GAP_S) for relay in (pycrdt_websocket, y_websocket)]
     with tempfile.TemporaryDirectory(prefix="jarvis-bench-") as name:
         folder = Path(name)
@@ -65,10 +57,17 @@ def run(joined: int = JOINED) -> list[Row]:
         rows += _beside(relays, many, propagated[2], fsync_ms)
         for nodes, samples in propagated.items():
             rows += _percentiles(f"append to durable at a peer, {nodes} nodes ({HOMES[nodes]})", samples)
-        rows += _joined(asyncio.run(homes.join(folder / "join", joined)), joined)
-    for nodes in SIMULATED:
-        receipts = homes.receipts_per_record(nodes)
-        rows.append(row(f"receipts a record, {nodes} nodes, simulated", receipts, "receipts", most=MOST_RECEIPTS))
+        rows += _by_history(asyncio.run(homes.join_by_history(folder / "history", joined)), joined)
+        rows += _by_snapshot(*asyncio.run(homes.join_by_snapshot(folder / "snapshot", joined)), joined)
+    spread = {nodes: homes.spread(nodes) for nodes in SIMULATED}
+    rows += [
+        row(f"receipts a record, {nodes} nodes, simulated", one.receipts, "receipts", most=MOST_RECEIPTS)
+        for nodes, one in spread.items()
+    ]
+    rows += [
+        row(f"on the wire for a record and receiver, {nodes} nodes, simulated", one.wire_bytes, "bytes")
+        for nodes, one in spread.items()
+    ]
     return rows
 
 
@@ -85,7 +84,7 @@ def _beside(relays: list[Relayed | str], many: float, propagated: list[float], f
             continue
         against = f"{relay.name} (unsigned, in memory) {relay.per_second:,.0f}"
         rows.append(
-            row(f"{IN_FLIGHT} in flight, against a relay", many, "records/s", against=against, other=relay.per_second,
+            row(f"{IN_FLIGHT} in flight, against a relay", many, "appends/s", against=against, other=relay.per_second,
                 least=1.0)
         )  # fmt: skip
         allowed = 2 * percentile(relay.propagation_ms, 0.5) + 2 * fsync_ms
@@ -94,7 +93,7 @@ def _beside(relays: list[Relayed | str], many: float, propagated: list[float], f
             row("append to durable at a peer, p50", percentile(propagated, 0.5), "ms", against=against, other=allowed,
                 most=1.0)
         )  # fmt: skip
-        rows.append(row(f"{relay.name}, appends", relay.per_second, "records/s"))
+        rows.append(row(f"{relay.name}, appends", relay.per_second, "appends/s"))
         rows += _percentiles(f"{relay.name}, append to the other client", relay.propagation_ms)
     return rows
 
@@ -103,7 +102,7 @@ def _percentiles(measure: str, samples: list[float]) -> list[Row]:
     return [row(f"{measure}, p{100 * share:.0f}", percentile(samples, share), "ms") for share in (0.5, 0.99)]
 
 
-def _joined(joined: homes.Joined, records: int) -> list[Row]:
+def _by_history(joined: homes.Joined, records: int) -> list[Row]:
     name, user = f"joining by history, {records:,} records", joined.user_bytes
     return [
         row(name, joined.seconds, "s"),
@@ -111,6 +110,16 @@ def _joined(joined: homes.Joined, records: int) -> list[Row]:
         row(f"on the wire for a byte of user data ({APPEND_BYTES} a record)", joined.wire_bytes / user, "bytes"),
         row(f"on disk for a byte of user data ({APPEND_BYTES} a record)", joined.disk_bytes / user, "bytes"),
         row("memory of the joiner for 100,000 records", joined.memory_bytes / records * 1e5 / 1e6, "MB"),
+    ]
+
+
+def _by_snapshot(joined: homes.Joined, raw_s: float, records: int) -> list[Row]:
+    name, user = f"joining by snapshot, {records:,} records below a horizon", joined.user_bytes
+    against = f"raw load of the same state {raw_s:.3g} s"
+    return [
+        row(name, joined.seconds, "s", against=against, other=raw_s, most=3.0),
+        row("by snapshot, on the wire for a byte of user data", joined.wire_bytes / user, "bytes"),
+        row("by snapshot, on disk for a byte of user data", joined.disk_bytes / user, "bytes"),
     ]
 
 
@@ -128,125 +137,59 @@ def drawn(rows: list[Row]) -> str:
         if f"{name}, appends" in value:
             fast.append(Bar(f"{name}: unsigned, in memory", value[f"{name}, appends"], ours=False))
             ways.append(Bar(f"{name}, 2 clients", value[f"{name}, append to the other client, p50"], ours=False))
+    joined = [one for one in rows if one.measure.startswith("joining") and one.unit == "s"]
+    joins = [Bar(one.measure.removeprefix("joining ").split(",")[0], one.value) for one in joined]
+    joins.append(Bar("raw load of the state", joined[-1].value / (joined[-1].ratio or 1.0), ours=False))
+    records = joined[0].measure.split(", ")[1].split(" ")[0]
     receipts = [Bar(f"{nodes} nodes", value[f"receipts a record, {nodes} nodes, simulated"]) for nodes in SIMULATED]
     panels = [
         Panel(f"Appends of {APPEND_BYTES} bytes between two, more is better", "a second", fast),
         Panel("From an append to the other side, p50, less is better", "ms", ways),
+        Panel(f"Joining a home that holds {records} records, less is better", "s", joins),
         Panel("Receipts a record and node as the home grows, 1 is the least possible", "", receipts),
     ]
     return svg(panels, f"{machine()}. Made by scripts/bench replication --svg.")
 
 
 async def _measure(folder: Path) -> tuple[list[Row], float, float]:
-    """The rows, records a second in flight together, and what a commit with its fsync takes in ms."""
+    """The rows, appends a second in flight together, and what a commit with its fsync takes in ms."""
     rows = []
-    one_limit = await _alone(folder / "alone-1", SINGLE, works_each=1)
-    many_limit = await _alone(folder / "alone-n", BATCHED, works_each=IN_FLIGHT)
+    one_limit = await appends_a_second(folder / "alone-1", SINGLE, together=1, shared=False)
+    apart_limit = await appends_a_second(folder / "alone-n", BATCHED // 4, together=IN_FLIGHT, shared=False)
+    many_limit = await appends_a_second(folder / "alone-s", BATCHED, together=IN_FLIGHT, shared=True)
     async with _two_nodes(folder) as author:
         await _appends(author, WARM, 1)
+        await _appends(author, WARM * IN_FLIGHT, IN_FLIGHT)
+        sizes = [author.bytes_sent]
         single = await _appends(author, SINGLE, 1)
+        sizes.append(author.bytes_sent)
         many = await _appends(author, BATCHED, IN_FLIGHT)
-        wire = author.bytes_sent
+        sizes.append(author.bytes_sent)
+        turns = await _turns(author, TURNS, IN_FLIGHT)
     alone = "the same without protocol"
     sides = "Ed25519, SQLCipher and apply of both sides, 1 thread"
     acked = "commit to durable ack"
+    together = f"{IN_FLIGHT} in flight"
     rows += [
-        row(f"one at a time, {acked}", single.per_second, "records/s", against=alone, other=one_limit, least=0.6),
-        row(
-            f"{IN_FLIGHT} in flight, {acked}", many.per_second, "records/s", against=alone, other=many_limit, least=0.6
-        ),
-        row(f"without protocol, one at a time ({sides})", one_limit, "records/s"),
-        row(f"without protocol, {IN_FLIGHT} a commit ({sides})", many_limit, "records/s"),
+        row(f"one at a time, {acked}", single.per_second, "appends/s", against=alone, other=one_limit, least=0.6),
+        row(f"{together}, {acked}", many.per_second, "appends/s", against=alone, other=many_limit, least=0.6),
+        row(f"turns (heard, reply, audit entry) in {IN_FLIGHT} rooms at once, {acked}", turns, "turns/s"),
+        row(f"without protocol, one at a time ({sides})", one_limit, "appends/s"),
+        row(f"without protocol, {IN_FLIGHT} a commit, which share records", many_limit, "appends/s"),
+        row(f"without protocol, {IN_FLIGHT} a commit, a record each", apart_limit, "appends/s"),
     ]
-    for name, measured in (("one at a time", single), (f"{IN_FLIGHT} together", many)):
+    for name, measured in (("one at a time", single), (together, many)):
         for share in (0.5, 0.99):
             p = f"p{100 * share:.0f}"
             rows.append(row(f"{name}: append to own commit, {p}", 1000 * percentile(measured.commit_s, share), "ms"))
             rows.append(row(f"{name}: own commit to peer's ack, {p}", 1000 * percentile(measured.ack_s, share), "ms"))
-    sent = WARM + SINGLE + BATCHED
-    rows.append(row(f"on the wire for a record of {APPEND_BYTES} bytes", wire / sent, "bytes"))
-    parts = await _where_time_goes(folder / "parts")
+    for name, count, first in (("one at a time", SINGLE, 0), (together, BATCHED, 1)):
+        wire = (sizes[first + 1] - sizes[first]) / count
+        rows.append(row(f"on the wire for an append of {APPEND_BYTES} bytes, {name}", wire, "bytes"))
+    parts = await where_time_goes(folder / "parts")
     rows += parts
-    rows.append(row("threads at work: a loop and a writer each side", 4, "threads"))
+    rows.append(row("threads at work: a loop, a writer and two that verify each side", 8, "threads"))
     return rows, many.per_second, parts[-1].value / 1000
-
-
-# --- the limit --------------------------------------------------------------------------------------------------
-
-
-async def _alone(folder: Path, count: int, works_each: int) -> float:
-    """Records a second when author and peer are two replicas in one thread, without links."""
-    key, clock = SigningKey(os.urandom(32)), SystemClock()
-    chain = Chain.found(
-        SigningKey(os.urandom(32)), os.urandom(32), make_certificate(key), nonce=os.urandom(16), at_ms=0
-    )
-    replicas, stores = [], []
-    for side in ("author", "peer"):
-        (folder / side).mkdir(parents=True)
-        (folder / side / "keys").mkdir(mode=0o700)
-        replica = Replica(key, entropy=os.urandom, wall_ms=clock.wall_ms)
-        store = await SqlCipherStore.open(folder / side / "store.db", create_key(folder / side / "keys" / "key"))
-        await store.write(lambda tx, replica=replica: replica.found(tx, chain))
-        replicas.append(replica)
-        stores.append(store)
-    began = time.perf_counter()
-    for _ in range(count // works_each):
-        records = await stores[0].write(
-            lambda tx: [replicas[0].append(tx, DOCUMENT, [GSet.add(_text())])[0] for _ in range(works_each)]
-        )
-        await stores[1].write(lambda tx, records=records: replicas[1].accept(tx, records))
-    rate = count / (time.perf_counter() - began)
-    for store in stores:
-        await store.close()
-    return rate
-
-
-async def _where_time_goes(folder: Path, count: int = 2_000) -> list[Row]:
-    """Microseconds a record for each part of the work, one after another in one thread."""
-    key = SigningKey(os.urandom(32))
-    owner, nonce = SigningKey(os.urandom(32)), os.urandom(16)
-    chain = Chain.found(owner, os.urandom(32), make_certificate(key), nonce=nonce, at_ms=0)
-    spent: dict[str, float] = {}
-
-    def timed(name: str, work: Callable[[], Any]) -> Any:
-        began = time.perf_counter()
-        result = work()
-        spent[name] = 1e6 * (time.perf_counter() - began) / count
-        return result
-
-    source = MemoryStore()
-    writer = Replica(key, entropy=os.urandom, wall_ms=SystemClock().wall_ms)
-    source.transact(lambda tx: writer.found(tx, chain))
-    records = source.transact(lambda tx: [writer.append(tx, DOCUMENT, [GSet.add(_text())])[0] for _ in range(count)])
-    timed("sign", lambda: [key.sign(TAG + one.header_data) for one in records])
-    timed("verify", lambda: [is_authentic(one, key.public) for one in records])
-    timed("encode and decode frames", lambda: [decode(encode(Records((one,)))) for one in records])
-    kind = GSetKind()
-    state = kind.empty()
-    timed("check and apply", lambda: [_apply(kind, state, one) for one in records])
-    reader, memory = Replica(key, entropy=os.urandom, wall_ms=SystemClock().wall_ms), MemoryStore()
-    memory.transact(lambda tx: reader.found(tx, chain))
-    timed("accept, all of it, in memory", lambda: memory.transact(lambda tx: reader.accept(tx, records)))
-    folder.mkdir(mode=0o700)
-    (folder / "keys").mkdir(mode=0o700)
-    disk = await SqlCipherStore.open(folder / "store.db", create_key(folder / "keys" / "key"))
-    stored = memory.view(lambda tx: tx.records(records[0].header.author, 1, count, 2**40))
-    began = time.perf_counter()
-    await disk.write(lambda tx: [tx.put_record(one) for one in stored])
-    spent["SQLCipher, one commit for all"] = 1e6 * (time.perf_counter() - began) / count
-    began = time.perf_counter()
-    for number in range(200):
-        await disk.write(lambda tx, number=number: tx.put("bench", str(number).encode()))
-    spent["a commit with its fsync"] = 1e6 * (time.perf_counter() - began) / 200
-    await disk.close()
-    return [row(f"where time goes: {name}", value, "us/record") for name, value in spent.items()]
-
-
-def _apply(kind: GSetKind, state: GSet, record: SignedRecord) -> None:
-    verdict = judge(record, -1)
-    header = record.header
-    for index, operation in enumerate(verdict.operations):
-        kind.absorb(state, kind.delta(operation, Dot(header.author, header.seq, index), header.hlc))
 
 
 # --- two nodes --------------------------------------------------------------------------------------------------
@@ -258,6 +201,7 @@ class _Author:
     def __init__(self, node: Node) -> None:
         self.journal = node._parts.journal
         self.peering = node._parts.peering
+        self.sessions = node.sessions
         self.acked: dict[bytes, int] = {}
         self.waiting: dict[tuple[bytes, int], asyncio.Future[float]] = {}
         sync = self.peering._sync
@@ -282,7 +226,7 @@ class _Author:
     async def append(self) -> tuple[float, float]:
         """Seconds to the own commit, and from there to the peer's acknowledgement."""
         began = time.perf_counter()
-        (written,) = await self.journal.write((DOCUMENT, lambda _: [GSet.add(_text())]))
+        (written,) = await self.journal.write((DOCUMENT, lambda _: [entry()]))
         kept = time.perf_counter()
         name = (written.dot.author, written.dot.seq)
         if self.acked.get(name[0], 0) >= name[1]:
@@ -311,6 +255,30 @@ async def _appends(author: _Author, count: int, in_flight: int) -> _Measured:
         for _ in range(in_flight):
             group.create_task(worker())
     return _Measured(time.perf_counter() - began, samples)
+
+
+async def _turns(author: _Author, count: int, rooms: int) -> float:
+    """Turns a second as a dialogue keeps them, each room in a session of its own, until the peer holds all of them."""
+    audit = Audit(author.journal, SystemClock())
+    said = {"text": "It is a quarter past nine.", "status": "answered", "source": "intent", "provider": ""}
+
+    async def room(number: int) -> None:
+        session_id: str | None = None
+        for _ in range(count // rooms):
+            session_id, turn = await author.sessions.add_turn(
+                session_id, "hey jarvis, what time is it", f"room {number}"
+            )
+            await author.journal.write(
+                (SESSION_PREFIX + session_id, lambda state, turn=turn: [state.add_reply(turn, said)]),
+                audit.entry("turn", session_id, outcome="answered", ms=12.3, source="intent", provider=""),
+            )
+
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for number in range(rooms):
+            group.create_task(room(number))
+    await _until(lambda: _settled(author))
+    return count / (time.perf_counter() - began)
 
 
 @asynccontextmanager
@@ -361,7 +329,3 @@ async def _until(condition: Callable[[], bool]) -> None:
 async def _within(waited: Awaitable[Any]) -> None:
     async with asyncio.timeout(DEADLINE_S):
         await waited
-
-
-def _text() -> str:
-    return "x" * APPEND_BYTES

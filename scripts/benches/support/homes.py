@@ -14,9 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benches.support.room import APPEND_BYTES, DOCUMENT, Room, fill, make_home, opened
+from benches.support.room import (
+    APPEND_BYTES,
+    DOCUMENT,
+    Room,
+    fill,
+    make_compacted_home,
+    make_home,
+    opened,
+    raw_load_s,
+)
 from jarvis.crdt.gset import GSet
-from jarvis.testing.home import SimHome
+from jarvis.testing.home import SimHome, SimNode
 
 PROPAGATED = 200
 GAP_S = 0.02
@@ -142,7 +151,7 @@ async def _held(author: Room) -> None:
     """Until every peer has acknowledged everything."""
     async with asyncio.timeout(DEADLINE_S):
         while any((author.peering.progress(peer) or (0, 1))[1] for peer in author.peering.connected()):
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.005)
 
 
 def _ways(began: dict[int, int], arrived: Sequence[Sequence[int]]) -> list[float]:
@@ -157,34 +166,61 @@ def _ways(began: dict[int, int], arrived: Sequence[Sequence[int]]) -> list[float
 # --- joining ----------------------------------------------------------------------------------------------------------
 
 
-async def join(folder: Path, records: int) -> Joined:
-    """A member that holds nothing links to one that holds `records`, by history: until it has acknowledged them all."""
+async def join_by_history(folder: Path, records: int) -> Joined:
+    """A member that holds nothing links to one that holds `records`: until it has acknowledged them all."""
     folders = await make_home(folder, 2)
     await fill(folders[0], records)
+    return await _joined(folders, records)
+
+
+async def join_by_snapshot(folder: Path, records: int) -> tuple[Joined, float]:
+    """The same where all lies below a horizon; and the seconds that the raw load of the same state takes."""
+    folders = await make_compacted_home(folder, records)
+    joined = await _joined(folders, records)
+    return joined, await raw_load_s(folders[0], DOCUMENT, folder / "raw")
+
+
+async def _joined(folders: list[Path], records: int) -> Joined:
     async with opened(folders[0]) as author, _children(folders[1:]) as (joiner,):
         began = time.monotonic_ns()
         author.learn({joiner.node_id: (joiner.address,)})
-        await _linked(author, 1)
-        await _held(author)
-        report = await joiner.report()
+        report: dict[str, Any] = {"arrived": []}
+        async with asyncio.timeout(DEADLINE_S):
+            while max((seq for seq, _ in report["arrived"]), default=0) < records:
+                await asyncio.sleep(0.05)
+                report = await joiner.report()
+        seconds = (report["arrived"][-1][1] - began) / 1e9
         wire = author.peering.flow(joiner.node_id)["bytes_sent"]
+        ((mine, theirs),) = (await author.peering.compare()).values()
+        assert mine.digest == theirs.digest
     disk = sum(path.stat().st_size for path in (folders[1] / "store").iterdir())
-    assert max(seq for seq, _ in report["arrived"]) == records
-    return Joined(
-        (report["arrived"][-1][1] - began) / 1e9,
-        int(wire or 0),
-        disk,
-        report["rss"] - joiner.rss_bytes,
-        records * APPEND_BYTES,
-    )
+    user = records * APPEND_BYTES
+    return Joined(seconds, int(wire or 0), disk, report["rss"] - joiner.rss_bytes, user)
 
 
-# --- receipts ---------------------------------------------------------------------------------------------------------
+# --- as it grows ------------------------------------------------------------------------------------------------------
 
 
-def receipts_per_record(nodes: int, rounds: int = 2) -> float:
-    """How often a record reaches each node that did not write it: every node writes at once, all are linked."""
-    home, received = SimHome(nodes, seed=nodes), 0
+@dataclass(frozen=True)
+class Spread:
+    """What it costs that a record reaches one node that did not write it."""
+
+    receipts: float
+    wire_bytes: float
+    """Of all that is said, acknowledgements and news of heads too."""
+
+
+class _Weighed(SimHome):
+    wire_bytes = 0
+
+    def _send(self, sender: SimNode, peer: bytes, frame: bytes) -> None:
+        self.wire_bytes += len(frame)
+        super()._send(sender, peer, frame)
+
+
+def spread(nodes: int, rounds: int = 2) -> Spread:
+    """Every node writes at once, all are linked."""
+    home, received = _Weighed(nodes, seed=nodes), 0
     for node in home.nodes:
         accept = node.accept
 
@@ -197,11 +233,13 @@ def receipts_per_record(nodes: int, rounds: int = 2) -> float:
         node.accept = counted  # type: ignore[method-assign]
     home.connect_all()
     _settle_slowly(home)
+    before = home.wire_bytes
     for _ in range(rounds):
         for node in home.nodes:
             node.write(DOCUMENT, lambda _: [GSet.add("x" * APPEND_BYTES)])
         _settle_slowly(home)
-    return received / (rounds * nodes * (nodes - 1))
+    reached = rounds * nodes * (nodes - 1)
+    return Spread(received / reached, (home.wire_bytes - before) / reached)
 
 
 def _settle_slowly(home: SimHome) -> None:

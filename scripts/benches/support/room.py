@@ -15,23 +15,30 @@ import logging
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from jarvis.core.time import SystemClock
-from jarvis.crdt.gset import GSet
+from jarvis.crdt.gset import GSet, GSetKind
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.net.connector import Connector
 from jarvis.net.transport import TlsTransport
+from jarvis.node.audit import Audit
 from jarvis.node.directory import DataDirectory
+from jarvis.node.horizon import Compaction
 from jarvis.node.journal import Commit, Journal
+from jarvis.node.members import Members
 from jarvis.node.peering import Peering
+from jarvis.replica.bases import read_state
+from jarvis.replica.manifest import root_of
 from jarvis.replica.replica import Replica
+from jarvis.store.keyfile import create_key
+from jarvis.store.sqlcipher import SqlCipherStore
 from jarvis.sync.machine import Sync
 
 DOCUMENT = "audit/bench"
@@ -45,17 +52,28 @@ async def make_home(folder: Path, nodes: int) -> list[Path]:
     chain = Chain.found(owner, os.urandom(32), make_certificate(keys[0]), nonce=os.urandom(16), at_ms=0)
     for key in keys[1:]:
         chain = chain.admit(owner, make_certificate(key), at_ms=0)
-    made = []
-    for number, key in enumerate(keys):
-        directory = DataDirectory(folder / f"node-{number}")
-        with directory.founding():
-            store = await directory.open_store()
-            replica = Replica(key, entropy=os.urandom, wall_ms=SystemClock().wall_ms)
-            await store.write(lambda tx, replica=replica: replica.found(tx, chain))  # type: ignore[misc]
-            await store.close()
-            directory.create_identity(key)
-        made.append(directory.path)
-    return made
+    return [await _made(folder / f"node-{number}", key, chain) for number, key in enumerate(keys)]
+
+
+async def make_compacted_home(folder: Path, records: int) -> list[Path]:
+    """Of a node whose records all lie below a horizon, and of one that was admitted later and holds nothing."""
+    owner, keys = SigningKey(os.urandom(32)), [SigningKey(os.urandom(32)) for _ in range(2)]
+    chain = Chain.found(owner, os.urandom(32), make_certificate(keys[0]), nonce=os.urandom(16), at_ms=0)
+    first = await _made(folder / "node-0", keys[0], chain)
+    await fill(first, records)
+    grown = await compact(first, chain, owner, lambda one: one.admit(owner, make_certificate(keys[1]), at_ms=0))
+    return [first, await _made(folder / "node-1", keys[1], grown)]
+
+
+async def _made(path: Path, key: SigningKey, chain: Chain) -> Path:
+    directory = DataDirectory(path)
+    with directory.founding():
+        store = await directory.open_store()
+        replica = Replica(key, entropy=os.urandom, wall_ms=SystemClock().wall_ms)
+        await store.write(lambda tx: replica.found(tx, chain))
+        await store.close()
+        directory.create_identity(key)
+    return path
 
 
 async def fill(folder: Path, count: int) -> None:
@@ -68,6 +86,46 @@ async def fill(folder: Path, count: int) -> None:
         some = range(min(BATCH, count - at))
         await store.write(lambda tx, some=some: [replica.append(tx, DOCUMENT, [entry()]) for _ in some])  # type: ignore[misc]
     await store.close()
+
+
+async def compact(folder: Path, home: Chain, owner: SigningKey, then: Callable[[Chain], Chain]) -> Chain:
+    """Declare a horizon over all that the only member holds, delete what lies below, and grow the chain."""
+    directory = DataDirectory(folder)
+    key, store = directory.load_identity(), await directory.open_store()
+    replica = Replica(key, entropy=os.urandom, wall_ms=SystemClock().wall_ms)
+    await store.write(replica.open)
+    frontier = await store.write(lambda tx: replica.proposing.frontier(tx, [], ()))
+    manifest = None
+    while manifest is None:
+        manifest = await store.write(lambda tx: replica.horizons.make(tx, frontier))
+    grown = then(home.declare_horizon(owner, frontier, root_of(manifest.encode()), {}, (), at_ms=0))
+    await store.write(lambda tx: replica.accept_membership(tx, grown.entries))
+    while (await store.write(replica.take_horizon))[0].more:
+        pass
+    assert await store.read(lambda tx: tx.record_count()) < BATCH
+    await store.close()
+    return grown
+
+
+async def raw_load_s(folder: Path, document: str, into: Path) -> float:
+    """Seconds for the same state without anything of ours around it: from one store into another and into memory."""
+    there = await DataDirectory(folder).open_store()
+    into.mkdir()
+    (into / "keys").mkdir(mode=0o700)
+    here = await SqlCipherStore.open(into / "store.db", create_key(into / "keys" / "key"))
+    began = time.perf_counter()
+    data = await there.read(lambda tx: tx.base(document))
+    assert data is not None
+    await here.write(lambda tx: tx.put_base(document, data))
+    read_state(GSetKind(), data)
+    seconds = time.perf_counter() - began
+    await there.close()
+    await here.close()
+    return seconds
+
+
+async def _never() -> int:
+    return 0
 
 
 def entry() -> Any:
@@ -123,8 +181,11 @@ async def opened(folder: Path) -> AsyncIterator[Room]:
         bind="127.0.0.1",
     )
     connector = Connector(transport, me=key.node_id, members=certificates, on_link=peering.on_link)
+    members = Members(journal, chain, key.node_id, clock)
+    audit = Audit(journal, clock)
+    compaction = Compaction(journal, members, peering.horizons, audit, key.node_id, clock, every=_never)
     port = await connector.open()
-    tasks = [asyncio.create_task(connector.run()), asyncio.create_task(peering.run())]
+    tasks = [asyncio.create_task(one) for one in (connector.run(), peering.run(), compaction.run())]
     try:
         yield Room(key.node_id, journal, peering, connector, port)
     finally:
