@@ -26,17 +26,21 @@ def test_a_plot_is_svg_with_bars_to_one_scale() -> None:
 
 
 def test_each_record_reaches_each_node_about_once() -> None:
-    from benches.support.homes import receipts_per_record
+    from benches.support.homes import spread
 
-    assert 1.0 <= receipts_per_record(6) <= 1.2
+    few, many = spread(3), spread(6)
+    assert 1.0 <= few.receipts <= 1.2 and 1.0 <= many.receipts <= 1.2
+    assert 300 < few.wire_bytes < many.wire_bytes
 
 
 def test_what_a_room_appends_arrives_in_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from benches.support import homes
 
     monkeypatch.setenv("PYTHONPATH", SCRIPTS)
-    joined = asyncio.run(homes.join(tmp_path, 600))
+    joined = asyncio.run(homes.join_by_history(tmp_path / "history", 600))
     assert joined.user_bytes == 60_000 < joined.wire_bytes and joined.disk_bytes > 0 < joined.seconds
+    brought, raw_s = asyncio.run(homes.join_by_snapshot(tmp_path / "snapshot", 600))
+    assert brought.user_bytes < brought.wire_bytes < joined.wire_bytes and raw_s > 0
 
 
 def test_a_relay_that_cannot_be_had_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,3 +48,10 @@ def test_a_relay_that_cannot_be_had_says_why(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("shutil.which", lambda name: None)
     assert relays.y_websocket(1, 1, 0.0) == "y-websocket was not measured: npm and node are not installed."
+
+
+def test_the_limit_shares_records_where_the_journal_would(tmp_path: Path) -> None:
+    from benches.support.alone import appends_a_second
+
+    for shared in (False, True):
+        assert asyncio.run(appends_a_second(tmp_path / str(shared), 64, together=32, shared=shared)) > 0
