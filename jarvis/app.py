@@ -47,6 +47,7 @@ from jarvis.node.notes import Notes
 from jarvis.node.peering import Peering
 from jarvis.node.removal import Removal
 from jarvis.node.retention import Retention
+from jarvis.node.rewriting import RewritingTask
 from jarvis.node.sessions import Sessions
 from jarvis.node.skills import HomeSkills
 from jarvis.node.speech import Speech
@@ -286,6 +287,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                 compaction=compaction,
                 left=leaving.left,
                 copies=copies,
+                rewriting=RewritingTask(journal, peering, audit, key.node_id),
                 retention=retention,
                 dialogue=dialogue,
                 speech=speech,

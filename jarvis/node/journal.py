@@ -22,6 +22,7 @@ from jarvis.node.writing import Request, WaitingWrites, Write, Written, add_all,
 from jarvis.replica.accepted import Accepted
 from jarvis.replica.bounds import Bounds
 from jarvis.replica.replica import Replica
+from jarvis.replica.rewriting import Rewritten
 from jarvis.store.protocol import Head, Store, Transaction
 
 T = TypeVar("T")
@@ -151,6 +152,14 @@ class Journal:
             self._tell(accepted.heads, accepted, own=own)
 
         return (await self._commit(work, tell))[3]
+
+    async def rewrite(self) -> Rewritten:
+        """Write again some of what this node's own forks have set aside."""
+
+        def tell(done: Rewritten) -> None:
+            self._tell(done.accepted.heads, done.accepted, own=done.records)
+
+        return await self._commit(self._replica.rewrite, tell)
 
     async def echo(self, heads: Iterable[tuple[bytes, Head]]) -> None:
         known = dict(heads)

@@ -42,6 +42,7 @@ from jarvis.node.peering import Peering
 from jarvis.node.recovery import recover
 from jarvis.node.removal import Removal
 from jarvis.node.retention import Retention
+from jarvis.node.rewriting import RewritingTask
 from jarvis.node.sessions import Sessions
 from jarvis.node.speech import Speech
 from jarvis.node.timers import Timers
@@ -86,6 +87,7 @@ class Parts:
     backups: Backups
     home: Home
     compaction: Compaction
+    rewriting: RewritingTask
     copies: CopyWatch
     left: asyncio.Event
     """Set once this node has left its home: then it ends."""
@@ -162,6 +164,7 @@ class Node:
                 group.create_task(self._remember_addresses(), name="addresses")
                 group.create_task(self._until_left(), name="leaving")
                 group.create_task(parts.removal.run(), name="removals")
+                group.create_task(parts.rewriting.run(), name="rewriting")
                 if parts.listen is not None:
                     group.create_task(self._listen(parts.listen), name="audio")
                 await serve()

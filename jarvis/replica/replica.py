@@ -32,6 +32,7 @@ from jarvis.replica.erasure import Erasure
 from jarvis.replica.holdings import Floor, Holdings
 from jarvis.replica.horizon import Horizons, Next
 from jarvis.replica.proposing import Proposing
+from jarvis.replica.rewriting import Rewriting, Rewritten, forked_away
 from jarvis.replica.standing import Standing
 from jarvis.replica.waiting import Need
 from jarvis.store.protocol import Head, StoredRecord, Transaction
@@ -139,6 +140,19 @@ class Replica:
         self._authorship.echo(tx, heads)
 
     # --- writing and accepting ----------------------------------------------------------------------------------
+
+    def forked_away(self, tx: Transaction) -> list[StoredRecord]:
+        """What this node's own forks have set aside and nobody has looked at yet; none where it cannot write."""
+        if self._key.node_id not in self.chain(tx).members:
+            return []
+        return forked_away(tx, self.bounds(tx), self._key.node_id)
+
+    def rewrite(self, tx: Transaction) -> Rewritten:
+        """Write that again, some of it, where it still makes sense."""
+        records = self.forked_away(tx)
+        if not records:
+            return Rewritten()
+        return Rewriting(tx, self.compose(tx), self.writing_author(tx)).run(records)
 
     def compose(self, tx: Transaction) -> Composition:
         """Begin to write in our own name; nothing is written before its `finish`."""

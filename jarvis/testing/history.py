@@ -68,13 +68,15 @@ FAULTS: dict[str, Draw] = {
 
 LIES = ("fork", "backdate", "invalid", "claim", "forge", "orphan")
 """What a member may tell against the rules; `lies.py` says how."""
-ALL_FAULTS = (*FAULTS, "remove", "lie")
-"""A removal happens once in a history at most, and one member at most lies."""
+ONCE = ("remove", "handover", "recover")
+"""In a history, at most."""
+ALL_FAULTS = (*FAULTS, *ONCE, "lie")
+"""And one member at most lies."""
 
 
 def draw_history(seed: int, nodes: int, faults: Sequence[str] = ALL_FAULTS) -> list[Step]:
-    """The steps of one seed, in order of time. The last node is admitted late in half of them, and some node removed in
-    two of five, and a member lies in three of ten."""
+    """The steps of one seed, in order of time. The last node is admitted late in half of them; some node is
+    removed, the home handed over, or recovered, in two of five each; a member lies in three of ten."""
     rng = random.Random(f"{seed}/history")  # nosec B311 - a simulation's faults
     chosen = [kind for kind in faults if kind in FAULTS and rng.random() < 0.6]
     steps = [_step(rng, rng.choice(list(WRITES)), WRITES, nodes) for _ in range(rng.randrange(20, 80))]
@@ -90,7 +92,20 @@ def draw_history(seed: int, nodes: int, faults: Sequence[str] = ALL_FAULTS) -> l
         liar = rng.randrange(nodes)
         for _ in range(rng.randrange(1, 7)):
             steps.append(Step(rng.uniform(0, LENGTH_MS), "lie", liar, (rng.choice(LIES), rng.randrange(10**6))))
-    return sorted(steps)
+    return sorted([*steps, *_owners(rng, nodes, faults, steps)])
+
+
+def _owners(rng: random.Random, nodes: int, faults: Sequence[str], steps: Sequence[Step]) -> list[Step]:
+    """Changes of the owner. Never to the node that is removed, which nobody would listen to any more; and no recovery
+    where there are horizons, which belong to the branch that would lose."""
+    removed = {step.node for step in steps if step.kind == "remove"}
+    able = [number for number in range(nodes) if number not in removed]
+    kinds = {"handover": nodes > 1, "recover": not any(step.kind == "horizon" for step in steps)}
+    return [
+        Step(rng.uniform(0, LENGTH_MS), kind, rng.choice(able))
+        for kind, possible in kinds.items()
+        if kind in faults and possible and rng.random() < 0.4
+    ]
 
 
 def _step(rng: random.Random, kind: str, kinds: dict[str, Draw], nodes: int) -> Step:

@@ -12,6 +12,7 @@ from jarvis.identity.entries import Cutoff
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord
+from jarvis.node.ownership import current
 from jarvis.replica.accepted import Accepted
 from jarvis.replica.bounds import Bounds
 from jarvis.replica.holdings import Floor
@@ -58,7 +59,7 @@ class Machine(SimNode):
     # --- its life -----------------------------------------------------------------------------------------------
 
     def boot(self) -> None:
-        if self.up or not self.welcomes(self.node_id):  # a removed node does not start
+        if self.up or self.node_id not in self.store.view(self.replica.chain).members:  # a removed node does not start
             return
         self.start()
         # A disk that knows no other member waits for no echo, though it may be older than the home has grown.
@@ -69,6 +70,7 @@ class Machine(SimNode):
         mine = self.store.view(lambda tx: [one for one in self.replica.heads(tx) if one.startswith(self.node_id)])
         self._earlier, self._echoed = set(mine), set[bytes]()
         self._tick_later(self._life)
+        self._sign_again()
 
     def crash(self, down_ms: float, *, said_goodbye: bool = False) -> None:
         """The power goes, and comes back after a while; inf is never."""
@@ -99,17 +101,20 @@ class Machine(SimNode):
         return bool(self.store.view(lambda tx: tx.membership()))
 
     def welcomes(self, node_id: bytes) -> bool:
-        """Whether it knows that node as a member."""
-        return node_id in self.store.view(self.replica.chain).members
+        """Whether it knows that node as a member, which no losing branch has removed either."""
+        branches = self.store.view(self.replica.branches)
+        return node_id in branches.chain.members and node_id not in branches.removed
 
     def heads(self) -> dict[bytes, Head]:
         """What its disk holds."""
         return self.store.view(lambda tx: tx.heads())
 
-    def known(self) -> tuple[dict[bytes, Head], bytes, dict[bytes, int]]:
-        """All that sooner or later everybody knows: the frontier, the membership chain's head, where authors forked."""
-        bounds = self.bounds()
-        return self.heads(), bounds.chain.head, {author: proof.seq for author, proof in bounds.forks.items()}
+    def known(self) -> tuple[object, ...]:
+        """All that sooner or later everybody knows: the frontier, the membership chain's head and those of the branches
+        that lost against it, where authors forked."""
+        bounds, branches = self.bounds(), self.store.view(self.replica.branches)
+        forks = {author: proof.seq for author, proof in bounds.forks.items()}
+        return self.heads(), branches.chain.head, branches.heads, forks
 
     def floor(self) -> Floor:
         """The horizon it has taken."""
@@ -225,24 +230,48 @@ class Machine(SimNode):
 
     def admit(self, owner: SigningKey, certificate: bytes, then: Callable[[Chain], None]) -> None:
         """Let another machine into the home, as the owner's node does; a full disk lets nobody in."""
-        self._change(lambda _, chain: chain.admit(owner, certificate, at_ms=self.wall_ms()), then)
+        self.change_chain(lambda _, chain: chain.admit(owner, certificate, at_ms=self.wall_ms()), then)
 
     def remove(self, owner: SigningKey, node_id: bytes, then: Callable[[Chain], None]) -> None:
         """Remove another machine as the owner's node does: what is held of it here counts."""
 
-        def change(tx: Transaction, chain: Chain) -> Chain:
+        def cutoffs(tx: Transaction) -> dict[bytes, Cutoff]:
             heads = self.replica.heads(tx).items()
-            cutoffs = {author: Cutoff(head.seq, head.hash) for author, head in heads if author.startswith(node_id)}
-            return chain.remove(owner, node_id, cutoffs, at_ms=self.wall_ms())
+            return {author: Cutoff(head.seq, head.hash) for author, head in heads if author.startswith(node_id)}
 
-        self._change(change, then)
+        self._remove(owner, node_id, cutoffs, then)
 
     def propose_horizon(self, owner: SigningKey, stale: Iterable[bytes], declared: Callable[[], None]) -> None:
         """Propose, as the owner's node does, what all but these hold."""
         if self.up:
             self.conduct.propose(owner, sorted(stale), declared)
 
-    def _change(self, change: Callable[[Transaction, Chain], Chain], then: Callable[[Chain], None]) -> None:
+    def chain_changed(self, accepted: Accepted, chain: Chain, peer: bytes = b"") -> None:
+        super().chain_changed(accepted, chain, peer)
+        if accepted.branches is not None:
+            self._sign_again()
+
+    def _sign_again(self) -> None:
+        """As the owner's node does: whom a losing branch has removed is removed by the one that stands."""
+        key = self.store.view(lambda tx: current(tx, self.replica))
+        if key is None:
+            return
+        for node_id, cutoffs in self.store.view(self.replica.branches).removed.items():
+            self._remove(key, node_id, lambda _, cutoffs=cutoffs: cutoffs, lambda _: None)  # type: ignore[misc]
+
+    def _remove(
+        self,
+        owner: SigningKey,
+        node_id: bytes,
+        cutoffs: Callable[[Transaction], Mapping[bytes, Cutoff]],
+        then: Callable[[Chain], None],
+    ) -> None:
+        def change(tx: Transaction, chain: Chain) -> Chain:
+            return chain.remove(owner, node_id, cutoffs(tx), at_ms=self.wall_ms())
+
+        self.change_chain(change, then)
+
+    def change_chain(self, change: Callable[[Transaction, Chain], Chain], then: Callable[[Chain], None]) -> None:
         def work(tx: Transaction) -> tuple[Accepted, Chain]:
             changed = change(tx, self.replica.chain(tx))
             return self.replica.accept_membership(tx, changed.entries)[1], self.replica.chain(tx)

@@ -33,7 +33,7 @@ from jarvis.crdt.registry import (
 from jarvis.identity.keys import verify
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import TAG, operations_of
-from jarvis.replica.bounds import FORKED, REMOVED, Bounds
+from jarvis.replica.bounds import FORKED, REMOVED, STRANGER, Bounds
 from jarvis.replica.frontier import node_of
 from jarvis.replica.replica import Replica
 from jarvis.store.protocol import APPLIED, ERASED, StoredRecord, Transaction
@@ -47,6 +47,8 @@ OF_LIES = {
 """What may be said of a member that was made to lie, by the name of the lie."""
 OF_FORKS = (FORKED, "it does not follow the record that is held here")
 """What a node may say when it is brought the other history of an author that forked."""
+OF_STRANGERS = (STRANGER, "its author is no member of this home")
+"""The same of a node that only a branch has admitted that lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +102,18 @@ def judge(witness: Witness, living: Sequence[Machine]) -> Failure | None:
             return Failure(DIVERGED, f"nodes {living[0].number} and {machine.number} disagree who may be believed")
         for reason in machine.refused:
             lied = any(reason in OF_LIES.get(name, ()) for name in witness.lies)
-            if not lied and not (forked and reason in OF_FORKS) and not (bounds.chain.removed and reason == REMOVED):
+            excused = (
+                lied
+                or (forked and reason in OF_FORKS)
+                or (bounds.chain.removed and reason == REMOVED)
+                or (bounds.strangers and reason in OF_STRANGERS)
+            )
+            if not excused:
                 return Failure(DIVERGED, f"node {machine.number} refused an honest peer: {reason}")
     disks_lost = any(machine.replaced for machine in witness.machines) or bool(bounds.chain.removed)
     in_vain = disks_lost or "orphan" in witness.lies
     return (
-        _forged(witness, bounds.chain)
+        _forged(witness)
         or _over_the_line(living, bounds.chain)
         or _lost(witness, living, bounds)
         or _unlike(living)
@@ -195,12 +203,13 @@ def _unlike_erased(no_payload: bool, said_so: bool, deleted: bool) -> str:
     return "erased what nobody deleted" if said_so else "lost a payload"
 
 
-def _forged(witness: Witness, chain: Chain) -> Failure | None:
-    """Whatever was kept anywhere, its author signed it."""
+def _forged(witness: Witness) -> Failure | None:
+    """Whatever was kept anywhere, its author signed it, member or not."""
+    keys = {machine.node_id: machine.key.public for machine in witness.machines}
     for (author, seq), records in witness.seen.items():
-        member = chain.member(node_of(author))
+        key = keys.get(node_of(author))
         for record in records.values():
-            if member is None or not verify(member.public_key, TAG + record.header, record.signature):
+            if key is None or not verify(key, TAG + record.header, record.signature):
                 return Failure(DIVERGED, f"record {seq} of {_name(author)} is forged")
     return None
 

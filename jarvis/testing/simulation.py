@@ -25,6 +25,7 @@ from jarvis.testing.home import OWNER_SEED, RECOVERY_SEED, START_MS
 from jarvis.testing.lies import LIES, Liar
 from jarvis.testing.machine import Machine
 from jarvis.testing.oracle import CRASHED, DIVERGED, Failure, Witness, judge
+from jarvis.testing.owners import Owners
 from jarvis.testing.timeline import Timeline
 from jarvis.testing.wires import Wires
 from jarvis.testing.writers import WRITERS
@@ -56,7 +57,7 @@ class Simulation:
     """One home. `apply` a step, `run` for a while, at last `heal` and ask `judge`. With `late`, the last node is not a
     member until an `admit` step."""
 
-    def __init__(self, seed: int, nodes: int, *, late: bool = False) -> None:
+    def __init__(self, seed: int, nodes: int, *, late: bool = False, horizons: bool = False) -> None:
         assert nodes >= 2
         self.nodes = nodes
         self.timeline = Timeline()
@@ -68,21 +69,24 @@ class Simulation:
         self._wires = Wires(self.timeline, self._seed, self.machines)
         self._copies: dict[int, MemoryStore] = {}
         self._clones: list[Machine] = []
-        self._owner = SigningKey(OWNER_SEED)
+        self._horizons = horizons
+        owner, recovery = SigningKey(OWNER_SEED), SigningKey(RECOVERY_SEED)
+        self._owners = Owners(self._seed, recovery)
         for number in range(nodes):
             self._make(_key(number))
         chain = Chain.found(
-            self._owner,
-            SigningKey(RECOVERY_SEED).public,
+            owner,
+            recovery.public,
             self.machines[0].certificate,
             nonce=hashlib.sha256(self._seed.encode()).digest()[:16],
             at_ms=START_MS,
         )
         founders = self.machines[:-1] if late else self.machines
         for machine in founders[1:]:
-            chain = chain.admit(self._owner, machine.certificate, at_ms=START_MS)
+            chain = chain.admit(owner, machine.certificate, at_ms=START_MS)
         for machine in founders:
             self._join(machine, chain)
+        self._owners.found(self.machines[0], owner)
 
     def _make(self, key: SigningKey) -> Machine:
         machine = Machine(len(self.machines), key, self.timeline, self._seed, self._wires, self._count)
@@ -130,9 +134,13 @@ class Simulation:
         return sum(machine.records_sent for machine in self.living()) == before
 
     def living(self) -> list[Machine]:
-        """Members that are there once all is healed, dark or not now; the owner's node knows who they are."""
-        members = self.machines[0].bounds().chain.members
-        return [one for one in self.machines[: self.nodes] if one.node_id in members and one.is_member]
+        """Members that are there once all is healed, dark or not now: of the chain that stands against all others."""
+        joined = [one for one in self.machines[: self.nodes] if one.is_member]
+        chain = joined[0].bounds().chain
+        for one in joined:
+            theirs = one.bounds().chain
+            chain = theirs if theirs.supersedes(chain) else chain
+        return [one for one in joined if one.node_id in chain.members]
 
     def judge(self) -> Failure | None:
         return judge(self.witness, self.living())
@@ -241,24 +249,24 @@ class Simulation:
         clone.acknowledged.clear()
 
     def _do_admit(self, machine: Machine) -> bool:
-        """The owner's node signs the admission; nothing happens while it is dark. Nor on an older disk than it had: its
-        chain would part from the one that others know."""
-        owner = self.machines[0]
-        if not owner.up or owner.replaced or machine.is_member:
+        """The owner's node signs the admission; nothing happens while it is dark."""
+        found = self._signer()
+        if found is None or machine.is_member:
             return False
+        owner, key = found
 
         def admitted(chain: Chain) -> None:
             if not machine.is_member:
                 self.faults["admitted_late"] += 1
                 self._join(machine, chain)
 
-        owner.admit(self._owner, machine.certificate, admitted)
+        owner.admit(key, machine.certificate, admitted)
         return True
 
     def _do_remove(self, machine: Machine) -> bool:
-        owner = self.machines[0]
-        if owner.up and not owner.replaced and machine is not owner and owner.welcomes(machine.node_id):
-            owner.remove(self._owner, machine.node_id, lambda _: self._count("remove"))
+        found = self._signer()
+        if found is not None and machine is not found[0] and found[0].welcomes(machine.node_id):
+            found[0].remove(found[1], machine.node_id, lambda _: self._count("remove"))
         return False  # counted when it is signed
 
     def _do_lie(self, machine: Machine, name: str, salt: int) -> bool:
@@ -270,15 +278,33 @@ class Simulation:
             LIES[name](liar)
         return bool(liar.peers)
 
+    def _do_handover(self, machine: Machine) -> bool:
+        found = self._signer()
+        if found is not None:
+            self._owners.hand_over(*found, machine, lambda _: self._count("handover"))
+        return False  # counted when it is signed
+
+    def _do_recover(self, machine: Machine) -> bool:
+        if machine.up and machine.welcomes(machine.node_id):
+            self._owners.recover(machine, lambda _: self._count("recover"))
+        return False  # counted when it is signed
+
+    def _signer(self) -> tuple[Machine, SigningKey] | None:
+        """Who signs for the home, also with an older disk put back: another branch of the chain. Not where there are
+        horizons, which belong to their branch."""
+        return self._owners.signer(self.machines[: self.nodes], replaced=not self._horizons)
+
     def _do_horizon(self, machine: Machine, patient: bool) -> bool:
         """The owner's node proposes what all hold whom it is linked to; who is not linked is stale, unless it waits for
         them."""
-        owner = self.machines[0]
-        if owner.up and not owner.replaced and owner.sync is not None:
+        found = self._signer()
+        if found is not None and found[0].sync is not None:
+            owner, key = found
+            assert owner.sync is not None
             linked = {name for name, peer in owner.sync.peers.items() if peer.ready}
             others = owner.bounds().chain.members.keys() - {owner.node_id}
             stale = set() if patient else others - linked
-            owner.propose_horizon(self._owner, stale, lambda: self._count("horizon"))
+            owner.propose_horizon(key, stale, lambda: self._count("horizon"))
         return False  # counted when it is declared
 
 
@@ -296,7 +322,8 @@ def simulate(seed: int, nodes: int, faults: Sequence[str] = ALL_FAULTS) -> Repor
 
 def replay(seed: int, nodes: int, steps: Sequence[Step]) -> Report:
     """These steps, then healing, then judgement."""
-    simulation = Simulation(seed, nodes, late=any(step.kind == "admit" for step in steps))
+    kinds = {step.kind for step in steps}
+    simulation = Simulation(seed, nodes, late="admit" in kinds, horizons="horizon" in kinds)
     try:
         for step in steps:
             simulation.timeline.run_until(step.at_ms)

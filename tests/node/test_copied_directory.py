@@ -50,3 +50,42 @@ def test_a_node_that_is_killed_and_started_again_and_again_is_no_copy(home: Home
         bedroom.start()
         until(lambda: linked(kitchen, bedroom), LINK_S, "the link")
     assert identity(kitchen)["state"] == identity(bedroom)["state"] == "ok"
+
+
+def test_what_both_copies_said_stands_though_their_histories_forked(home: Home) -> None:
+    """Two lives of one disk, each sure that nobody holds more, write on while nobody hears them."""
+    kitchen, bedroom = home.pair()
+    until(lambda: agree(kitchen, bedroom), LINK_S, "agreement")
+    bedroom.stop()
+    shutil.copytree(home.folder / "bedroom", home.folder / "clone")
+    clone = home.node("clone", "--peer", home.address("kitchen"))
+    sessions = {}
+    for node in (bedroom, clone):
+        node.start()
+        until(lambda node=node: linked(kitchen, node), LINK_S, "the link")
+        until(lambda node=node: agree(kitchen, node), LINK_S, "the kitchen's word that it holds as much")
+        kitchen.kill()
+        name = node.data_dir.name
+        sessions[name] = node.ask(f"Remember that the {name} was alone.", session="new")["session_id"]
+        node.set_config(f"lamp.{name}", "on")
+        node.stop()
+        kitchen.start()
+    forked = False
+    for node in (bedroom, clone, bedroom):
+        node.start()
+        until(lambda node=node: linked(kitchen, node), LINK_S, "the link")
+        until(lambda node=node: agree(kitchen, node), LINK_S, "agreement")
+        if forked:
+            again = "written again what a fork had set aside"
+            until(lambda node=node: node.logged(again), LINK_S, "its words")  # noqa: B023
+            until(lambda node=node: agree(kitchen, node), LINK_S, "agreement")
+        forked = True
+        node.stop()
+    for name, session in sessions.items():
+        until(lambda name=name: f"lamp.{name}" in str(kitchen.get("/api/v2/config")), LINK_S, f"what the {name} set")
+        assert kitchen.texts(session) == [f"Remember that the {name} was alone."]
+    forks = kitchen.get("/api/v2/quarantine")
+    assert {row["node_id"] for row in forks} == {bedroom.ready["node_id"]}
+    assert all("two histories" in row["reason"] or "set aside" in row["reason"] for row in forks)
+    said = kitchen.get("/api/v2/audit", action="records.written_again")
+    assert len(said) == 2 and all(row["detail"]["written"] for row in said)
