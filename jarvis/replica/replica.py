@@ -258,7 +258,7 @@ class Replica:
         """Work was undone: drop every cache. The clock stays, since it may only rise."""
         self._documents.forget()
         self._erasure.forget()
-        self._acceptance.forget()
+        self._acceptance.waiting.clear()
         self._held.forget()
         self.horizons.forget()
         self._authorship.forget()
