@@ -178,8 +178,9 @@ class _Engine:
         try:
             db.execute("BEGIN IMMEDIATE")
             for job in jobs:
-                self._work(db, transaction, job)
-            db.execute("COMMIT")
+                self._work(db, transaction, job, alone=len(jobs) == 1)
+            if db.in_transaction:
+                db.execute("COMMIT")
             if transaction.erased:
                 transaction.erased = not self._sweep()
         except sqlcipher.Error as error:
@@ -206,19 +207,22 @@ class _Engine:
             return False
         return True
 
-    def _work(self, db: sqlcipher.Connection, transaction: SqlTransaction, job: Job) -> None:
-        """One work within the transaction. Raises sqlcipher.Error when the whole transaction cannot stand."""
-        db.execute("SAVEPOINT work")
+    def _work(self, db: sqlcipher.Connection, transaction: SqlTransaction, job: Job, *, alone: bool) -> None:
+        """One work within the transaction; undone, it takes a transaction along that is its own. Raises sqlcipher.Error
+        when the whole transaction cannot stand."""
+        if not alone:
+            db.execute("SAVEPOINT work")
         try:
             job.result = job.work(transaction)
         except BaseException as error:
             if _code(error) in _SENTENCES:
                 raise  # the disk, not this work, has failed
-            db.execute("ROLLBACK TO work")
+            db.execute("ROLLBACK" if alone else "ROLLBACK TO work")
             transaction.forget()
             job.error = self._explain(error)
             self._tell_undone()
-        db.execute("RELEASE work")
+        if not alone:
+            db.execute("RELEASE work")
 
     def _connection(self) -> tuple[sqlcipher.Connection, SqlTransaction]:
         assert self._db is not None and self._transaction is not None

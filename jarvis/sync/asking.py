@@ -74,7 +74,10 @@ class Asking:
 
     def _lacking(self, name: bytes, peer: Peer, now_ms: float) -> Iterator[bytes]:
         """Authors of whom this peer holds more, and who may be asked for now."""
+        held = self._view.heads
         for author, head in peer.heads.items():
+            if author in held and head.seq <= held[author].seq:
+                continue  # by far the most frequent, and all authors are looked at with every message
             if author in self._asked or self._view.beyond(author, head.seq) <= 0 or peer.rests_from(author, now_ms):
                 continue
             present = author[:NODE_ID_BYTES] in self._view.peers and author[:NODE_ID_BYTES] != name
