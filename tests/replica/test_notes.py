@@ -9,7 +9,7 @@ import pytest
 
 from jarvis.crdt.text import SharedText, client_id
 from jarvis.store.protocol import APPLIED, REJECTED
-from tests.replica.support import Author, Node
+from tests.replica.support import GROWN, KEYS, NOW, OWNER, Author, Node
 
 NOTE = "notes/shopping"
 HOME = b"\x01\x04text"
@@ -99,3 +99,30 @@ def test_an_edit_waits_for_what_it_stands_on():
     assert other.accept(second).records == []
     assert [one.status for one in other.accept(first).records] == [APPLIED, APPLIED]
     assert other.state(NOTE).text == "milk!"
+
+
+def test_an_edit_that_goes_on_from_one_set_aside_does_not_count_whatever_came_first():
+    """Bob's second edit stands on his first, which stands on what a removed node wrote."""
+    ann, bob = Writer(1), Writer(3)
+    bob.author = Author(3, chain=GROWN)
+    bob.copy = SharedText(bob.author.name, NOTE)
+    ann.author = Author(1, chain=GROWN)
+    ann.copy = SharedText(ann.author.name, NOTE)
+    removed = GROWN.remove(OWNER, KEYS[3].node_id, {}, at_ms=NOW)
+    reader, late = Node(GROWN), Node(GROWN, number=2)
+    gone = bob.write(0, "eggs")
+    reader.accept(gone)
+    ann.read(reader)
+    records = [ann.write(4, " and milk"), ann.write(13, "!")]
+    assert [one.status for one in reader.accept(*records).records] == [APPLIED, APPLIED]
+    assert reader.state(NOTE).text == "eggs and milk!"
+    for node in (reader, late):
+        node.store.transact(lambda tx, node=node: node.replica.accept_membership(tx, removed.entries))
+    late.accept(*records)
+    assert late.digest() == reader.digest() == reader.restart().digest()
+    assert reader.state(NOTE).text == ""
+    ann.read(reader)  # she goes on from what counts
+    fresh = ann.write(0, "bread")
+    for node in (reader, late):
+        node.accept(fresh)
+        assert node.state(NOTE).text == "bread"

@@ -61,4 +61,17 @@ FAILED_ONCE = [
             Step(24460.1, "burst", 3, (6,)),
         ],
     ),
+    (
+        "an edit of a note that went on from one which a removal set aside",
+        2011,
+        3,
+        [
+            Step(2729.0, "cut_one_way", 0, (2, FOREVER_MS)),
+            Step(27149.8, "edit", 2, (0.3498841238921462, "eggs and more")),
+            Step(27168.5, "isolate", 1, (FOREVER_MS,)),
+            Step(32145.2, "edit", 1, (0.32569063086813055, "milk ")),
+            Step(33696.0, "edit", 1, (0.3673980130091995, "a")),
+            Step(34632.1, "remove", 2),
+        ],
+    ),
 ]
