@@ -58,6 +58,12 @@ class Branches:
         return next((found for one in (self.chain, *self.losing) if (found := one.member(node_id))), None)
 
     @cached_property
+    def ground(self) -> Chain:
+        """The branch whose horizon lies furthest, the chain itself where none has one: below it records are gone, also
+        when the entry that says so has lost."""
+        return max((self.chain, *self.losing), key=lambda one: (_depth(one), one is self.chain, one.head))
+
+    @cached_property
     def strangers(self) -> frozenset[bytes]:
         """Nodes that only losing branches know: nothing of theirs counts, also where it was taken in before."""
         known = {node_id for branch in self.losing for node_id in (*branch.members, *branch.removed)}
@@ -98,6 +104,11 @@ def read_branch(data: bytes) -> Chain:
 def _begins(one: Chain, other: Chain, *, more: bool = False) -> bool:
     """Whether `other` is the beginning of `one`, or, unless `more`, all of it."""
     return one.hashes[: len(other.hashes)] == other.hashes and (not more or len(one.hashes) > len(other.hashes))
+
+
+def _depth(chain: Chain) -> int:
+    """How many records lie below its horizon."""
+    return sum(seq for seq, _ in chain.reach(chain.horizon.frontier).values()) if chain.horizon else 0
 
 
 def _head(chain: Chain) -> bytes:

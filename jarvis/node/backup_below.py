@@ -77,7 +77,7 @@ async def stage(store: Store, replica: Replica, item: Below) -> None:
     """Raises InvalidBytes when it is not what the members signed."""
 
     def work(tx: Transaction) -> bool:
-        horizon = replica.chain(tx).horizon
+        horizon = replica.chain(tx).horizon  # a backup holds no branch that lost
         part = Part(item.document, item.offset, item.total, item.data)
         return horizon is not None and replica.horizons.stage(tx, horizon.entry, [part])
 

@@ -24,13 +24,16 @@ class Bounds:
     """Of each author that forked, the proof with the lowest number."""
     strangers: frozenset[bytes] = frozenset()
     """Nodes of whom nothing counts, since only losing branches of the chain know them."""
+    ground: Chain | None = None
+    """The branch with the horizon that stands, when that is not the chain's."""
 
     def last(self, author: bytes) -> int | None:
         """The last of an author's records that counts; None when all do."""
-        if author in self.chain.collapsed:
-            return self.chain.collapsed[author][0]
+        ground = self.ground or self.chain
+        if author in ground.collapsed:
+            return ground.collapsed[author][0]
         if self.strangers and author[:NODE_ID_BYTES] in self.strangers:
-            return 0
+            return self.settled(author)
         cutoff = self.chain.cutoff(author)
         if cutoff is not None:
             return max(cutoff.seq, self.settled(author))
@@ -39,9 +42,10 @@ class Bounds:
 
     def settled(self, author: bytes) -> int:
         """The last of an author's records at or below the horizon, which everybody has; 0 when none is."""
-        if author in self.chain.collapsed:
-            return self.chain.collapsed[author][0]
-        return self.chain.horizon.seq(author) if self.chain.horizon else 0
+        ground = self.ground or self.chain
+        if author in ground.collapsed:
+            return ground.collapsed[author][0]
+        return ground.horizon.seq(author) if ground.horizon else 0
 
     def counts(self, author: bytes, seq: int) -> bool:
         last = self.last(author)
@@ -49,7 +53,7 @@ class Bounds:
 
     def reason(self, author: bytes) -> str:
         """Why an author is bounded, in a few words."""
-        if author in self.chain.collapsed:
+        if author in (self.ground or self.chain).collapsed:
             return CLOSED
         if author[:NODE_ID_BYTES] in self.strangers:
             return STRANGER
@@ -57,4 +61,5 @@ class Bounds:
 
     @property
     def any(self) -> bool:
-        return bool(self.forks or self.chain.removed or self.chain.collapsed or self.strangers)
+        closed = (self.ground or self.chain).collapsed
+        return bool(self.forks or self.chain.removed or closed or self.strangers)

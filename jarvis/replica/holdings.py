@@ -89,6 +89,10 @@ class Holdings:
             self._branches = Branches(self.chain(tx), tuple(losing))
         return self._branches
 
+    def ground(self, tx: Transaction) -> Chain:
+        """The branch with the newest horizon."""
+        return self.branches(tx).ground
+
     def put_branches(self, tx: Transaction, branches: Branches) -> None:
         tx.put_membership(branches.chain.entries)
         for key in tx.keys(_BRANCHES):
@@ -101,7 +105,8 @@ class Holdings:
         if self._bounds is None:
             proofs = [read_proof(tx.get(key) or b"") for key in tx.keys(_FORKS)]
             forks = {proof.author: proof for proof in proofs}
-            self._bounds = Bounds(self.chain(tx), forks, self.branches(tx).strangers)
+            branches = self.branches(tx)
+            self._bounds = Bounds(branches.chain, forks, branches.strangers, branches.ground)
         return self._bounds
 
     def put_fork(self, tx: Transaction, proof: ForkProof) -> None:

@@ -96,7 +96,7 @@ class Horizons:
 
     def covers(self, tx: Transaction, frontier: Frontier) -> bool:
         """Whether every record up to there is held here, and no other in its place."""
-        return all(self._holds(tx, author, *place) for author, place in self._held.chain(tx).reach(frontier).items())
+        return all(self._holds(tx, author, *place) for author, place in self._held.ground(tx).reach(frontier).items())
 
     def _holds(self, tx: Transaction, author: bytes, seq: int, digest: bytes) -> bool:
         record = tx.record(author, seq)
@@ -142,7 +142,7 @@ class Horizons:
 
     def step(self, tx: Transaction, accepted: Accepted) -> Next:
         """Do the next small thing towards the newest horizon; `accepted` hears what it changed."""
-        horizon = self._held.chain(tx).horizon
+        horizon = self._held.ground(tx).horizon
         if horizon is None or tx.get(_PRUNED) == horizon.entry:
             return Next()
         if self._held.floor(tx).entry == horizon.entry:
@@ -173,7 +173,7 @@ class Horizons:
         return Next(more=True)
 
     def _set_floor(self, tx: Transaction, horizon: Horizon, manifest: Manifest, accepted: Accepted) -> None:
-        chain = self._held.chain(tx)
+        chain = self._held.ground(tx)
         reach = chain.reach(horizon.frontier)
         self._held.put_floor(tx, Floor(horizon.entry, horizon.root, reach, manifest.stamps, manifest.aside))
         for key in tx.keys(_MANIFESTS):
@@ -184,6 +184,10 @@ class Horizons:
             accepted.lowered[author] = NOTHING
             accepted.heads.pop(author, None)
             self._forsaken(tx, author)
+        for author, place in horizon.frontier.items():  # one that a lost branch had closed is open again
+            if self._held.head(tx, author).seq < place[0]:
+                accepted.heads[author] = Head(*place)
+                self._held.set_head(tx, author, Head(*place))
         accepted.bounds = self._held.bounds(tx)
         self._makings, self._left, self._come = [], None, ""
 
@@ -196,9 +200,10 @@ class Horizons:
         seqs = {author: seq for author, (seq, _) in self._held.floor(tx).frontier.items()}
         if self._left is None:
             self._left = sorted({*manifest.documents, *tx.documents()}, reverse=True)
-        if self._left:
-            for _ in range(min(STEP_DOCUMENTS, len(self._left))):
-                self._prune_document(tx, self._left.pop(), manifest, seqs, accepted)
+        worked = 0  # after a crash, most were done before it
+        while self._left and worked < STEP_DOCUMENTS:
+            worked += self._prune_document(tx, self._left.pop(), manifest, seqs, accepted)
+        if worked:
             return Next(more=True)
         need = self._settle_owed(tx, horizon, manifest, seqs, accepted)
         if need is not None:
@@ -213,18 +218,22 @@ class Horizons:
 
     def _prune_document(
         self, tx: Transaction, document: str, manifest: Manifest, seqs: dict[bytes, int], accepted: Accepted
-    ) -> None:
+    ) -> bool:
+        """Whether there was something to do."""
         summary = manifest.documents.get(document)
         data = state_at(tx, document, seqs) if kind_of(document) else tx.base(document)
         if summary is not None and data is not None and digest_of(data) == summary[0]:
-            if tx.base(document) != data:
-                tx.put_base(document, data)
+            below = _below(tx, document, seqs)
+            if not below:
+                return False  # its base is this already
+            tx.put_base(document, data)
             tx.drop_checkpoint(document)  # it may lack what the records after it said, which go now
-            tx.delete_records(_below(tx, document, seqs))
+            tx.delete_records(below)
         elif summary is None and data is not None:  # what this node took to count does not
             self._replace(tx, document, None, seqs, accepted)
         elif summary is not None and not self._erasure.is_deleted(tx, document):
             tx.put(_OWED + document, b"")
+        return True
 
     def _replace(
         self, tx: Transaction, document: str, base: bytes | None, seqs: dict[bytes, int], accepted: Accepted
@@ -280,7 +289,7 @@ class Horizons:
     def _install(self, tx: Transaction, horizon: Horizon, manifest: Manifest, accepted: Accepted) -> None:
         """All documents, the frontier and what of our own records goes on from it, at once: a record may name whatever
         lies below the frontier."""
-        for author, (seq, digest) in self._held.chain(tx).reach(horizon.frontier).items():
+        for author, (seq, digest) in self._held.ground(tx).reach(horizon.frontier).items():
             same = self._holds(tx, author, seq, digest)
             self._delete_chain(tx, author, seq if same else None)
             if not same or self._held.head(tx, author).seq < seq:
@@ -321,7 +330,7 @@ class Horizons:
 
     def is_taken(self, tx: Transaction) -> bool:
         """Whether there is nothing left to do for the newest."""
-        horizon = self._held.chain(tx).horizon
+        horizon = self._held.ground(tx).horizon
         return horizon is None or tx.get(_PRUNED) == horizon.entry
 
     def below(self, tx: Transaction) -> list[str]:
@@ -340,7 +349,7 @@ class Horizons:
 
     def stage(self, tx: Transaction, entry: bytes, parts: Iterable[Part]) -> bool:
         """Keep what a peer has brought, until it is whole; whether it was of any use."""
-        horizon = self._held.chain(tx).horizon
+        horizon = self._held.ground(tx).horizon
         if horizon is None or horizon.entry != entry or tx.get(_PRUNED) == entry:
             return True  # it comes too late, which is nobody's fault
         useful = False

@@ -126,7 +126,7 @@ class Making:
         self._erasure = erasure
         self._frontier = dict(frontier)
         self._bounds = held.bounds(tx)
-        self._seqs = {author: seq for author, (seq, _) in held.chain(tx).reach(frontier).items()}
+        self._seqs = {author: seq for author, (seq, _) in held.ground(tx).reach(frontier).items()}
         self._before = frozenset(before)
         self._left = tx.documents()[::-1]
         self._documents: dict[str, tuple[bytes, int]] = {}

@@ -42,13 +42,16 @@ class Proposing:
     ) -> dict[bytes, Place]:
         """The furthest that all can acknowledge which said to hold `told` (author -> seq). Authors that nobody writes
         under any more are left out, but not those of `stale` nodes, which cannot say so. Raises Impossible."""
-        chain = self._held.chain(tx)
-        if chain.horizon is not None and self._held.floor(tx).entry != chain.horizon.entry:
+        chain, ground = self._held.chain(tx), self._held.ground(tx)
+        if ground.horizon is not None and self._held.floor(tx).entry != ground.horizon.entry:
             raise Impossible("this node has not taken the last horizon yet")
         before = self._first_lacking(tx, told)
-        frontier = {author: self._place(tx, author, before) for author in self._held.heads(tx)}
+        authors = {author for author in self._held.heads(tx) if chain.member(node_of(author)) is not None}
+        if ground is not chain:  # the chain does not know what a lost branch has closed
+            authors |= self._held.floor(tx).frontier.keys()
+        frontier = {author: self._place(tx, author, before) for author in authors}
         found = {author: place for author, place in frontier.items() if place[0]}
-        for author in self._closable(tx, chain, found, stale):
+        for author in self._closable(tx, chain, found, stale) if ground is chain else ():
             del found[author]
         if len(found) > MAX_AUTHORS:
             raise Impossible(f"its records have {len(found)} authors, and a horizon holds {MAX_AUTHORS}")
@@ -68,14 +71,14 @@ class Proposing:
     def _place(self, tx: Transaction, author: bytes, before: int | None) -> Place:
         """An author's last record before a position; positions rise along its chain."""
         head, floor = self._held.head(tx, author), self._held.floor(tx)
-        if before is None:
+        if before is None and head.seq >= floor.seq(author):
             return head.seq, head.hash
         place = floor.frontier.get(author, (0, b""))
         low, high = place[0], head.seq
         while low < high:
             middle = (low + high + 1) // 2
             record = tx.record(author, middle)
-            if record is not None and record.position < before:
+            if record is not None and (before is None or record.position < before):
                 low, place = middle, (middle, record.hash)
             else:
                 high = middle - 1
@@ -114,15 +117,15 @@ class Proposing:
 
     def _check(self, tx: Transaction, frontier: Frontier) -> None:
         """Raises Impossible unless this node may sign that frontier, whatever its root."""
-        chain = self._held.chain(tx)
-        if chain.horizon is not None and self._held.floor(tx).entry != chain.horizon.entry:
+        ground = self._held.ground(tx)
+        if ground.horizon is not None and self._held.floor(tx).entry != ground.horizon.entry:
             raise Impossible("it has not taken the last horizon yet")
         try:
-            chain.reach(frontier)
+            ground.reach(frontier)
         except InvalidBytes as error:
             raise Impossible(str(error)) from None
-        for author in (chain.horizon.frontier if chain.horizon else {}).keys() - frontier.keys():
-            written = self._held.head(tx, author).seq > chain.reach(frontier)[author][0]
+        for author in (ground.horizon.frontier if ground.horizon else {}).keys() - frontier.keys():
+            written = self._held.head(tx, author).seq > ground.reach(frontier)[author][0]
             if written or author == self._author(tx):
                 raise Impossible("it holds more of an author that was left out")
         if not self._horizons.covers(tx, frontier):

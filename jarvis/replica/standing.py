@@ -90,7 +90,7 @@ class Standing:
 
     def _raise(self, tx: Transaction, accepted: Accepted) -> None:
         """What was set aside by a fork and lies at or below a horizon counts again: the horizon has the last word."""
-        horizon = self._held.chain(tx).horizon
+        horizon = self._held.ground(tx).horizon
         for author, (seq, digest) in horizon.frontier.items() if horizon else ():
             if self._held.head(tx, author).seq < seq:
                 record = tx.record(author, seq)
@@ -112,4 +112,4 @@ class Standing:
 
 def _what_bounds(branches: Branches) -> tuple[object, ...]:
     """Of the membership what says how far authors count."""
-    return branches.chain.removed, branches.chain.horizon, branches.strangers
+    return branches.chain.removed, branches.ground.horizon, branches.strangers
