@@ -68,6 +68,11 @@ class Replica:
         A `guest` may read a home that has not admitted its key yet: one restored from a member's backup."""
         self._held.load_clock(tx)
         chain = self.chain(tx)
+        if self._key.node_id in chain.removed:
+            raise BadConfiguration(
+                "This node was taken out of its home.",
+                fix="Run `jarvis node leave` to empty its directory; then it may join again, as a new node.",
+            )
         if self._key.node_id not in chain.members and not guest:
             raise BadConfiguration(
                 "This node's key is no member of the home in its store.",

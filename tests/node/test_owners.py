@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jarvis.testing.processes import NodeProcess, Ran, agree, jarvis, linked, until
+from jarvis.testing.processes import READY_S, NodeProcess, Ran, agree, jarvis, linked, until
 from tests.node.conftest import LINK_S, Home
 
 
@@ -185,3 +185,18 @@ def test_whom_a_lost_owner_had_removed_stays_out_after_the_recovery(founded_here
     assert (again["target"], again["detail"], again["node_id"]) == (loft_id, {"again": True}, den.ready["node_id"])
     assert study.get("/api/v2/config/lamp.loft")["value"] == "on", "what it wrote before counts"
     until(lambda: agree(study, den), LINK_S, "agreement")
+
+
+def test_a_node_that_heard_of_its_removal_says_so_and_is_emptied(home: Home) -> None:
+    kitchen, bedroom = home.pair()
+    assert run(kitchen, "node", "remove", "bedroom", "--yes").json()["removed"]
+    until(lambda: bedroom.connected() == 0, 5, "the link's end")
+    heard = "bedroom" not in roles(bedroom)  # its link may have ended before the entry was through
+    bedroom.stop()
+    if heard:
+        bedroom.launch()
+        assert bedroom.wait(READY_S) == 78 and "taken out of its home" in bedroom.stderr
+        assert run(bedroom, "node", "leave", "--yes").json()["left"]
+        assert not (home.folder / "bedroom" / "keys" / "node.key").exists()
+    else:
+        assert "delete" in run(bedroom, "node", "leave", "--yes").err

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from jarvis.core.errors import BadConfiguration
 from jarvis.crdt.registry import CONFIG
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.entries import Cutoff
@@ -169,3 +170,13 @@ def test_a_cut_off_that_is_taken_back_lets_everything_count_again() -> None:
     home.connect_all()
     home.settle()
     assert all_agree(home, 0, 1, 2) and value(home.nodes[1], "b") == "2"
+
+
+def test_a_node_that_was_removed_does_not_start_and_says_what_to_do() -> None:
+    home = SimHome(2, 5)
+    removing = chain_of(home.nodes[0]).remove(home.owner, home.nodes[1].node_id, {}, at_ms=START_MS)
+    home.nodes[1].accept_chain(removing)
+    home.nodes[1].start()
+    with pytest.raises(BadConfiguration, match="taken out of its home") as caught:
+        home.nodes[1].open()
+    assert "node leave" in caught.value.fix
