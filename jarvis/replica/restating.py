@@ -32,7 +32,11 @@ def restate(tx: Transaction, bounds: Bounds, floor: Floor) -> set[str]:
     fitting = _Fitting(tx, floor)
     for record in tx.records_in_order(0):
         fits = fitting.is_asked(record)
-        if (record.status not in (APPLIED, ASIDE) and not fits) or record.seq <= floor.seq(record.author):
+        if record.seq <= floor.seq(record.author):
+            if fits and record.status == APPLIED:  # not deleted yet: later edits go on from it
+                fitting.takes(record)
+            continue
+        if record.status not in (APPLIED, ASIDE) and not fits:
             continue
         status = APPLIED
         # What it names may never have been held here: a record beyond a bound is refused where the bound came first.

@@ -9,6 +9,7 @@ import pytest
 
 from jarvis.core.errors import InvalidBytes
 from jarvis.core.ids import from_text
+from jarvis.crdt.text import SharedText
 from jarvis.identity.entries import Cutoff
 from jarvis.identity.fork import fork_proof
 from jarvis.identity.membership import Chain
@@ -18,6 +19,8 @@ from jarvis.replica.manifest import Impossible, Manifest, read_manifest, root_of
 from jarvis.replica.proposing import Reply
 from jarvis.replica.staging import Part
 from tests.replica.support import CERTIFICATES, CHAIN, KEYS, NOW, OWNER, Author, Node, make_chain
+
+NOTE = "notes/aaaaaaaaaaaaaaaa"
 
 
 def home(count: int = 3, chain: Chain = CHAIN) -> list[Node]:
@@ -473,3 +476,28 @@ def records_of(node: Node) -> list[SignedRecord]:
 
 def sorted_dots(node: Node, key: str) -> list[list[object]]:
     return [list(one.at.dot) for one in node.state("config").writes(key)]
+
+
+def test_a_fork_heard_of_between_two_steps_leaves_notes_as_they_are():
+    """Edits go on from what is not deleted yet, too."""
+    nodes = home(2)
+    author, forker = Author(1), Author(2)
+    text = SharedText(author.name, NOTE)
+    spread(author.write(NOTE, text.insert(0, "milk").operation), nodes)
+    spread(forker.put("a", 1), nodes)
+    twin = forker.fork()
+    chain = declare(nodes, 2)
+    spread(author.write(NOTE, text.insert(4, " and eggs").operation), nodes)
+    mine, other = forker.put("a", 2), twin.put("a", 3)
+    spread(mine, nodes)
+    for node in nodes:
+        hear(node, chain)
+    nodes[0].store.transact(nodes[0].replica.take_horizon)
+    assert floor(nodes[0]) == chain.head and count(nodes[0]) > 3, "taken, and nothing deleted"
+    proof = fork_proof((mine.header_data, mine.signature), (other.header_data, other.signature))
+    for node in nodes:
+        node.store.transact(lambda tx, node=node: node.replica.accept_fork(tx, proof))
+        assert node.state(NOTE).text == "milk and eggs"
+        take(node)
+        assert node.state(NOTE).text == "milk and eggs"
+    assert agree(*nodes, *(node.restart() for node in nodes))
