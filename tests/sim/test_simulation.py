@@ -16,9 +16,11 @@ from jarvis.crdt.mvmap import MVMap
 from jarvis.identity.membership import Chain
 from jarvis.replica.acceptance import Acceptance
 from jarvis.replica.authorship import Authorship
+from jarvis.replica.erasure import Erasure
 from jarvis.replica.horizon import Horizons
 from jarvis.replica.replica import Replica
 from jarvis.replica.standing import Standing
+from jarvis.store.memory import _MemoryTransaction
 from jarvis.testing.disk import BEFORE, SimDisk
 from jarvis.testing.history import ALL_FAULTS, WRITES, Step, draw_history
 from jarvis.testing.oracle import CRASHED, DIVERGED, LOST
@@ -142,6 +144,21 @@ def test_it_notices_when_removal_does_not_win(monkeypatch):
 def test_it_notices_when_the_living_are_not_told_from_the_deleted(monkeypatch):
     monkeypatch.setattr(Lifecycle, "living", lambda self: set(self.added))
     found_by({DIVERGED})
+
+
+def test_it_notices_words_that_stay_after_a_deletion(monkeypatch):
+    monkeypatch.setattr(_MemoryTransaction, "erase", lambda self, document: False)
+    found_by({DIVERGED})
+
+
+def test_it_notices_late_words_that_are_kept(monkeypatch):
+    monkeypatch.setattr(Erasure, "is_deleted", lambda self, tx, document: False)
+    found_by({DIVERGED})
+
+
+def test_it_notices_a_deletion_that_is_forgotten_with_who_made_it(monkeypatch):
+    monkeypatch.setattr(Erasure, "to_delete_again", lambda self, tx: [])
+    found_by({DIVERGED}, ("clone", "remove", "isolate", "break"), seeds=150)
 
 
 def test_it_notices_what_is_sent_before_it_is_committed(monkeypatch):
