@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from jarvis.core.errors import InvalidInput, Overloaded, StoreFailed
+from jarvis.core.errors import InvalidInput, NotFound, Overloaded, StoreFailed
+from jarvis.core.ids import to_text
 from jarvis.core.time import SystemClock
 from jarvis.crdt.gset import GSet
-from jarvis.crdt.registry import CONFIG
+from jarvis.crdt.registry import CONFIG, SESSION_PREFIX, SESSIONS
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SEED_BYTES, SigningKey
 from jarvis.identity.membership import Chain
@@ -29,9 +30,9 @@ class Writer:
         owner, recovery = SigningKey(os.urandom(SEED_BYTES)), os.urandom(32)
         chain = Chain.found(owner, recovery, make_certificate(key), nonce=bytes(16), at_ms=0)
         self.store = MemoryStore(commit=self._commit)
-        replica = Replica(key, entropy=os.urandom, wall_ms=SystemClock().wall_ms)
-        self.store.transact(lambda tx: replica.found(tx, chain))
-        self.journal = Journal(self.store, replica)
+        self.replica = Replica(key, entropy=os.urandom, wall_ms=SystemClock().wall_ms)
+        self.store.transact(lambda tx: self.replica.found(tx, chain))
+        self.journal = Journal(self.store, self.replica)
         self.told: list[Commit] = []
         self.journal.listen(self.told.append)
 
@@ -155,5 +156,21 @@ def test_a_store_that_takes_nothing_leaves_nobody_waiting(monkeypatch: pytest.Mo
             results = await home.all_of((entry(1),), (entry(2),))
             assert all(isinstance(one, Overloaded) for one in results)
         assert len(await home.all_of((entry(3),))) == 1 and await home.entries() == [3]
+
+    asyncio.run(main())
+
+
+def test_what_is_deleted_takes_no_more_even_of_the_same_commit() -> None:
+    async def main() -> None:
+        home, raw = Writer(), bytes(16)
+        turn: Write = (SESSION_PREFIX + to_text(raw), lambda state: [state.add_turn({"text": "hello"})])
+        begin: Write = (SESSIONS, lambda state: [state.add(raw)])
+        delete: Write = (SESSIONS, lambda state: [state.delete(raw)])
+        results = await home.all_of((turn, begin), (entry(1),), (delete,), (turn,), (entry(2),))
+        assert [type(one) for one in results] == [list, list, list, NotFound, list]
+        assert await home.entries() == [1, 2]
+        digest = await home.journal.read(lambda tx, replica: replica.digest(tx))
+        home.replica.forget()
+        assert await home.journal.read(lambda tx, replica: replica.digest(tx)) == digest
 
     asyncio.run(main())
