@@ -1,5 +1,5 @@
 """Recorded editing by several people, replayed: what each saw when they wrote is a set of earlier transactions, as
-in published traces. `SharedText` must come to what every one of them saw, and to what the library itself makes of it."""
+in published traces. `SharedText` must come to what every one of them saw, and to what the library makes of it."""
 
 from __future__ import annotations
 
