@@ -116,6 +116,11 @@ class Machine(SimNode):
         forks = {author: proof.seq for author, proof in bounds.forks.items()}
         return self.heads(), branches.chain.head, branches.heads, forks
 
+    def ground(self) -> Chain:
+        """The branch of the chain whose horizon stands."""
+        bounds = self.bounds()
+        return bounds.ground or bounds.chain
+
     def floor(self) -> Floor:
         """The horizon it has taken."""
         return self.store.view(self.replica.floor)
@@ -132,7 +137,7 @@ class Machine(SimNode):
         self.crash(self._rng.uniform(*DOWN_MS))
 
     def about_to_take(self) -> None:
-        if self.store.view(self.replica.chain).horizon is not None:
+        if self.ground().horizon is not None:
             self.watched(self)
 
     def take_later(self, error: JarvisError) -> None:

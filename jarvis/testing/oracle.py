@@ -163,7 +163,7 @@ def _unlike(living: Sequence[Machine]) -> Failure | None:
 
 def _unlike_all_records(machine: Machine, witness: Witness) -> Failure | None:
     """What lies below a horizon adds up to what its records did, wherever they were."""
-    horizon = machine.bounds().chain.horizon
+    horizon = machine.ground().horizon
     if horizon is None:
         return None
     if machine.floor().entry != horizon.entry:

@@ -19,10 +19,11 @@ Seen = Mapping[tuple[bytes, int], Mapping[bytes, StoredRecord]]
 def rebuilt(machine: Machine, seen: Seen) -> dict[str, bytes]:
     """The digest of each document. Raises InvalidBytes when a record that must have been seen was not."""
     bounds = machine.bounds()
-    horizon = bounds.chain.horizon
+    ground = machine.ground()
+    horizon = ground.horizon
     assert horizon is not None
     records = {(one.author, one.seq): one for one in machine.store.view(lambda tx: list(tx.records_in_order(0)))}
-    for author, (seq, digest) in bounds.chain.reach(horizon.frontier).items():
+    for author, (seq, digest) in ground.reach(horizon.frontier).items():
         for number in range(seq, 0, -1):
             record = seen.get((author, number), {}).get(digest)
             if record is None:

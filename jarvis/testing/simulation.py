@@ -57,7 +57,7 @@ class Simulation:
     """One home. `apply` a step, `run` for a while, at last `heal` and ask `judge`. With `late`, the last node is not a
     member until an `admit` step."""
 
-    def __init__(self, seed: int, nodes: int, *, late: bool = False, horizons: bool = False) -> None:
+    def __init__(self, seed: int, nodes: int, *, late: bool = False) -> None:
         assert nodes >= 2
         self.nodes = nodes
         self.timeline = Timeline()
@@ -69,7 +69,6 @@ class Simulation:
         self._wires = Wires(self.timeline, self._seed, self.machines)
         self._copies: dict[int, MemoryStore] = {}
         self._clones: list[Machine] = []
-        self._horizons = horizons
         owner, recovery = SigningKey(OWNER_SEED), SigningKey(RECOVERY_SEED)
         self._owners = Owners(self._seed, recovery)
         for number in range(nodes):
@@ -134,8 +133,10 @@ class Simulation:
         return sum(machine.records_sent for machine in self.living()) == before
 
     def living(self) -> list[Machine]:
-        """Members that are there once all is healed, dark or not now: of the chain that stands against all others."""
-        joined = [one for one in self.machines[: self.nodes] if one.is_member]
+        """Members that are there once all is healed, dark or not now: of the chain that stands against all others. Who
+        was admitted by a disk that is older again since, before anybody else heard of it, is a stranger to them all."""
+        holding = [one for one in self.machines[: self.nodes] if one.is_member]
+        joined = [one for one in holding if any(other.welcomes(one.node_id) for other in holding if other is not one)]
         chain = joined[0].bounds().chain
         for one in joined:
             theirs = one.bounds().chain
@@ -290,9 +291,8 @@ class Simulation:
         return False  # counted when it is signed
 
     def _signer(self) -> tuple[Machine, SigningKey] | None:
-        """Who signs for the home, also with an older disk put back: another branch of the chain. Not where there are
-        horizons, which belong to their branch."""
-        return self._owners.signer(self.machines[: self.nodes], replaced=not self._horizons)
+        """Who signs for the home, also with an older disk put back: another branch of the chain."""
+        return self._owners.signer(self.machines[: self.nodes], replaced=True)
 
     def _do_horizon(self, machine: Machine, patient: bool) -> bool:
         """The owner's node proposes what all hold whom it is linked to; who is not linked is stale, unless it waits for
@@ -323,7 +323,7 @@ def simulate(seed: int, nodes: int, faults: Sequence[str] = ALL_FAULTS) -> Repor
 def replay(seed: int, nodes: int, steps: Sequence[Step]) -> Report:
     """These steps, then healing, then judgement."""
     kinds = {step.kind for step in steps}
-    simulation = Simulation(seed, nodes, late="admit" in kinds, horizons="horizon" in kinds)
+    simulation = Simulation(seed, nodes, late="admit" in kinds)
     try:
         for step in steps:
             simulation.timeline.run_until(step.at_ms)
