@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Any
 
 from jarvis.core.codec import pack
@@ -67,6 +68,7 @@ def kind_of(document: str) -> Kind[Any] | None:
     return None
 
 
+@lru_cache(maxsize=4_096)  # asked of every record; a home writes to a few documents at a time
 def lifecycle_of(document: str) -> tuple[str, bytes] | None:
     """Where a document is deleted: (document of the lifecycle kind, its id there); None when it never is."""
     if document.startswith(SESSION_PREFIX):

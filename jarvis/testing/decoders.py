@@ -169,6 +169,7 @@ def messages() -> list[Message]:
         Heads(heads),
         Want(AUTHOR, 1, 9),
         Records(tuple(records())),
+        Records(tuple(replace(one, payload=None) for one in records())),
         Ack(heads),
         Digest(True, b"f" * 32, b"d" * 32),
         Ephemeral("claim", b"body"),

@@ -403,9 +403,11 @@ def test_an_older_program_that_kept_deletions_as_unknown_erases_after_the_upgrad
     with monkeypatch.context() as older:
         older.delitem(registry._EXACT, AUDITS)
         older.setattr(registry, "_MONTH", re.compile("(?!)"))
+        registry.lifecycle_of.cache_clear()
         node = Node()
         node.accept(spoken, deletion)
         assert kept(node, deletion).status == 2 and not is_erased(node, spoken)
+    registry.lifecycle_of.cache_clear()
     again = node.restart()
     assert kept(again, deletion).status == APPLIED and is_erased(again, spoken) and not holds_words(again)
 
