@@ -65,7 +65,8 @@ class Rewriting:
         done = Rewritten()
         for record in records:
             done.authors.add(record.author)
-            for op, operation in enumerate(_operations(record)):
+            assert record.payload is not None  # what was set aside was valid; what was erased is not aside
+            for op, operation in enumerate(operations_of(record.payload)):
                 mark = [record.hash[:_MARK_BYTES], op]
                 if self._write(record.document, operation, Dot(record.author, record.seq, op), mark):
                     done.written += 1
@@ -142,7 +143,7 @@ def forked_away(tx: Transaction, bounds: Bounds, node_id: bytes) -> list[StoredR
     at most MAX_RECORDS."""
     found: list[StoredRecord] = []
     for author in sorted(bounds.forks):
-        if not author.startswith(node_id) or bounds.chain.cutoff(author) is not None:
+        if not author.startswith(node_id):
             continue
         least, most = _done(tx, author)
         seq = bounds.forks[author].seq
@@ -156,13 +157,6 @@ def forked_away(tx: Transaction, bounds: Bounds, node_id: bytes) -> list[StoredR
                 found.append(record)
             seq += 1
     return found
-
-
-def _operations(record: StoredRecord) -> list[Value]:
-    try:
-        return operations_of(record.payload) if record.payload is not None else []
-    except InvalidBytes:
-        return []
 
 
 def _turn_of(key: Value) -> Dot | None:

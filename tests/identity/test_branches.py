@@ -75,6 +75,14 @@ def test_a_losing_branch_admits_nobody_and_is_understood() -> None:
     assert again.member_at(LOFT.node_id, losing.head_id) is not None and not again.strangers
 
 
+def test_of_two_removals_counts_what_either_lets_count() -> None:
+    author = HALL.node_id + bytes(16)
+    cuts = [BASE.remove(OWNER, HALL.node_id, {author: Cutoff(seq, b"h" * 32)}, at_ms=seq) for seq in (3, 5, 4)]
+    found = join_all([BASE.recover(RECOVERY, NEW.public, NEW.public, KITCHEN.node_id, at_ms=9), *cuts])
+    assert found.removed[HALL.node_id][author].seq == 5
+    assert KITCHEN.node_id not in found.removed
+
+
 def test_a_removal_in_a_losing_branch_stays_in_force() -> None:
     removing = BASE.remove(OWNER, HALL.node_id, {}, at_ms=8)
     found = join_all([ADMITS_LOFT.recover(RECOVERY, NEW.public, NEW.public, KITCHEN.node_id, at_ms=9), REMOVES_HALL])

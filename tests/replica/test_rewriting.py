@@ -7,14 +7,19 @@ from typing import Any
 
 import pytest
 
+from jarvis.core.errors import NotFound
+from jarvis.core.ids import from_text
 from jarvis.crdt.dots import Dot
 from jarvis.crdt.gset import GSet
 from jarvis.crdt.lifecycle import Lifecycle
 from jarvis.crdt.registry import CONFIG, METRICS, SESSIONS
 from jarvis.identity.fork import fork_proof
-from jarvis.replica.rewriting import AGAIN, MAX_RECORDS, Rewritten
-from jarvis.store.protocol import ASIDE
-from jarvis.testing.home import SimHome, SimNode
+from jarvis.identity.keys import SigningKey
+from jarvis.replica import rewriting
+from jarvis.replica.accepted import Accepted
+from jarvis.replica.rewriting import AGAIN, MAX_RECORDS, Rewriting, Rewritten
+from jarvis.store.protocol import ASIDE, Transaction
+from jarvis.testing.home import RECOVERY_SEED, START_MS, SimHome, SimNode
 
 SESSION, AUDIT = "session/aaaaaaaaaaaaaaaa", "audit/2027-01"
 
@@ -193,3 +198,94 @@ def test_an_earlier_fork_that_becomes_known_later_gives_more_to_write(forked: Fo
         f"key{number}": "kitchen" for number in range(4)
     }
     assert MAX_RECORDS > 4 and hall.node_id != kitchen.node_id
+
+
+def test_what_makes_no_sense_any_more_stays_set_aside(forked: Forked) -> None:
+    kitchen, hall, copy = forked.kitchen, forked.hall, forked.copy
+    doomed = "session/bbbbbbbbbbbbbbbb"
+    write(kitchen, SESSION, lambda state: state.add_reply(forked.first, "corrected"))
+    write(kitchen, SESSION, lambda state: state.registers.put("title", "tea"))
+    write(kitchen, SESSION, lambda state: state.registers.put(b"\xc1", "no turn's key"))
+    write(kitchen, SESSION, lambda state: state.registers.delete("title"))
+    write(kitchen, doomed, lambda state: state.add_turn({"text": "doomed"}))
+    write(kitchen, SESSIONS, lambda state: Lifecycle.delete(b"gone"))
+    write(kitchen, SESSIONS, lambda state: Lifecycle.delete(b"gone"))
+    write(kitchen, CONFIG, lambda state: state.delete("shared"))
+    write(kitchen, "own/set/plugin/x", lambda state: GSet.add("no map, no mark"))
+    forked.home.settle()
+    forked.keep_history()
+    put(copy, "copy", "own")
+    forked.meet()
+    write(hall, SESSIONS, lambda state: Lifecycle.delete(from_text("bbbbbbbbbbbbbbbb")))
+    forked.home.settle()
+    done = rewrite(kitchen)
+    assert (done.written, done.left) == (4, 4), "title, key, deletion, removed value; the doomed turn is erased"
+    state = kitchen.state(SESSION).registers
+    assert state.get("title").value == "tea" and state.get(b"\xc1").value == "no turn's key"
+    assert conversation(kitchen) == [("before", "yes")] and "shared" not in values(kitchen)
+    forked.home.settle()
+    assert kitchen.digest() == hall.digest()
+
+
+def test_a_session_that_is_deleted_while_its_turns_wait_is_left_alone(forked: Forked) -> None:
+    """The deletion of our own stands before the turn, both set aside: written again, it takes the session first."""
+    kitchen, copy = forked.kitchen, forked.copy
+    raw = from_text("aaaaaaaaaaaaaaaa")
+    write(copy, SESSIONS, lambda state: Lifecycle.delete(b"other"))
+    write(kitchen, CONFIG, lambda state: state.put("late", "1"))
+    forked.home.settle()
+    forked.keep_history()
+    forked.meet()
+    records = kitchen.store.view(kitchen.replica.forked_away)
+    assert [one.status for one in records] == [ASIDE]
+    write(kitchen, SESSIONS, lambda state: Lifecycle.delete(raw))
+    assert rewrite(kitchen).written == 1
+    assert raw in kitchen.state(SESSIONS).deleted
+
+
+def test_it_goes_on_in_pieces_and_leaves_others_alone(forked: Forked, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        put(forked.kitchen, f"key{number}", "kitchen")
+    forked.home.settle()
+    forked.keep_history()
+    put(forked.copy, "copy", "own")
+    forked.meet()
+    monkeypatch.setattr(rewriting, "MAX_RECORDS", 2)
+    assert [rewrite(forked.kitchen).written for _ in range(4)] == [2, 2, 1, 0]
+    assert rewrite(forked.hall) == Rewritten(), "it was not the hall that forked"
+
+
+def test_what_cannot_be_written_is_left(forked: Forked) -> None:
+    class Refusing:
+        def add(self, document: str, make: Any) -> None:
+            raise NotFound("That session was deleted.")
+
+        def finish(self) -> tuple[dict[int, Any], Accepted]:
+            return {}, Accepted()
+
+    put(forked.kitchen, "late", "1")
+    forked.home.settle()
+    forked.keep_history()
+    put(forked.copy, "copy", "own")
+    forked.meet()
+
+    def work(tx: Transaction) -> Rewritten:
+        records = forked.kitchen.replica.forked_away(tx)
+        return Rewriting(tx, Refusing(), b"a" * 32).run(records)  # type: ignore[arg-type]
+
+    done = forked.kitchen.store.transact(work)
+    assert (done.written, done.left) == (0, 1)
+
+
+def test_a_member_that_was_removed_writes_nothing_again(forked: Forked) -> None:
+    kitchen, hall, copy = forked.kitchen, forked.hall, forked.copy
+    put(kitchen, "late", "1")
+    forked.home.settle()
+    forked.keep_history()
+    put(copy, "copy", "own")
+    forked.meet()
+    chain = hall.store.view(hall.replica.chain)
+    owner = SigningKey(b"another owner key of that home..")
+    recovered = chain.recover(SigningKey(RECOVERY_SEED), owner.public, owner.public, hall.node_id, at_ms=START_MS)
+    kitchen.accept_chain(recovered.remove(owner, kitchen.node_id, {}, at_ms=START_MS))
+    assert rewrite(kitchen) == Rewritten()

@@ -7,12 +7,15 @@ import pytest
 
 from jarvis.core.errors import BadConfiguration
 from jarvis.crdt.registry import CONFIG
+from jarvis.identity.branches import Branches
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.entries import Cutoff
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.replica.bounds import STRANGER
 from jarvis.store.protocol import ASIDE
+from jarvis.sync import branching
+from jarvis.sync.branching import branch_messages
 from jarvis.testing.home import RECOVERY_SEED, START_MS, SimHome, SimNode
 
 
@@ -180,3 +183,18 @@ def test_a_node_that_was_removed_does_not_start_and_says_what_to_do() -> None:
     with pytest.raises(BadConfiguration, match="taken out of its home") as caught:
         home.nodes[1].open()
     assert "node leave" in caught.value.fix
+
+
+def test_a_long_branch_is_told_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    home = SimHome(1, 6)
+    base = lost = chain_of(home.nodes[0])
+    for _ in range(5):
+        lost = lost.hand_over(home.owner, home.owner.public, home.nodes[0].node_id, at_ms=START_MS)
+    stands, _ = recovered(home, base, home.nodes[0])
+    branches = Branches(stands).joined(lost)
+    (whole,) = branch_messages(branches)
+    assert len(whole.entries) == 5 and (whole.first, whole.prev) == (len(base.entries), base.head)
+    size = sum(len(data) + len(signature) for data, signature in whole.entries)
+    monkeypatch.setattr(branching, "MAX_BRANCH_BYTES", size - 1)
+    (cut,) = branch_messages(branches)
+    assert cut.entries == whole.entries[:4]
