@@ -99,7 +99,7 @@ def restore(state: State, file: Path, passphrase_file: Path | None, name: str | 
             say("`jarvis node invite` here, `jarvis node join CODE` there; they keep what they have.")
         else:
             say("It can be read with `jarvis run`. To be part of the home again it must be invited:")
-            say("`jarvis node invite` on the owner's node, `jarvis node join CODE` here.")
+            say("`jarvis node invite` on a member, `jarvis node join CODE` here.")
 
     state.show(restored, human)
 

@@ -16,7 +16,7 @@ import pytest
 
 from jarvis.core.codec import pack
 from jarvis.core.errors import JarvisError
-from jarvis.core.ids import to_text
+from jarvis.core.ids import from_text, to_text
 from jarvis.crdt.registry import CONFIG
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SEED_BYTES, SigningKey
@@ -28,6 +28,8 @@ from jarvis.store.protocol import Head
 from jarvis.sync.messages import (
     PROTOCOL,
     Ack,
+    Answer,
+    Branch,
     Digest,
     Ephemeral,
     Heads,
@@ -36,6 +38,7 @@ from jarvis.sync.messages import (
     Ping,
     Records,
     Refuse,
+    Request,
     Want,
 )
 from jarvis.testing.processes import NodeProcess, agree, until
@@ -303,6 +306,35 @@ def test_what_a_member_writes_against_the_rules_is_kept_and_named(scene: Scene) 
         said = node.logged("peer refused", author=scene.name, seq=2)
         assert len(said) == 1 and said[0]["reason"] == rows[0]["reason"] and said[0]["blame"] == "author"
         assert "vermilion" not in node.stderr
+
+
+def test_what_only_the_owner_may_ask_is_refused_to_others(scene: Scene) -> None:
+    """And nobody can leave in another's name."""
+    others = {from_text(str(scene.kitchen.ready["node_id"])) + bytes(16): [1, bytes(32)]}
+    entries = scene.kitchen.get("/api/v2/home")["entries"]
+    asked = {
+        "owner-key": (b"", "Only the owner's node"),
+        "leave": (pack(others), "no frontier"),
+        "admit": (b"x" * 2_000, "no node's certificate"),
+        "something new": (b"", "does not know"),
+    }
+
+    async def lie(liar: Liar) -> None:
+        for number, (topic, (body, says)) in enumerate(asked.items()):
+            await liar.send(Request(number, topic, body))
+            answer = await liar.until_said(Answer)
+            assert isinstance(answer, Answer) and answer.nonce == number and not answer.done
+            assert says.encode() in answer.body, topic
+        # A losing branch that parts nowhere known says nothing; one that does not hold ends the link.
+        await liar.send(Branch(1, bytes(32), ((b"x", b"y"),)))
+        await liar.send(Answer(7, True, b"to nobody's question"))
+        await liar.send(Ping(7))
+        await liar.until_said(Ping)
+        await liar.send(Branch(1, liar.chain.hashes[0], ((b"x", bytes(64)),)))
+        assert await liar.until_ended()
+
+    scene.lie(lie)
+    assert scene.kitchen.get("/api/v2/home")["entries"] == entries
 
 
 def test_two_histories_under_one_number_are_proven_and_neither_counts(scene: Scene) -> None:
