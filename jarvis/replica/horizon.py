@@ -9,7 +9,7 @@ crash between two steps leaves a mixture that is right: a base joined with recor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from jarvis.crdt.registry import kind_of, lifecycle_of
@@ -223,12 +223,10 @@ class Horizons:
         summary = manifest.documents.get(document)
         data = state_at(tx, document, seqs) if kind_of(document) else tx.base(document)
         if summary is not None and data is not None and digest_of(data) == summary[0]:
-            below = _below(tx, document, seqs)
-            if not below:
+            if not tx.delete_records(_below(tx, document, seqs)):
                 return False  # its base is this already
             tx.put_base(document, data)
-            tx.drop_checkpoint(document)  # it may lack what the records after it said, which go now
-            tx.delete_records(below)
+            tx.drop_checkpoint(document)  # it may lack what the records after it said, which are gone now
         elif summary is None and data is not None:  # what this node took to count does not
             self._replace(tx, document, None, seqs, accepted)
         elif summary is not None and not self._erasure.is_deleted(tx, document):
@@ -433,6 +431,6 @@ class Horizons:
         return self._left is not None and (not self._left or document < self._left[-1])
 
 
-def _below(tx: Transaction, document: str, seqs: dict[bytes, int]) -> list[StoredRecord]:
+def _below(tx: Transaction, document: str, seqs: dict[bytes, int]) -> Iterator[StoredRecord]:
     """The document's applied records that lie at or below."""
-    return [record for record in tx.document_records(document, 0) if record.seq <= seqs.get(record.author, 0)]
+    return (record for record in tx.document_records(document, 0) if record.seq <= seqs.get(record.author, 0))

@@ -134,12 +134,14 @@ class _MemoryTransaction:
         if new.status == APPLIED:
             insort(self._tables.documents.setdefault(new.document, []), new, key=_position)
 
-    def delete_records(self, records: Iterable[StoredRecord]) -> None:
-        for one in records:
+    def delete_records(self, records: Iterable[StoredRecord]) -> int:
+        deleted = 0
+        for deleted, one in enumerate(records, 1):
             record = self.record(one.author, one.seq)
             assert record is not None
             self._take_out(record)
             self.undo.append(lambda record=record: self._put_back(record))  # type: ignore[misc]
+        return deleted
 
     def _take_out(self, record: StoredRecord) -> None:
         chain = self._tables.chains[record.author]

@@ -70,8 +70,9 @@ class Transaction(Protocol):
         """Take the document's content: its checkpoint, its base, and the payload of each of its records, whatever its
         status, which becomes ERASED. Whether there was any. Once this is committed the bytes are gone from the disk."""
 
-    def delete_records(self, records: Iterable[StoredRecord]) -> None:
-        """Records that are held, for ever; no position is given twice. The caller sees to what they meant."""
+    def delete_records(self, records: Iterable[StoredRecord]) -> int:
+        """Records that are held, for ever; no position is given twice. How many they were. The caller sees to what they
+        meant."""
 
     def records_in_order(self, after: int) -> Iterator[StoredRecord]:
         """All records with a position above `after`, of every status, in order of position."""

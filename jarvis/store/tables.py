@@ -89,10 +89,12 @@ class SqlTransaction:
             self._position = int(self._db.execute(_LAST_POSITION).fetchone()[0])
         return self._position
 
-    def delete_records(self, records: Iterable[StoredRecord]) -> None:
+    def delete_records(self, records: Iterable[StoredRecord]) -> int:
         # First: once the newest is gone, its position could not be told from one that was never given.
         self._db.execute("INSERT OR REPLACE INTO deleted (id, position) VALUES (0, ?)", (self._last_position(),))
-        self._db.executemany("DELETE FROM records WHERE position = ?", [(one.position,) for one in records])
+        positions = [(one.position,) for one in records]  # all that is kept of them, however many there are
+        self._db.executemany("DELETE FROM records WHERE position = ?", positions)
+        return len(positions)
 
     def record(self, author: bytes, seq: int) -> StoredRecord | None:
         if seq > _MAX_INTEGER:

@@ -57,8 +57,7 @@ def do(transaction: Transaction, action: tuple[Any, ...]) -> object:
         return transaction.put_checkpoint(rest[0], Checkpoint(rest[1], rest[2]))
     if kind == "delete_records":
         held = transaction.records(rest[0], 1, rest[1], 10**6)
-        transaction.delete_records(held)
-        return len(held)
+        return transaction.delete_records(held)
     return getattr(transaction, {"membership": "put_membership"}.get(kind, kind))(*rest)
 
 
