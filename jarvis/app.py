@@ -16,6 +16,7 @@ from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.language import LanguageModel
 from jarvis.assistant.ollama_model import OllamaModel
 from jarvis.core.events import EventBus
+from jarvis.core.garbage import look_less_often
 from jarvis.core.settings import Settings
 from jarvis.core.time import SystemClock
 from jarvis.identity.keys import SigningKey
@@ -133,6 +134,7 @@ async def run_node(settings: Settings, *, on_ready: Callable[[dict[str, Any]], N
         async def serve() -> None:
             node.api_url = await api.start()
             info = node.info()
+            look_less_often()
             on_ready({"event": "ready", **{name: info[name] for name in ("node_id", "api_url", "peer_port")}})
 
         await node.run(serve, api.close)

@@ -21,6 +21,7 @@ from typing import Any
 
 import structlog
 
+from jarvis.core.garbage import look_less_often
 from jarvis.core.time import SystemClock
 from jarvis.crdt.gset import GSet, GSetKind
 from jarvis.identity.certificate import make_certificate
@@ -206,6 +207,7 @@ async def _serve(folder: Path) -> None:
         print(json.dumps(value), flush=True)
 
     async with opened(folder) as room:
+        look_less_often()  # as a node does
         say({"node": room.node_id.hex(), "port": room.port, "rss": rss_bytes()})
         while line := await asyncio.to_thread(sys.stdin.readline):
             order = json.loads(line)
