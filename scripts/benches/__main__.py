@@ -1,4 +1,4 @@
-"""scripts/bench NAME [--json] [--full] [--svg FILE]"""
+"""scripts/bench NAME [--json | --markdown] [--full] [--svg FILE]"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from benches.table import show
+from benches.table import markdown, show
 
 
 def main() -> None:
@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--full", action="store_true", help="the long form, where there is one")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="draw it too, where that is possible")
+    parser.add_argument("--markdown", action="store_true", help="the table as it stands in docs/benchmarks.md")
     arguments = parser.parse_args()
     # Standard output is the table's, or the JSON object's, alone.
     quiet = structlog.make_filtering_bound_logger(logging.ERROR)
@@ -30,7 +31,10 @@ def main() -> None:
     rows = bench.run_full() if arguments.full and hasattr(bench, "run_full") else bench.run()
     if arguments.svg and hasattr(bench, "drawn"):
         arguments.svg.write_text(bench.drawn(rows))
-    show(rows, as_json=arguments.json)
+    if arguments.markdown:
+        print(markdown(rows))
+    else:
+        show(rows, as_json=arguments.json)
 
 
 if __name__ == "__main__":

@@ -84,3 +84,15 @@ def show(rows: Sequence[Row], *, as_json: bool) -> None:
         )
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """As it stands in docs/benchmarks.md."""
+    lines = ["| measure | value | against | ratio | aim | met |", "|---|---:|---|---:|---|---|"]
+    for one in rows:
+        met = {True: "yes", False: "**no**", None: ""}[one.ok]
+        aim = one.aim.replace("<", "&lt;").replace(">", "&gt;")
+        value = f"{one.value:,.0f}" if one.value >= 1_000 else f"{one.value:.3g}"
+        ratio = "" if one.ratio is None else f"{one.ratio:.2f}"
+        lines.append(f"| {one.measure} | {value} {one.unit} | {one.against} | {ratio} | {aim} | {met} |")
+    return "\n".join(lines)

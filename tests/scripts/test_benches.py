@@ -55,3 +55,13 @@ def test_the_limit_shares_records_where_the_journal_would(tmp_path: Path) -> Non
 
     for shared in (False, True):
         assert asyncio.run(appends_a_second(tmp_path / str(shared), 64, together=32, shared=shared)) > 0
+
+
+def test_a_table_in_markdown_says_what_is_not_met() -> None:
+    from benches.table import markdown, row
+
+    rows = [row("speed", 12_345.6, "a second", against="theirs", other=20_000.0, least=1.0), row("way", 1.234, "ms")]
+    assert markdown(rows).splitlines()[2:] == [
+        "| speed | 12,346 a second | theirs | 0.62 | &gt;= 1 | **no** |",
+        "| way | 1.23 ms |  |  |  |  |",
+    ]
