@@ -9,8 +9,11 @@ on every node."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from heapq import merge
+from operator import attrgetter
 
+from jarvis.core.codec import Value
 from jarvis.core.errors import InvalidBytes
 from jarvis.crdt.registry import kind_of
 from jarvis.identity.record import VERSION, decode_header, decode_record, operations_of
@@ -21,72 +24,105 @@ from jarvis.replica.validity import judge
 from jarvis.store.protocol import APPLIED, ASIDE, REJECTED, StoredRecord, Transaction
 
 
-def restate(tx: Transaction, bounds: Bounds, floor: Floor) -> set[str]:
+def restate(tx: Transaction, bounds: Bounds, floor: Floor, risen: Sequence[StoredRecord] = ()) -> set[str]:
     """Give every record the status that these bounds mean. What lies at or below the floor stays as it was found when
-    the floor was taken. Returns the documents that changed, whose checkpoints are dropped already."""
-    aside: dict[str, set[Key]] = {}
-    """By document."""
-    for key, document in floor.aside.items():
-        aside.setdefault(document, set()).add(key)
-    changed: set[str] = set()
-    fitting = _Fitting(tx, floor)
-    for record in tx.records_in_order(0):
-        fits = fitting.is_asked(record)
-        if record.seq <= floor.seq(record.author):
-            if fits and record.status == APPLIED:  # not deleted yet: later edits go on from it
-                fitting.takes(record)
-            continue
-        if record.status not in (APPLIED, ASIDE) and not fits:
-            continue
-        status = APPLIED
-        # What it names may never have been held here: a record beyond a bound is refused where the bound came first.
-        names, leaning = names_of(record), aside.setdefault(record.document, set())
-        counts = all(bounds.counts(*one) for one in (*names, (record.author, record.seq)))
-        if not counts or not leaning.isdisjoint(names):
-            status = ASIDE
-            leaning.add((record.author, record.seq))
-        elif fits and not fitting.takes(record):
-            status = REJECTED
-        if status != record.status:
-            tx.set_status(record.author, record.seq, status)
-            changed.add(record.document)
-    for document in changed:
+    the floor was taken; what has `risen` was taken out, to be accepted again, and others may stand on it. Returns the
+    documents that changed, whose checkpoints are dropped already."""
+    anew = _Restatement(tx, bounds, floor, {(one.author, one.seq) for one in risen})
+    asked: dict[str, list[StoredRecord]] = {}
+    for record in merge(tx.records_in_order(0), risen, key=attrgetter("position")):
+        if anew.is_asked(record):
+            asked.setdefault(record.document, []).append(record)
+        elif record.status in (APPLIED, ASIDE) and record.seq > floor.seq(record.author):
+            anew.state(record)
+    for document, records in asked.items():
+        _fit_anew(anew, document, records)
+    for document in anew.changed:
         tx.drop_checkpoint(document)
-    return changed
+    return anew.changed
 
 
-class _Fitting:
-    """The documents whose kinds ask that edits go on from each other, as they grow with what counts now."""
+class _Restatement:
+    def __init__(self, tx: Transaction, bounds: Bounds, floor: Floor, out: set[Key]) -> None:
+        self.tx = tx
+        self.floor = floor
+        self.changed: set[str] = set()
+        self._bounds = bounds
+        self._out = out
+        self._aside: dict[str, set[Key]] = {}
+        """By document."""
+        for key, document in floor.aside.items():
+            self._aside.setdefault(document, set()).add(key)
 
-    def __init__(self, tx: Transaction, floor: Floor) -> None:
-        self._tx = tx
-        self._floor = floor
-        self._states: dict[str, Any] = {}
+    def state(self, record: StoredRecord, fits: Callable[[], bool] = lambda: True) -> None:
+        """Whatever it names and is held was stated before it."""
+        key, status = (record.author, record.seq), APPLIED
+        # What it names may never have been held here: a record beyond a bound is refused where the bound came first.
+        names, aside = names_of(record), self._aside.setdefault(record.document, set())
+        if not all(self._bounds.counts(*one) for one in (*names, key)) or not aside.isdisjoint(names):
+            status = ASIDE
+            aside.add(key)
+        elif not fits():
+            status = REJECTED
+        if status != record.status and key not in self._out:
+            self.tx.set_status(*key, status)
+            self.changed.add(record.document)
 
     def is_asked(self, record: StoredRecord) -> bool:
-        """Whether it is of such a document, and valid but for that."""
+        """Whether it must go on from what its author wrote before, and is valid but for that."""
         kind = kind_of(record.document)
         if kind is None or kind.shares or record.payload is None:
             return False
         if record.status != REJECTED:
             return record.status in (APPLIED, ASIDE)
-        before = self._tx.record(record.author, record.seq - 1)
-        stamp = decode_header(before.header).hlc if before else self._floor.stamps.get(record.author, -1)
+        before = self.tx.record(record.author, record.seq - 1)
+        stamp = decode_header(before.header).hlc if before else self.floor.stamps.get(record.author, -1)
         return judge(decode_record(record.header, record.signature, record.payload), stamp).status == APPLIED
 
-    def takes(self, record: StoredRecord) -> bool:
-        """Whether it goes on from what stands; it stands then too."""
-        kind, name = kind_of(record.document), record.document
-        assert kind is not None and record.payload is not None  # as it was asked
-        if name not in self._states:
-            self._states[name] = begin(self._tx, name, kind)[0]
-        operations = tuple(operations_of(record.payload))
-        try:
-            kind.fits(self._states[name], operations, record.author, name)
-        except InvalidBytes:
-            return False
-        absorb(kind, self._states[name], operations, (record.author, record.seq), decode_header(record.header).hlc)
-        return True
+
+def _fit_anew(anew: _Restatement, document: str, records: list[StoredRecord]) -> None:
+    """One document whose edits go on from each other, as it grows with what counts now."""
+    kind = kind_of(document)
+    assert kind is not None  # as it was asked
+    document_state = begin(anew.tx, document, kind)[0]
+    for record in _behind_what_they_name(records):
+        operations, hlc = tuple(operations_of(record.payload or b"")), decode_header(record.header).hlc
+
+        def takes(record: StoredRecord = record, operations: tuple[Value, ...] = operations, hlc: int = hlc) -> bool:
+            try:
+                kind.fits(document_state, operations, record.author, document)
+            except InvalidBytes:
+                return False
+            absorb(kind, document_state, operations, (record.author, record.seq), hlc)
+            return True
+
+        if record.seq > anew.floor.seq(record.author):
+            anew.state(record, takes)
+        elif record.status == APPLIED:  # below a horizon and not deleted yet: later edits go on from it
+            takes()
+
+
+def _behind_what_they_name(records: list[StoredRecord]) -> Iterator[StoredRecord]:
+    """In order of arrival, but that what was taken out once and accepted again stands before what names it or follows
+    it in its author's chain."""
+    before: dict[Key, set[Key]] = {}
+    last: dict[bytes, Key] = {}
+    for record in sorted(records, key=attrgetter("seq")):
+        key = (record.author, record.seq)
+        before[key] = names_of(record) | ({last[record.author]} if record.author in last else set())
+        last[record.author] = key
+    left = records
+    while left:
+        held_back = []
+        for record in left:
+            key = (record.author, record.seq)
+            if any(one in before and one != key for one in before[key]):
+                held_back.append(record)
+            else:
+                del before[key]
+                yield record
+        assert len(held_back) < len(left)  # a record that waits is not held, so nothing held names in a circle
+        left = held_back
 
 
 def names_of(record: StoredRecord) -> set[Key]:

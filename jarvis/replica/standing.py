@@ -11,7 +11,7 @@ from jarvis.identity.branches import Branches
 from jarvis.identity.entries import RawEntry
 from jarvis.identity.fork import ForkProof
 from jarvis.identity.membership import Chain
-from jarvis.identity.record import ENTRY_ID_BYTES, SignedRecord, decode_record
+from jarvis.identity.record import ENTRY_ID_BYTES, decode_record
 from jarvis.replica.acceptance import Acceptance
 from jarvis.replica.accepted import Accepted
 from jarvis.replica.bounds import Bounds
@@ -19,7 +19,7 @@ from jarvis.replica.documents import Documents
 from jarvis.replica.erasure import Erasure
 from jarvis.replica.holdings import Holdings
 from jarvis.replica.restating import restate
-from jarvis.store.protocol import ASIDE, Head, Transaction
+from jarvis.store.protocol import ASIDE, Head, StoredRecord, Transaction
 
 
 class Standing:
@@ -82,10 +82,11 @@ class Standing:
         risen = self._take_up(tx, bounds)
         floor = self._held.floor(tx)
         any_aside = floor.aside or any(one.status == ASIDE for one in tx.unapplied())
-        changed = restate(tx, bounds, floor) if bounds.any or any_aside else set()
+        changed = restate(tx, bounds, floor, risen) if bounds.any or any_aside or risen else set()
         self._documents.reload(changed)
         accepted.restated |= changed | self._erasure.restated(tx, changed)
-        self.acceptance.accept_all(tx, risen, accepted)
+        again = [decode_record(one.header, one.signature, one.payload) for one in risen]
+        self.acceptance.accept_all(tx, again, accepted)
         self.acceptance.accept_waiting(tx, accepted)
 
     def _raise(self, tx: Transaction, accepted: Accepted) -> None:
@@ -98,7 +99,7 @@ class Standing:
                     accepted.heads[author] = Head(seq, digest)
                     self._held.set_head(tx, author, Head(seq, digest))
 
-    def _take_up(self, tx: Transaction, bounds: Bounds) -> list[SignedRecord]:
+    def _take_up(self, tx: Transaction, bounds: Bounds) -> list[StoredRecord]:
         """Records beyond their author's frontier that count again, since the branch that cut them off has lost: taken
         out, in order of arrival, to be accepted like any others."""
         again = [
@@ -107,7 +108,7 @@ class Standing:
             if one.seq > self._held.head(tx, one.author).seq and bounds.counts(one.author, one.seq)
         ]
         tx.delete_records(again)
-        return [decode_record(one.header, one.signature, one.payload) for one in again]
+        return again
 
 
 def _what_bounds(branches: Branches) -> tuple[object, ...]:

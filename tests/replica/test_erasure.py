@@ -11,9 +11,10 @@ import pytest
 from jarvis.core.errors import NotFound
 from jarvis.core.ids import from_text, to_text
 from jarvis.crdt import registry
-from jarvis.crdt.registry import AUDITS, SESSIONS
+from jarvis.crdt.registry import AUDIT_PREFIX, AUDITS, SESSIONS
 from jarvis.identity.entries import Cutoff
 from jarvis.identity.record import SignedRecord, decode_record
+from jarvis.replica.validity import Verdict, judge
 from jarvis.replica.waiting import DELETED
 from jarvis.store.protocol import APPLIED, ERASED, StoredRecord
 from tests.replica.support import GROWN, KEYS, NOW, OWNER, SESSION, Author, Node
@@ -410,6 +411,27 @@ def test_an_older_program_that_kept_deletions_as_unknown_erases_after_the_upgrad
     registry.lifecycle_of.cache_clear()
     again = node.restart()
     assert kept(again, deletion).status == APPLIED and is_erased(again, spoken) and not holds_words(again)
+
+
+def test_an_older_program_that_knew_neither_of_both(monkeypatch):
+    """What was deleted is not judged after the upgrade, though it comes behind its deletion."""
+    speaker, deleter = Author(1), Author(2)
+    deletion = deleter.write(AUDITS, ["delete", b"2026-01"])
+    spoken = speaker.write("audit/2026-01", ["add", WORDS])
+    with monkeypatch.context() as older:
+        older.delitem(registry._EXACT, AUDITS)
+        older.delitem(registry._PREFIX, AUDIT_PREFIX)
+        older.setattr(registry, "_MONTH", re.compile("(?!)"))
+        registry.lifecycle_of.cache_clear()
+        node = Node()
+        node.accept(deletion, spoken)
+    registry.lifecycle_of.cache_clear()
+    again = node.restart()
+    assert kept(again, deletion).status == APPLIED and is_erased(again, spoken)
+
+
+def test_an_erased_record_is_not_judged():
+    assert judge(stripped(turn(Author(1))), -1) == Verdict(ERASED)
 
 
 def test_nothing_of_it_is_left_when_the_commit_fails():

@@ -8,7 +8,8 @@ import random
 import pytest
 
 from jarvis.crdt.text import SharedText, client_id
-from jarvis.store.protocol import APPLIED, REJECTED
+from jarvis.identity.entries import Cutoff
+from jarvis.store.protocol import APPLIED, ASIDE, REJECTED
 from tests.replica.support import GROWN, KEYS, NOW, OWNER, Author, Node
 
 NOTE = "notes/shopping"
@@ -126,3 +127,37 @@ def test_an_edit_that_goes_on_from_one_set_aside_does_not_count_whatever_came_fi
     for node in (reader, late):
         node.accept(fresh)
         assert node.state(NOTE).text == "bread"
+
+
+def test_what_was_rejected_for_what_did_not_count_counts_with_it():
+    """A fork sets aside what Ann's edits stand on; the removal of its author's node says that it counts after all. What
+    was never valid stays rejected."""
+    ann, bob = Writer(1), Writer(3)
+    for writer, number in ((ann, 1), (bob, 3)):
+        writer.author = Author(number, chain=GROWN)
+        writer.copy = SharedText(writer.author.name, NOTE)
+    reader, node = Node(GROWN), Node(GROWN, number=2)
+    twin = bob.author.fork()
+    begun, other = bob.write(0, "eggs"), twin.put("k", 1)
+    reader.accept(begun)
+    ann.read(reader)
+    records = [ann.write(4, " and milk"), ann.write(13, "!")]
+    nonsense = ann.author.write(NOTE, ["edit"])
+    forgery = ann.author.write(NOTE, forged(7, 0))
+    node.accept(begun, other, *records, nonsense, forgery)
+
+    def found() -> list[int]:
+        held = node.store.view(lambda tx: [tx.record(ann.author.name, seq) for seq in range(1, 5)])
+        return [one.status for one in held]
+
+    assert found() == [ASIDE, REJECTED, REJECTED, REJECTED]
+    removed = GROWN.remove(OWNER, KEYS[3].node_id, {bob.author.name: Cutoff(1, begun.hash)}, at_ms=NOW)
+    node.store.transact(lambda tx: node.replica.accept_membership(tx, removed.entries))
+    assert found() == [APPLIED, APPLIED, REJECTED, REJECTED]
+    assert node.state(NOTE).text == "eggs and milk!" == node.restart().state(NOTE).text
+    # What was accepted again stands behind what stands on it; the next restatement must not mind.
+    other = Author(2, chain=GROWN)
+    another = other.fork()
+    node.accept(other.put("a", 1), another.put("a", 2))
+    assert found() == [APPLIED, APPLIED, REJECTED, REJECTED]
+    assert node.state(NOTE).text == "eggs and milk!" == node.restart().state(NOTE).text
