@@ -4,7 +4,9 @@ how nodes agree on it and how one is brought to another. It never decides which 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from jarvis.core.codec import Limits, Value, pack, unpack
@@ -55,15 +57,37 @@ def absorb_record(kind: Kind[Any], state: Any, record: StoredRecord) -> tuple[in
     return len(operations), len(record.payload)
 
 
+class Adding:
+    """Adds up a document of a known kind as the applied records up to `frontier` made it, some records at a time. The
+    base must lie within the frontier, and what is held up to there may not change meanwhile."""
+
+    def __init__(self, tx: Transaction, document: str, frontier: Mapping[bytes, int]) -> None:
+        kind = kind_of(document)
+        assert kind is not None, document
+        self.document = document
+        self._kind = kind
+        self._frontier = frontier
+        self._state, size_bytes = begin(tx, document, kind)
+        self._found = size_bytes > 0
+        self._position = 0
+
+    def step(self, tx: Transaction, most: int) -> int:
+        """Look at so many more; how many there were, fewer than `most` at the end."""
+        count = 0
+        for record in islice(tx.document_records(self.document, self._position), most):
+            count, self._position = count + 1, record.position
+            if record.seq <= self._frontier.get(record.author, 0):
+                absorb_record(self._kind, self._state, record)
+                self._found = True
+        return count
+
+    def data(self) -> bytes | None:
+        """The canonical bytes; None when there was nothing up to there."""
+        return write_state(self.document, self._kind, self._state) if self._found else None
+
+
 def state_at(tx: Transaction, document: str, frontier: Mapping[bytes, int]) -> bytes | None:
-    """The canonical bytes of a document of a known kind as the applied records up to `frontier` made it; None when
-    none of them is its. The base must lie within the frontier."""
-    kind = kind_of(document)
-    assert kind is not None, document
-    state, held = begin(tx, document, kind)
-    found = held > 0
-    for record in tx.document_records(document, 0):
-        if record.seq <= frontier.get(record.author, 0):
-            absorb_record(kind, state, record)
-            found = True
-    return write_state(document, kind, state) if found else None
+    """All of it at once."""
+    adding = Adding(tx, document, frontier)
+    adding.step(tx, sys.maxsize)
+    return adding.data()

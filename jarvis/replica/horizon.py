@@ -16,13 +16,14 @@ from jarvis.crdt.registry import kind_of, lifecycle_of
 from jarvis.identity.horizon import Frontier, Horizon
 from jarvis.identity.record import MAX_SEQ
 from jarvis.replica.accepted import NOTHING, Accepted
-from jarvis.replica.bases import digest_of, state_at
+from jarvis.replica.bases import Adding, digest_of
 from jarvis.replica.documents import Documents
 from jarvis.replica.erasure import LIFECYCLES, Erasure
 from jarvis.replica.holdings import Floor, Holdings
 from jarvis.replica.manifest import (
+    DOCUMENT_RECORDS,
     MAX_MANIFEST_BYTES,
-    STEP_DOCUMENTS,
+    STEP_RECORDS,
     Impossible,
     Making,
     Manifest,
@@ -39,6 +40,8 @@ PART_BYTES = 96
 """What frames a part in a message, its document's name included, about."""
 SWEEP_BYTES = 1024 * 1024
 """Of records deleted in one transaction beside documents."""
+BASE_RECORDS = 10
+"""What looking at a document without records costs, in records, about."""
 _PRUNED, _OWED, _GONE, _MANIFESTS = "horizon/pruned", "horizon/owed/", "horizon/gone/", "horizon/manifest/"
 
 
@@ -89,6 +92,8 @@ class Horizons:
         """The manifest read last, by its root."""
         self._left: list[str] | None = None
         """While deleting: documents that were not looked at, in falling order."""
+        self._adding: Adding | None = None
+        """While deleting: the document under way."""
         self._come = ""
         """While fetching: documents before this name have come."""
 
@@ -189,7 +194,7 @@ class Horizons:
                 accepted.heads[author] = Head(*place)
                 self._held.set_head(tx, author, Head(*place))
         accepted.bounds = self._held.bounds(tx)
-        self._makings, self._left, self._come = [], None, ""
+        self._makings, self._left, self._adding, self._come = [], None, None, ""
 
     # --- deleting what lies below it ------------------------------------------------------------------------------
 
@@ -200,10 +205,10 @@ class Horizons:
         seqs = {author: seq for author, (seq, _) in self._held.floor(tx).frontier.items()}
         if self._left is None:
             self._left = sorted({*manifest.documents, *tx.documents()}, reverse=True)
-        worked = 0  # after a crash, most were done before it
-        while self._left and worked < STEP_DOCUMENTS:
-            worked += self._prune_document(tx, self._left.pop(), manifest, seqs, accepted)
-        if worked:
+        room = STEP_RECORDS
+        while room > 0 and (self._left or self._adding is not None):
+            room -= self._prune_more(tx, room, manifest, seqs, accepted)
+        if room <= 0 or self._left or self._adding is not None:
             return Next(more=True)
         need = self._settle_owed(tx, horizon, manifest, seqs, accepted)
         if need is not None:
@@ -216,22 +221,44 @@ class Horizons:
         tx.put(_PRUNED, horizon.entry)
         return Next()
 
+    def _prune_more(
+        self, tx: Transaction, room: int, manifest: Manifest, seqs: dict[bytes, int], accepted: Accepted
+    ) -> int:
+        """Of a document, or at the next; what it cost, in records."""
+        assert self._left is not None
+        if self._adding is None and (
+            kind_of(self._left[-1]) is None or next(_below(tx, self._left[-1], seqs), None) is None
+        ):  # after a crash, most were done before it
+            self._prune_document(tx, self._left[-1], tx.base(self._left.pop()), manifest, seqs, accepted)
+            return BASE_RECORDS
+        adding = self._adding = self._adding or Adding(tx, self._left.pop(), seqs)
+        looked = adding.step(tx, room)
+        if looked < room:
+            self._prune_document(tx, adding.document, adding.data(), manifest, seqs, accepted)
+            self._adding = None
+        return looked + DOCUMENT_RECORDS
+
     def _prune_document(
-        self, tx: Transaction, document: str, manifest: Manifest, seqs: dict[bytes, int], accepted: Accepted
-    ) -> bool:
-        """Whether there was something to do."""
+        self,
+        tx: Transaction,
+        document: str,
+        data: bytes | None,
+        manifest: Manifest,
+        seqs: dict[bytes, int],
+        accepted: Accepted,
+    ) -> None:
+        """`data` is what it came to here."""
         summary = manifest.documents.get(document)
-        data = state_at(tx, document, seqs) if kind_of(document) else tx.base(document)
-        if summary is not None and data is not None and digest_of(data) == summary[0]:
-            if not tx.delete_records(_below(tx, document, seqs)):
-                return False  # its base is this already
-            tx.put_base(document, data)
-            tx.drop_checkpoint(document)  # it may lack what the records after it said, which are gone now
+        if self._erasure.is_deleted(tx, document):
+            tx.drop_base(document)  # also when that was while it was added up
+        elif summary is not None and data is not None and digest_of(data) == summary[0]:
+            if tx.delete_records(_below(tx, document, seqs)):
+                tx.put_base(document, data)
+                tx.drop_checkpoint(document)  # it may lack what the records after it said, which are gone now
         elif summary is None and data is not None:  # what this node took to count does not
             self._replace(tx, document, None, seqs, accepted)
-        elif summary is not None and not self._erasure.is_deleted(tx, document):
+        elif summary is not None:
             tx.put(_OWED + document, b"")
-        return True
 
     def _replace(
         self, tx: Transaction, document: str, base: bytes | None, seqs: dict[bytes, int], accepted: Accepted
@@ -428,7 +455,8 @@ class Horizons:
         return Part(document, offset, size_bytes, data) if data else None
 
     def _is_pruned(self, document: str) -> bool:
-        return self._left is not None and (not self._left or document < self._left[-1])
+        left = [*(self._left or ())[-1:], *([self._adding.document] if self._adding else ())]
+        return self._left is not None and document < min(left, default=document + "\0")
 
 
 def _below(tx: Transaction, document: str, seqs: dict[bytes, int]) -> Iterator[StoredRecord]:

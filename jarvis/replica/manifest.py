@@ -14,7 +14,7 @@ from jarvis.core.hlc import MAX_STAMP
 from jarvis.crdt.registry import kind_of, lifecycle_of
 from jarvis.identity.horizon import Frontier, read_frontier, write_frontier
 from jarvis.identity.record import AUTHOR_BYTES, HASH_BYTES, MAX_DOCUMENT_BYTES, MAX_SEQ, decode_header
-from jarvis.replica.bases import digest_of, read_state, state_at
+from jarvis.replica.bases import Adding, digest_of, read_state, state_at
 from jarvis.replica.erasure import Erasure
 from jarvis.replica.holdings import Holdings, Key
 from jarvis.store.protocol import ASIDE, ERASED, UNKNOWN, Transaction
@@ -24,8 +24,10 @@ MAX_MANIFEST_BYTES = 8 * 1024 * 1024
 """80,000 documents of 100 bytes each: a new session every hour for nine years."""
 MAX_BASE_BYTES = 256 * 1024 * 1024
 """Of one document, which is in memory whole while it is used."""
-STEP_DOCUMENTS = 8
-"""In one look at the store: some milliseconds, and no more looks than needed."""
+STEP_RECORDS = 1_000
+"""In one look at the store, which waits meanwhile: some ten milliseconds."""
+DOCUMENT_RECORDS = 125
+"""What a document costs beside its records, in records, about."""
 _LIMITS = Limits(size_bytes=MAX_MANIFEST_BYTES, depth=4, items=600_000)
 
 
@@ -129,15 +131,18 @@ class Making:
         self._seqs = {author: seq for author, (seq, _) in held.ground(tx).reach(frontier).items()}
         self._before = frozenset(before)
         self._left = tx.documents()[::-1]
+        self._adding: Adding | None = None
+        """The document under way."""
         self._documents: dict[str, tuple[bytes, int]] = {}
 
     def step(self, tx: Transaction) -> Manifest | None:
         """The manifest once the last document was looked at. Raises Impossible."""
         if self._held.bounds(tx) is not self._bounds:
             raise Impossible("what counts has changed meanwhile")
-        if self._left:
-            for _ in range(min(STEP_DOCUMENTS, len(self._left))):
-                self._summarize(tx, self._left.pop())
+        if self._left or self._adding is not None:
+            room = STEP_RECORDS
+            while room > 0 and (self._left or self._adding is not None):
+                room -= self._look_at_more(tx, room)
             return None
         aside, erased = self._unapplied(tx)
         self._refuse_later_deletions(tx, erased)
@@ -146,8 +151,19 @@ class Making:
             raise Impossible("the home holds too many documents")
         return manifest
 
-    def _summarize(self, tx: Transaction, document: str) -> None:
-        data = state_at(tx, document, self._seqs) if kind_of(document) else tx.base(document)
+    def _look_at_more(self, tx: Transaction, room: int) -> int:
+        """Of a document, or at the next; what it cost."""
+        if self._adding is None and kind_of(self._left[-1]) is None:
+            self._summarize(self._left[-1], tx.base(self._left.pop()))
+            return DOCUMENT_RECORDS
+        adding = self._adding = self._adding or Adding(tx, self._left.pop(), self._seqs)
+        looked = adding.step(tx, room)
+        if looked < room:
+            self._summarize(adding.document, adding.data())
+            self._adding = None
+        return looked + DOCUMENT_RECORDS
+
+    def _summarize(self, document: str, data: bytes | None) -> None:
         if data is not None:
             self._documents[document] = (digest_of(data), len(data))
 

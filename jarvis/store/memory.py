@@ -136,7 +136,8 @@ class _MemoryTransaction:
 
     def delete_records(self, records: Iterable[StoredRecord]) -> int:
         deleted = 0
-        for deleted, one in enumerate(records, 1):
+        for one in records:
+            deleted += 1
             record = self.record(one.author, one.seq)
             assert record is not None
             self._take_out(record)
