@@ -23,6 +23,7 @@ from benches.support.relays import Relayed, pycrdt_websocket, y_websocket
 from benches.support.room import APPEND_BYTES, DOCUMENT, entry
 from benches.table import Row, machine, percentile, row
 from jarvis import app
+from jarvis.core.garbage import look_less_often
 from jarvis.core.settings import load
 from jarvis.core.time import SystemClock
 from jarvis.crdt.registry import SESSION_PREFIX
@@ -154,6 +155,7 @@ def drawn(rows: list[Row]) -> str:
 async def _measure(folder: Path) -> tuple[list[Row], float, float]:
     """The rows, appends a second in flight together, and what a commit with its fsync takes in ms."""
     rows = []
+    look_less_often()  # the limit too
     one_limit = await appends_a_second(folder / "alone-1", SINGLE, together=1, shared=False)
     apart_limit = await appends_a_second(folder / "alone-n", BATCHED // 4, together=IN_FLIGHT, shared=False)
     many_limit = await appends_a_second(folder / "alone-s", BATCHED, together=IN_FLIGHT, shared=True)
