@@ -289,3 +289,22 @@ def test_what_cannot_be_taken_back_is_not_done_unasked(
         assert (ran.code, ran.out) == (code, "")
         assert said in ran.err
     assert node.calls == []
+
+
+def test_deleting_a_session_asks_first_and_names_it(
+    jarvis: Run, node: ScriptedNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def confirm(text: str, **_: Any) -> bool:
+        asked.append(text)
+        if len(asked) == 1:
+            raise click.Abort
+        return True
+
+    monkeypatch.setattr(click, "confirm", confirm)
+    assert jarvis("session", "delete", "abc").code != 0
+    assert node.sessions.rows, "nothing was deleted"
+    ran = jarvis("session", "delete", "abc")
+    assert ran.code == 0 and "Deleted" in ran.out and not node.sessions.rows
+    assert asked == ["Delete 'Tea' with its 1 lines for good, on every node?"] * 2
