@@ -18,6 +18,7 @@ from jarvis.replica.horizon import PARTS_BYTES, Need
 from jarvis.replica.manifest import Impossible, Manifest, read_manifest, root_of
 from jarvis.replica.proposing import Reply
 from jarvis.replica.staging import Part
+from jarvis.store.protocol import ASIDE, REJECTED
 from tests.replica.support import CERTIFICATES, CHAIN, KEYS, NOW, OWNER, Author, Node, make_chain
 
 NOTE = "notes/aaaaaaaaaaaaaaaa"
@@ -501,3 +502,129 @@ def test_a_fork_heard_of_between_two_steps_leaves_notes_as_they_are():
         take(node)
         assert node.state(NOTE).text == "milk and eggs"
     assert agree(*nodes, *(node.restart() for node in nodes))
+
+
+# --- what differs ---------------------------------------------------------------------------------------------------
+
+
+def test_what_was_deleted_meanwhile_is_owed_until_the_deletion_comes():
+    nodes = home(2)
+    session = "session/" + "a" * 16
+    fill(nodes, 4)
+    write(nodes[0], nodes, session, ["turn", None, {"text": "words"}])
+    chain = declare(nodes, 2)
+    for node in nodes:
+        hear(node, chain)
+        take(node)
+    late = Node(chain, number=2)
+    deletion = write(nodes[1], nodes, "sessions", ["delete", from_text("a" * 16)])
+    following = None
+    while following is None or following.more or (following.need is not None and following.need.document != session):
+        following, _ = late.store.transact(late.replica.take_horizon)
+        if following.need is not None:
+            stage(late, following.need.entry, answer(nodes[0], following.need))
+    assert floor(late) == chain.head and following.need == Need(chain.head, session, 0)
+    assert late.state("config").keys() == nodes[0].state("config").keys(), "the rest is there"
+    assert not stage(late, chain.head, [Part(session, 0, 9, None)]), "nobody is believed that it is gone"
+    assert answer(late, following.need) == [], "nor says so itself"
+    late.accept(deletion)
+    assert take(late) == 0
+    assert late.store.transact(late.replica.take_horizon)[0].need is None
+    assert agree(late, *nodes, late.restart())
+    assert answer(late, Need(chain.head, session, 0))[0].data is None
+
+
+def test_a_document_that_differs_here_is_fetched_instead():
+    """As an older program may have left it: the same records, and another sum."""
+    nodes = home()
+    fill(nodes, 9)
+    for number in range(3):
+        write(nodes[0], nodes, "memory", ["put", f"m{number}", number, []])
+    author = nodes[0].store.view(nodes[0].replica.author)
+    nodes[1].store.transact(lambda tx: tx.set_status(author, 1, REJECTED))
+    nodes[1] = nodes[1].restart()
+    chain = declare([nodes[0], nodes[2]], 1)
+    for node in (nodes[0], nodes[2]):
+        hear(node, chain)
+        take(node)
+    hear(nodes[1], chain)
+    assert take(nodes[1]) == 0, "nobody brings the manifest"
+    assert take(nodes[1], nodes[0]) == 2, "the manifest, and the one document"
+    assert count(nodes[1]) == 0
+    assert agree(*nodes, nodes[1].restart())
+
+
+def test_a_document_that_nobody_else_has_goes():
+    nodes = home()
+    fill(nodes, 6)
+    lonely = write(nodes[2], nodes, "memory", ["put", "x", 1, []])
+    for number in (0, 1):
+        node = nodes[number]
+        node.store.transact(lambda tx: tx.set_status(lonely.header.author, lonely.header.seq, ASIDE))
+        nodes[number] = node.restart()
+    chain = declare(nodes[:2], 2)
+    for node in nodes[:2]:
+        hear(node, chain)
+        take(node)
+    hear(nodes[2], chain)
+    take(nodes[2], nodes[1])
+    assert agree(*nodes)
+    assert "memory" not in nodes[2].store.view(lambda tx: tx.documents())
+    # Whatever leans on it is set aside too, also where the record is gone.
+    leaning = Author(2, 5).write("memory", ["put", "x", 2, [[lonely.header.author, lonely.header.seq, 0]]])
+    for node in nodes:
+        assert [one.status for one in node.accept(leaning).records] == [ASIDE]
+    assert agree(*nodes)
+
+
+def test_what_only_a_newer_program_understands_cannot_be_signed():
+    nodes = home(2)
+    author = Author(2)
+    spread(author.write("newer/thing", ["?"]), nodes)
+    manifest = manifest_or_reason(nodes[0])
+    assert manifest == "it holds records that only a newer Jarvis understands"
+
+
+def manifest_or_reason(node: Node) -> Manifest | str:
+    try:
+        return manifest_of(node)
+    except Impossible as error:
+        return str(error)
+
+
+def test_what_counts_must_not_change_while_it_is_added_up():
+    nodes = home(2)
+    author = Author(2)
+    spread(author.put("a", 1), nodes)
+    twin = author.fork()
+    mine, other = author.put("a", 2), twin.put("a", 3)
+    frontier = nodes[0].store.view(lambda tx: nodes[0].replica.proposing.frontier(tx, []))
+    assert nodes[0].store.transact(lambda tx: nodes[0].replica.horizons.make(tx, frontier)) is None
+    nodes[0].accept(mine, other)
+    with pytest.raises(Impossible, match="changed meanwhile"):
+        nodes[0].store.transact(lambda tx: nodes[0].replica.horizons.make(tx, frontier))
+    assert isinstance(manifest_or_reason(nodes[0]), Manifest)
+
+
+def test_too_many_authors_are_said_so(monkeypatch):
+    nodes = home(2)
+    monkeypatch.setattr("jarvis.replica.proposing.MAX_AUTHORS", 2)
+    for incarnation in range(3):
+        spread(Author(2, incarnation).put("a", 1), nodes)
+    assert manifest_or_reason(nodes[0]) == "its records have 3 authors, and a horizon holds 2"
+
+
+def test_the_home_can_tell_that_a_base_is_sound():
+    nodes = home(2)
+    fill(nodes, 4)
+    chain = declare(nodes, 2)
+    node = nodes[0]
+    assert node.store.view(node.replica.horizons.below) == [] and node.store.view(node.replica.horizons.is_taken)
+    hear(node, chain)
+    assert not node.store.view(node.replica.horizons.is_taken)
+    take(node)
+    assert node.store.view(node.replica.horizons.is_taken)
+    assert node.store.view(node.replica.horizons.below) == ["config"]
+    assert node.store.view(lambda tx: node.replica.horizons.is_sound(tx, "config"))
+    node.store.transact(lambda tx: tx.put_base("config", b"something else"))
+    assert not node.store.view(lambda tx: node.replica.horizons.is_sound(tx, "config"))
