@@ -87,7 +87,7 @@ def delete(state: State, session_id: str, yes: bool) -> None:
     if not yes and not state.as_json:
         found = client.get(_path(session_id))
         title = plain(found["title"]) or found["session_id"]
-        state.make_sure(f"Delete {title!r} with its {len(found['turns'])} lines for good, on every node?", yes=yes)
+        state.make_sure(f"Delete {title!r} for good, on every node?", yes=yes)
     gone = client.delete(_path(session_id))
     state.show(gone, lambda: say("Deleted. Nodes that are not connected erase it when they are again."))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from jarvis_cli.main import main
 
@@ -307,4 +308,4 @@ def test_deleting_a_session_asks_first_and_names_it(
     assert node.sessions.rows, "nothing was deleted"
     ran = jarvis("session", "delete", "abc")
     assert ran.code == 0 and "Deleted" in ran.out and not node.sessions.rows
-    assert asked == ["Delete 'Tea' with its 1 lines for good, on every node?"] * 2
+    assert asked == ["Delete 'Tea' for good, on every node?"] * 2
