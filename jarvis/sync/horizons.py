@@ -19,7 +19,9 @@ from jarvis.sync.peer import MAX_REST_MS, MIN_REASK_MS
 
 MAX_REASON_CHARS = 200
 PROPOSE_EVERY_MS = 10_000
-"""To a member that has not signed: it may have been behind."""
+"""To a member that has not answered: its link may have begun anew."""
+PROPOSE_AGAIN_MS = 30_000
+"""To one that did not sign: it may have been behind, and looking again costs it a look at everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,8 @@ class Proposal:
     """Of members that answered and did not sign."""
 
     def due(self, peer: bytes, now_ms: float) -> bool:
-        if peer not in self.missing or now_ms - self.sent_ms.get(peer, float("-inf")) < PROPOSE_EVERY_MS:
+        every_ms = PROPOSE_AGAIN_MS if peer in self.reasons else PROPOSE_EVERY_MS
+        if peer not in self.missing or now_ms - self.sent_ms.get(peer, float("-inf")) < every_ms:
             return False
         self.sent_ms[peer] = now_ms
         return True

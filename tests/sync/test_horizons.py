@@ -12,6 +12,7 @@ from jarvis.replica.horizon import Need
 from jarvis.replica.staging import Part
 from jarvis.sync.effects import Acknowledged, Effect, Proposed, ReadSnapshot, Send, Stage
 from jarvis.sync.horizons import (
+    PROPOSE_AGAIN_MS,
     PROPOSE_EVERY_MS,
     Acknowledge,
     Fetching,
@@ -106,6 +107,11 @@ def test_a_proposal_is_repeated_until_it_is_signed():
     assert of_horizons(sync.tick(PROPOSE_EVERY_MS - 1)) == []
     assert of_horizons(sync.received(ME, Acknowledge(ROOT, b"", "not yet"), 1, NOW)) == []
     assert proposal.reasons == {ME: "not yet"}
+    proposal.sent_ms[OTHER] = 9 * PROPOSE_EVERY_MS
+    assert of_horizons(sync.tick(PROPOSE_EVERY_MS + 1)) == [], "it has just looked at everything"
+    assert [one.peer for one in of_horizons(sync.tick(PROPOSE_AGAIN_MS + 1))] == [ME]
+    proposal.sent_ms.clear()
+    proposal.sent_ms[OTHER] = 0
     assert of_horizons(sync.received(ME, Acknowledge(b"S" * 32, bytes(64)), 1, NOW)) == [], "of another"
     assert of_horizons(sync.received(ME, Acknowledge(ROOT, bytes(64)), 1, NOW)) == [Acknowledged(ME, bytes(64))]
     proposal.missing.discard(ME)
