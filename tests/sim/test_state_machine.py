@@ -54,6 +54,10 @@ class AnyHome(RuleBasedStateMachine):
     def remove(self, at: int) -> None:
         self.home.apply("remove", at)
 
+    @rule(patient=st.booleans())
+    def horizon(self, patient: bool) -> None:
+        self.home.apply("horizon", 0, (patient,))
+
     # --- disks ---
 
     @rule(at=nodes, down_ms=st.sampled_from([10.0, 2_000.0]), said_goodbye=st.booleans())
