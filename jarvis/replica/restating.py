@@ -121,7 +121,11 @@ def _behind_what_they_name(records: list[StoredRecord]) -> Iterator[StoredRecord
             else:
                 del before[key]
                 yield record
-        assert len(held_back) < len(left)  # a record that waits is not held, so nothing held names in a circle
+        if len(held_back) == len(left):
+            # A record that waits is not held, so nothing held names in a circle; and should it, it costs no more
+            # than these.
+            yield from sorted(left, key=attrgetter("author", "seq"))
+            return
         left = held_back
 
 
