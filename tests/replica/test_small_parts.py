@@ -7,10 +7,11 @@ import pytest
 from jarvis.core.errors import BadConfiguration
 from jarvis.replica.frontier import encode_heads, frontier_digest, node_of
 from jarvis.replica.replica import Replica
+from jarvis.replica.restating import _behind_what_they_name
 from jarvis.replica.validity import judge
 from jarvis.replica.waiting import WaitingRoom
 from jarvis.store.memory import MemoryStore
-from jarvis.store.protocol import ERASED, Head
+from jarvis.store.protocol import APPLIED, ERASED, Head, StoredRecord
 from tests.replica.support import KEYS, NOW, Author, Node
 
 
@@ -65,3 +66,14 @@ def test_a_store_without_a_home_says_so():
     replica = Replica(KEYS[0], entropy=bytes, wall_ms=lambda: NOW)
     with pytest.raises(BadConfiguration, match="no home here yet"):
         store.view(replica.chain)
+
+
+def test_records_that_name_each_other_end_nothing():
+    """None that is held can; what sorts them must not hang on it."""
+    one, other = Author(1), Author(2)
+    pair = [one.put("a", 1, (other.name, 1, 0)), other.put("b", 1, (one.name, 1, 0))]
+    held = [
+        StoredRecord(r.header.author, 1, r.hash, r.header_data, r.signature, r.payload, "config", APPLIED) for r in pair
+    ]
+    order = list(_behind_what_they_name(held))
+    assert order == list(_behind_what_they_name(held[::-1])) == sorted(held, key=lambda record: record.author)
