@@ -33,6 +33,8 @@ def rebuilt(machine: Machine, seen: Seen) -> dict[str, bytes]:
     replica._held.settled = lambda tx, author: 0  # type: ignore[method-assign]  # as before any horizon
     store = MemoryStore()
     store.transact(lambda tx: replica.found(tx, bounds.chain))
+    for branch in machine.store.view(machine.replica.branches).losing:  # records name their entries
+        store.transact(lambda tx, branch=branch: replica.accept_membership(tx, branch.entries))  # type: ignore[misc]
     for proof in bounds.forks.values():
         store.transact(lambda tx, proof=proof: replica.accept_fork(tx, proof))  # type: ignore[misc]
     batch = [decode_record(one.header, one.signature, one.payload) for _, one in sorted(records.items())]

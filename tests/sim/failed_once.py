@@ -74,4 +74,23 @@ FAILED_ONCE = [
             Step(34632.1, "remove", 2),
         ],
     ),
+    (
+        "two horizons of an owner's disk that was put back, judged without the branch that lost",
+        7220,
+        5,
+        [
+            Step(15.6, "copy", 3),
+            Step(41.8, "restore", 3, (8000.0,)),
+            Step(803.9, "disk_full", 2, (6000.0,)),
+            Step(984.4, "log", 1, (727,)),
+            Step(1846.0, "put", 0, (0, 4)),
+            Step(2698.9, "copy", 0),
+            Step(3169.3, "reply", 0, (3, 879)),
+            Step(4733.6, "unset", 0, (1,)),
+            Step(5107.6, "horizon", 0, (False,)),
+            Step(5403.9, "count", 0, (0, 1)),
+            Step(5515.0, "restore", 0, (8000.0,)),
+            Step(14080.0, "horizon", 0, (False,)),
+        ],
+    ),
 ]
