@@ -67,6 +67,8 @@ class Witness:
 
     lies: dict[str, bytes] = field(default_factory=dict)
     """Those that were told, with the member that told them."""
+    removed: bool = False
+    """Whether a removal was ever signed, also in a branch that lost since."""
 
     def look(self) -> None:
         """Note what every disk holds; called before a disk goes, and at the end."""
@@ -105,7 +107,7 @@ def judge(witness: Witness, living: Sequence[Machine]) -> Failure | None:
             excused = (
                 lied
                 or (forked and reason in OF_FORKS)
-                or (bounds.chain.removed and reason == REMOVED)
+                or ((witness.removed or bounds.chain.removed) and reason == REMOVED)
                 or (bounds.strangers and reason in OF_STRANGERS)
             )
             if not excused:

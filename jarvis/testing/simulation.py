@@ -267,8 +267,12 @@ class Simulation:
     def _do_remove(self, machine: Machine) -> bool:
         found = self._signer()
         if found is not None and machine is not found[0] and found[0].welcomes(machine.node_id):
-            found[0].remove(found[1], machine.node_id, lambda _: self._count("remove"))
+            found[0].remove(found[1], machine.node_id, lambda _: self._removed())
         return False  # counted when it is signed
+
+    def _removed(self) -> None:
+        self.witness.removed = True
+        self._count("remove")
 
     def _do_lie(self, machine: Machine, name: str, salt: int) -> bool:
         if not machine.up:
