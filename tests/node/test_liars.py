@@ -303,7 +303,8 @@ def test_what_a_member_writes_against_the_rules_is_kept_and_named(scene: Scene) 
         rows = until(lambda node=node: [r for r in node.get("/api/v2/quarantine") if r["seq"] == 2], 10, "the record")
         assert rows[0]["node_id"] == scene.name and rows[0]["reason"].startswith("it is not valid: ")
         assert "vermilion" in rows[0]["content"]
-        said = node.logged("peer refused", author=scene.name, seq=2)
+        # It is durable, and so shown, a moment before it is logged.
+        said = until(lambda node=node: node.logged("peer refused", author=scene.name, seq=2), 5, "the word in the log")
         assert len(said) == 1 and said[0]["reason"] == rows[0]["reason"] and said[0]["blame"] == "author"
         assert "vermilion" not in node.stderr
 

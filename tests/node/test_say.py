@@ -40,7 +40,7 @@ class Home:
             connected=lambda: {THERE}, broadcast=lambda _, body: self.told.append(unpack(body, SAY_LIMITS))
         )
         others = dict.fromkeys(
-            ("sessions", "config", "audit", "timers", "comparison", "backups", "notes", "events"), nothing
+            ("sessions", "config", "audit", "timers", "comparison", "backups", "notes", "events", "home"), nothing
         )
         parts = SimpleNamespace(
             **others,
