@@ -155,6 +155,7 @@ class Horizons:
         manifest = self.manifest(tx, horizon.root)
         if self.covers(tx, horizon.frontier):
             if manifest is not None:
+                self._forgive(tx)
                 self._set_floor(tx, horizon, manifest, accepted)
                 return Next(more=True)
             if self._impossible != horizon.entry:
@@ -311,9 +312,15 @@ class Horizons:
             tx.delete(key)
         return None
 
+    def _forgive(self, tx: Transaction) -> None:
+        """What the last horizon still had to be brought: every document is held against the newer one now."""
+        for key in tx.keys(_OWED):
+            tx.delete(key)
+
     def _install(self, tx: Transaction, horizon: Horizon, manifest: Manifest, accepted: Accepted) -> None:
         """All documents, the frontier and what of our own records goes on from it, at once: a record may name whatever
         lies below the frontier."""
+        self._forgive(tx)
         for author, (seq, digest) in self._held.ground(tx).reach(horizon.frontier).items():
             same = self._holds(tx, author, seq, digest)
             self._delete_chain(tx, author, seq if same else None)

@@ -93,4 +93,17 @@ FAILED_ONCE = [
             Step(14080.0, "horizon", 0, (False,)),
         ],
     ),
+    (
+        "a document that a horizon owed and a later one no longer knew",
+        1000318,
+        5,
+        [
+            Step(4138.1, "burst", 2, (8,)),
+            Step(14752.8, "reply", 0, (2, 883)),
+            Step(14960.8, "horizon", 0, (False,)),
+            Step(20580.4, "delete", 2, (2,)),
+            Step(27185.6, "admit", 4),
+            Step(27671.7, "horizon", 2, (False,)),
+        ],
+    ),
 ]
