@@ -92,7 +92,7 @@ def markdown(rows: Sequence[Row]) -> str:
     for one in rows:
         met = {True: "yes", False: "**no**", None: ""}[one.ok]
         aim = one.aim.replace("<", "&lt;").replace(">", "&gt;")
-        value = f"{one.value:,.0f}" if one.value >= 1_000 else f"{one.value:.3g}"
+        value = f"{one.value:,.0f}" if one.value >= 999.5 else f"{one.value:.3g}"
         ratio = "" if one.ratio is None else f"{one.ratio:.2f}"
         lines.append(f"| {one.measure} | {value} {one.unit} | {one.against} | {ratio} | {aim} | {met} |")
     return "\n".join(lines)
