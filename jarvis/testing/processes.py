@@ -9,8 +9,8 @@ API, kills or stops them, keeps what they log. It leaves no process behind, and 
 
 from __future__ import annotations
 
-import ctypes
 import contextlib
+import ctypes
 import json
 import os
 import select
