@@ -19,7 +19,7 @@ from jarvis.node.dialogue import Dialogue, OngoingTurn
 
 if TYPE_CHECKING:
     from jarvis.voice.pipeline import Utterance, VoicePipeline
-    from jarvis.voice.streams import Sink, Source
+    from jarvis.voice.streams import Reference, Sink, Source
     from jarvis.voice.wav import Samples
 
 MAX_AT_ONCE = 4
@@ -147,6 +147,14 @@ class _Cue:
     def __init__(self, sink: Sink, begins: Callable[[], None]) -> None:
         self._sink = sink
         self._begins: Callable[[], None] | None = begins
+        self.reference: Reference | None = None
+
+    @property
+    def played_ms(self) -> float:
+        return self._sink.played_ms
+
+    def duck(self, db: float) -> None:
+        self._sink.duck(db)
 
     async def play(self, samples: Samples, rate_hz: int) -> None:
         begins, self._begins = self._begins, None

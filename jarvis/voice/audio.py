@@ -16,7 +16,7 @@ import structlog
 
 from jarvis.core.errors import EngineFailed, Missing, not_installed
 from jarvis.voice import wav
-from jarvis.voice.streams import BLOCK_SAMPLES, RATE_HZ
+from jarvis.voice.streams import BLOCK_SAMPLES, RATE_HZ, QuietSink
 
 if TYPE_CHECKING:
     from jarvis.voice.wav import Samples
@@ -123,10 +123,11 @@ class _Converter:
         return converted
 
 
-class DeviceSink:
+class DeviceSink(QuietSink):
     """The loudspeaker. One stream a sentence: its rate is the voice's."""
 
     def __init__(self, name: str = "") -> None:
+        super().__init__()
         self._device = find_device("output", name)
         self._stopped = threading.Event()
 

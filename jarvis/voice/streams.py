@@ -6,7 +6,7 @@ A source is an async iterator of int16 mono 16 kHz blocks of any size. A sink pl
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,12 +32,46 @@ class Source(Protocol):
     def blocks(self) -> AsyncIterator[Samples]: ...
 
 
+Reference = Callable[["Samples"], None]
+"""Told of each piece as it is played, 16 kHz mono int16: what the echo canceller takes out of the microphone."""
+
+
 class Sink(Protocol):
+    reference: Reference | None
+    """Set by whoever cancels the echo of what is played here; None where nobody does."""
+
+    @property
+    def played_ms(self) -> float:
+        """How much of the last `play` was heard, also when that was cancelled."""
+
     async def play(self, samples: Samples, rate_hz: int) -> None:
         """Returns when these were heard, or handed over where nobody listens. Cancelling it stops the sound."""
 
     def stop(self) -> None:
         """Silence at once; what was not played yet is dropped."""
+
+    def duck(self, db: float) -> None:
+        """Play quieter by so many decibels from now on; 0 is full volume."""
+
+
+class QuietSink:
+    """What a sink does that nobody hears: a base for those that only take the sound."""
+
+    played_ms = 0.0
+
+    def __init__(self) -> None:
+        self.reference: Reference | None = None
+
+    async def play(self, samples: Samples, rate_hz: int) -> None:
+        self.played_ms = 0.0
+        await asyncio.sleep(0)
+        self.played_ms = len(samples) * 1000 / rate_hz
+
+    def stop(self) -> None:
+        pass
+
+    def duck(self, db: float) -> None:
+        pass
 
 
 class WavSource:
@@ -108,20 +142,15 @@ class NoSource:
         yield  # type: ignore[misc]  # never reached: it makes this a generator
 
 
-class NullSink:
+class NullSink(QuietSink):
     """A node without a loudspeaker."""
 
-    async def play(self, samples: Samples, rate_hz: int) -> None:
-        await asyncio.sleep(0)
 
-    def stop(self) -> None:
-        pass
-
-
-class WavSink:
+class WavSink(QuietSink):
     """Keeps what was played, at the rate of the first piece. Raises Overloaded past ten minutes."""
 
     def __init__(self, sink: Sink | None = None) -> None:
+        super().__init__()
         self.rate_hz = 0
         self._pieces: list[Samples] = []
         self._count = 0
@@ -129,7 +158,12 @@ class WavSink:
 
     async def play(self, samples: Samples, rate_hz: int) -> None:
         if self._next is not None:
-            await self._next.play(samples, rate_hz)
+            try:
+                await self._next.play(samples, rate_hz)
+            finally:
+                self.played_ms = self._next.played_ms
+        else:
+            await super().play(samples, rate_hz)
         self.rate_hz = self.rate_hz or rate_hz
         if rate_hz != self.rate_hz:
             samples = wav.to_int16(wav.resample(samples / 32767.0, rate_hz, self.rate_hz))
@@ -141,6 +175,10 @@ class WavSink:
     def stop(self) -> None:
         if self._next is not None:
             self._next.stop()
+
+    def duck(self, db: float) -> None:
+        if self._next is not None:
+            self._next.duck(db)
 
     @property
     def samples(self) -> Samples:
