@@ -26,11 +26,11 @@ from jarvis.net.discovery import Discovery
 from jarvis.net.transport import TlsTransport
 from jarvis.node import backup, founding
 from jarvis.node.admissions import Admissions
+from jarvis.node.announcing import Announcing
 from jarvis.node.audit import Audit
 from jarvis.node.backup import Backups
 from jarvis.node.comparison import Comparison
 from jarvis.node.config import Config
-from jarvis.node.copies import TOPIC as COPY_TOPIC
 from jarvis.node.copies import CopyWatch
 from jarvis.node.dialogue import Dialogue
 from jarvis.node.directory import DataDirectory
@@ -41,6 +41,7 @@ from jarvis.node.invitations import Invitations
 from jarvis.node.journal import Journal
 from jarvis.node.language import EmbeddedModel
 from jarvis.node.leaving import Leaving
+from jarvis.node.listening import Listening
 from jarvis.node.members import Members, load_addresses
 from jarvis.node.memory import Memory
 from jarvis.node.node import Node, Parts
@@ -52,7 +53,9 @@ from jarvis.node.rewriting import RewritingTask
 from jarvis.node.sessions import Sessions
 from jarvis.node.skills import HomeSkills
 from jarvis.node.speech import Speech
+from jarvis.node.status import Status
 from jarvis.node.timers import Timers
+from jarvis.node.topics import Topics
 from jarvis.replica.replica import Replica
 from jarvis.store.protocol import Store
 from jarvis.sync.machine import Sync
@@ -174,11 +177,12 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         journal,
         Sync(key.node_id, chain.entries, heads, bounds=bounds, branches=branches),
         clock,
-        deliver=lambda peer, message: node().delivered(peer, message),
+        deliver=lambda peer, message: topics.deliver(peer, message),
         linked=lambda peer, connected: node().linked(peer, connected),
         members_changed=lambda branches: node().members_changed(branches),
         met=lambda link, addresses: connector.greeted(link, addresses),
     )
+    topics = Topics(peering.tell, peering.broadcast)
     remembered = await load_addresses(journal)
     connector = Connector(
         TlsTransport(
@@ -197,7 +201,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         save=lambda addresses: node().remember_addresses(addresses),
         on_copy=lambda peer, of_us: copies.of_us(peer) if of_us else copies.of_peer(peer),
     )
-    copies = CopyWatch(key.node_id, clock, members.name_of, lambda peer: peering.tell(peer, COPY_TOPIC, b""))
+    copies = CopyWatch(key.node_id, clock, members.name_of, topics)
 
     async def compact_every() -> int:
         value = await config.value("sync.compact_records")
@@ -288,14 +292,16 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                 ),
                 compaction=compaction,
                 left=leaving.left,
-                copies=copies,
                 rewriting=RewritingTask(journal, peering, audit, key.node_id),
                 retention=retention,
                 dialogue=dialogue,
                 speech=speech,
-                assistant=assistant,
+                announcing=Announcing(key.node_id, members, topics, speech, connected=peering.connected),
+                status=Status(
+                    key.node_id, journal, members, copies, assistant, connected=lambda: len(peering.connected())
+                ),
                 bind=settings.bind,
-                listen=_listening(settings.audio, speech),
+                listening=Listening(_listening(settings.audio, speech)),
                 engines=(speech.close, embedded.close),
                 close=store.close,
             )

@@ -7,11 +7,14 @@ from collections.abc import Callable
 
 import structlog
 
+from jarvis.core.codec import Limits
 from jarvis.core.ids import to_text
 from jarvis.core.time import Clock
+from jarvis.node.topics import Topics
 
 TOPIC = "copy"
 """An ephemeral message without a body: you are not the only one of you."""
+LIMITS = Limits(size_bytes=16, depth=1, items=1)
 SHOWN_MS = 90_000
 """A copy tries to link every 30 s at least, and each attempt is told; three missed ones, and it is gone."""
 
@@ -19,22 +22,19 @@ log = structlog.get_logger()
 
 
 class CopyWatch:
-    """`tell` sends the message to a linked peer."""
-
-    def __init__(
-        self, node_id: bytes, clock: Clock, name_of: Callable[[bytes], str], tell: Callable[[bytes], None]
-    ) -> None:
+    def __init__(self, node_id: bytes, clock: Clock, name_of: Callable[[bytes], str], topics: Topics) -> None:
         self._node_id = node_id
         self._clock = clock
         self._name_of = name_of
-        self._tell = tell
+        self._topics = topics
+        topics.serve(TOPIC, lambda peer, _: self.of_us(peer), LIMITS)
         self._noticed: dict[bytes, tuple[float, bytes]] = {}
         """Node that there are two of -> when that was last noticed, and who noticed; of members only."""
 
     def of_peer(self, peer: bytes) -> None:
         """This node sees two of a peer: the one that is linked hears of it, the other was told why it was refused."""
         self._notice(peer, self._node_id)
-        self._tell(peer)
+        self._topics.tell(peer, TOPIC, None)
 
     def of_us(self, noticed_by: bytes) -> None:
         """A peer sees two of this node."""
