@@ -31,6 +31,10 @@ STDERR_BYTES = 16 * 1024
 """Read of standard error at once: a traceback is about 4 KiB."""
 
 
+class Busy(DeadlineExceeded):
+    """Others had the worker until the caller's deadline. It says nothing about the worker's health."""
+
+
 class _Died(Exception):
     """The child is gone or speaks nonsense."""
 
@@ -45,6 +49,7 @@ class Worker:
         """How many times a child had to be started again."""
         self._target, self._settings = target, settings
         self._start_deadline_s = start_deadline_s
+        self._began = False  # a child was there since the worker was made or closed: the next one is a restart
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
         self._stderr: asyncio.Task[None] | None = None
@@ -143,7 +148,7 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S), self._turn:
                 pass
-        self.state = "stopped"
+        self.state, self._began = "stopped", False
         self._closing = False
 
     @contextlib.asynccontextmanager
@@ -152,7 +157,7 @@ class Worker:
             async with asyncio.timeout(deadline_s):
                 await self._turn.acquire()
         except TimeoutError:
-            raise DeadlineExceeded(f"The {self.name} engine was busy for {deadline_s:g} s.") from None
+            raise Busy(f"The {self.name} engine was busy for {deadline_s:g} s.") from None
         try:
             yield
         finally:
@@ -163,9 +168,8 @@ class Worker:
             raise EngineFailed(f"The {self.name} engine was closed.")
         if self.pid is not None and self.state == "ready":
             return
-        if self.state == "ready":  # it died while nobody asked
-            self.restarts += 1
         await self._kill()
+        self.restarts += self._began
         self.state = "starting"
         try:
             await self._spawn()
@@ -176,7 +180,7 @@ class Worker:
             await self._kill()
             self.state = "failed"
             raise
-        self.state = "ready"
+        self.state, self._began = "ready", True
         log.debug("engine ready", engine=self.name, pid=self.pid)
 
     async def _spawn(self) -> None:
@@ -241,10 +245,9 @@ class Worker:
         await self._kill()
         if self._closing:
             raise EngineFailed(f"The {self.name} engine was closed.") from None
-        self.state = "failed"
+        self.state, self._began = "failed", True
         log.warning("engine failed", engine=self.name, problem=str(problem), again=not last_try)
         if not last_try:
-            self.restarts += 1
             return
         if isinstance(problem, DeadlineExceeded):
             raise problem
