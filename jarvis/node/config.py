@@ -17,7 +17,7 @@ from jarvis.crdt.mvmap import MVMap
 from jarvis.crdt.mvmap import Write as RegisterWrite
 from jarvis.crdt.registry import CONFIG
 from jarvis.node.audit import Audit
-from jarvis.node.journal import Journal
+from jarvis.node.journal import Commit, Journal
 from jarvis.node.texts import check_name, iso_time
 from jarvis.node.writing import Write
 from jarvis.replica.frontier import node_of
@@ -57,6 +57,12 @@ DECLARED: Mapping[str, Declared] = {
     "store.max_bytes": Declared(
         "0", "How much a node's store may hold; 0 for as much as there is on the disk.", own=True, least=0
     ),
+    "session.share": Declared(
+        "home",
+        "Whether what is said to a node is shared with the home, or stays in its room.",
+        choices=("home", "room"),
+        own=True,
+    ),
     "node.name": Declared("", "What a node is called.", own=True, names="name"),
     "node.room": Declared("", "The room a node stands in.", own=True, names="room"),
 }
@@ -88,6 +94,20 @@ class Config:
         self._find = find
         self._refresh_names = refresh_names
         self._name_of = name_of
+        self._followers: list[Callable[[], None]] = []
+        journal.listen(self._committed)
+
+    def follow(self, changed: Callable[[], None]) -> None:
+        """Call `changed` whenever some value may be another one, before whoever set it is answered."""
+        self._followers.append(changed)
+
+    def _committed(self, commit: Commit) -> None:
+        if CONFIG in commit.documents:
+            self._tell_followers()
+
+    def _tell_followers(self, _: None = None) -> None:
+        for changed in self._followers:
+            changed()
 
     async def get(self, key: str, node: str | None = None) -> dict[str, Any]:
         """Raises NotFound for a key that is neither declared nor set."""
@@ -122,7 +142,7 @@ class Config:
                 raise InvalidInput(f"Everybody in the home sees the same {key}.", fix=_set_it(key))
         await self._check_scope(node, local)
         if local:
-            await self._journal.change_local(lambda tx: tx.put(PINS + key, pack(value)))
+            await self._journal.change_local(lambda tx: tx.put(PINS + key, pack(value)), self._tell_followers)
         else:
             stored = await self._stored_key(key, node)
             await self._journal.write(
@@ -136,7 +156,7 @@ class Config:
         await self._check_scope(node, local)
         if local:
             held = await self._journal.read(lambda tx, _: tx.get(PINS + key) is not None)
-            await self._journal.change_local(lambda tx: tx.delete(PINS + key))
+            await self._journal.change_local(lambda tx: tx.delete(PINS + key), self._tell_followers)
         else:
             stored = await self._stored_key(key, node)
             held = await self._journal.state(CONFIG, lambda state: state.get(stored) is not None)
