@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import traceback
+from pathlib import Path
 
 import click
 
@@ -57,7 +58,14 @@ def _described(error: BaseException) -> tuple[str, str, int]:
     if isinstance(error, MemoryError):
         return "There is not enough memory.", "Stop something else first.", FAILED
     return (
-        f"Something unexpected went wrong ({type(error).__name__}).",
+        f"Something unexpected went wrong ({type(error).__name__}{_where(error)}).",
         "Run it again with --debug to see where, and report that.",
         FAILED,
     )
+
+
+def _where(error: BaseException) -> str:
+    """The last line of ours on the way to it: what happened once in a year cannot be run again."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [one for one in frames if "jarvis" in Path(one.filename).parts[-4:-1] or "jarvis_cli" in one.filename]
+    return f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""

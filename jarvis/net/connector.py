@@ -127,7 +127,10 @@ class Connector:
                 tasks = [group.create_task(self._transport.serve())]
                 tasks += [group.create_task(self._explore(address)) for address in self._static]
                 self.members_changed()
-                await self._stop.wait()
+                try:
+                    await self._stop.wait()
+                finally:
+                    self._stop.set()  # also when cancelled: a group that ends takes no new task
                 for task in [*tasks, *(peer.keeper for peer in self._peers.values() if peer.keeper)]:
                     task.cancel()
                 for peer in self._peers.values():
@@ -186,7 +189,9 @@ class Connector:
         for peer in self._peers.values():
             peer.failures = 0
             peer.wake.set()
-            if self._group is not None and peer.link is not None and peer.link.stalled():
+            if self._group is None or self._stop.is_set():
+                continue
+            if peer.link is not None and peer.link.stalled():
                 self._group.create_task(self._end(peer.link, peer.run, NETWORK_CHANGED))
 
     def addresses(self) -> dict[bytes, list[str]]:

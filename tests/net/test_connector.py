@@ -267,3 +267,38 @@ def test_cancelling_run_releases_the_port(identities: list[Identity]) -> None:
                 await until(lambda: linked(first, again))
 
     play(main)
+
+
+def test_what_happens_while_it_is_cancelled_starts_nothing(identities: list[Identity]) -> None:
+    """A member that comes just then wants a task of a group that has begun to end."""
+
+    async def main() -> None:
+        home = Home(*identities[:2])
+        first, second = Node(identities[0], home), Node(identities[1], home)
+        ended: list[bytes] = []
+        began = asyncio.Event()
+
+        async def at_the_end(link: Link) -> None:
+            began.set()
+            try:
+                while await link.receive() is not None:
+                    pass
+            except asyncio.CancelledError:
+                home.members[identities[2].id] = identities[2].certificate
+                first.connector.members_changed()
+                first.connector.network_changed()
+                ended.append(link.peer)
+                raise
+
+        first.connector._on_link = at_the_end
+        async with running(second):
+            first.port = await first.connector.open()
+            run = asyncio.create_task(first.connector.run())
+            await asyncio.sleep(0)
+            first.connector.learn(second.id, [second.address])
+            await began.wait()
+            run.cancel()
+            await asyncio.wait({run})
+            assert run.cancelled() and ended == [second.id]
+
+    play(main)
