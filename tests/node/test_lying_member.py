@@ -31,7 +31,8 @@ EXTRA_BYTES = 64 * 1024 * 1024
 TIMES = 2.0
 TRIES = 3
 """Other programs on this machine only ever make a run slower: one good run of these proves that it can be."""
-WITHIN_S, SAID_S = 60.0, 20.0
+WITHIN_S, SAID_S = 60.0, 90.0
+"""The second is long because the liar runs at the lowest priority, and others may want both cores."""
 SAID = {
     "fork": ["its author signed two histories"],
     "backdate": ["its stamp does not rise along the chain"],
