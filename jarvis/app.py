@@ -19,6 +19,7 @@ from jarvis.core.events import EventBus
 from jarvis.core.garbage import look_less_often
 from jarvis.core.settings import Settings
 from jarvis.core.time import SystemClock
+from jarvis.engines.worker import Worker
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.sealed import Opener
 from jarvis.net.connector import Connector
@@ -34,12 +35,13 @@ from jarvis.node.config import Config
 from jarvis.node.copies import CopyWatch
 from jarvis.node.dialogue import Dialogue
 from jarvis.node.directory import DataDirectory
+from jarvis.node.engines import Engines
 from jarvis.node.handover import Handover
 from jarvis.node.home import Home
 from jarvis.node.horizon import Compaction
 from jarvis.node.invitations import Invitations
 from jarvis.node.journal import Journal
-from jarvis.node.language import EmbeddedModel
+from jarvis.node.language import EmbeddedModel, embedded_worker
 from jarvis.node.leaving import Leaving
 from jarvis.node.listening import Listening
 from jarvis.node.members import Members, load_addresses
@@ -220,8 +222,10 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
             mdns=settings.mdns,
         )
 
-    embedded = EmbeddedModel()
-    models: list[LanguageModel] = [embedded]
+    engines = Engines(events, clock, lambda: config.value("engine.idle_minutes"))
+    stt = engines.add("stt", "stt", Worker("stt", "jarvis.voice.hearing:Hearing", {}))
+    tts = engines.add("tts", "tts", Worker("tts", "jarvis.voice.tts:PiperEngine", {}))
+    models: list[LanguageModel] = [EmbeddedModel(engines.add("llm", "llm", embedded_worker()))]
     if settings.ollama_url:
         models.insert(0, OllamaModel(settings.ollama_url, settings.ollama_model))
     assistant = Assistant(models)
@@ -247,7 +251,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         offsets=lambda: map(peering.clock_offset_ms, peering.connected()),
         place=lambda: sum(one < key.node_id for one in members.chain.members),
     )
-    speech = Speech(dialogue, assistant, events, clock)
+    speech = Speech(dialogue, assistant, events, clock, stt=stt, tts=tts)
     removal = Removal(journal, members, peering, audit, clock)
     leaving = Leaving(journal, members, peering, removal, key.node_id, str(directory.path))
     invitations = Invitations(
@@ -302,7 +306,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                 ),
                 bind=settings.bind,
                 listening=Listening(_listening(settings.audio, speech)),
-                engines=(speech.close, embedded.close),
+                engines=engines,
                 close=store.close,
             )
         )

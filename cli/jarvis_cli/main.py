@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("audit", "Who did what, and whether the log holds."),
     "note": ("note", "Notes and lists, edited together."),
     "timer": ("timer", "Timers that run."),
+    "engine": ("engine", "The models at work: how they are, and starting one again."),
     "sync": ("sync", "Links to the other rooms."),
     "backup": ("backup", "One sealed file that holds the home, and a node from it."),
     "quarantine": ("quarantine", "What is kept and does not count, and why."),

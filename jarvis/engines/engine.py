@@ -97,7 +97,7 @@ class Engine:
 
     @property
     def state(self) -> str:
-        return "failed" if self._lost else self._worker.state
+        return "failed" if self._lost and self._worker.state == "ready" else self._worker.state
 
     @property
     def pid(self) -> int | None:

@@ -63,6 +63,9 @@ DECLARED: Mapping[str, Declared] = {
         choices=("home", "room"),
         own=True,
     ),
+    "engine.idle_minutes": Declared(
+        "30", "After how many quiet minutes a model's memory is given back; 0 for never.", own=True, least=0
+    ),
     "node.name": Declared("", "What a node is called.", own=True, names="name"),
     "node.room": Declared("", "The room a node stands in.", own=True, names="room"),
 }

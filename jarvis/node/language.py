@@ -6,43 +6,45 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from jarvis.assistant.language import Availability, Message, closing
-from jarvis.assistant.llama_model import LlamaModel, llama_worker
+from jarvis.assistant.llama_model import LlamaModel, Streams, llama_worker
 from jarvis.core.errors import Missing
 from jarvis.engines.worker import Worker
-from jarvis.models import cache
+from jarvis.models import cache, catalogue
 
 MODEL = "smollm2-135m"
 
 
+def embedded_worker() -> Worker:
+    """Its worker, not started; the file need not be there yet."""
+    return llama_worker(cache.cache_dir() / MODEL / catalogue.model(MODEL).files[0].name)
+
+
 class EmbeddedModel:
-    """See assistant.language.LanguageModel."""
+    """See assistant.language.LanguageModel. `engine` is `embedded_worker`, supervised."""
 
     name = LlamaModel.name
     trusted = LlamaModel.trusted
     context_tokens = LlamaModel.context_tokens
     max_tokens = LlamaModel.max_tokens
 
-    def __init__(self) -> None:
-        self.worker: Worker | None = None
+    def __init__(self, engine: Streams) -> None:
+        self._engine, self._found = engine, False
 
     async def available(self) -> Availability:
         try:
-            return await LlamaModel(await self._located()).available()
+            await self._locate()
         except Missing as error:
             return Availability(False, f"{error} {error.fix}".strip())
+        return await LlamaModel(self._engine).available()
 
     async def complete(self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float) -> AsyncIterator[str]:
-        model = LlamaModel(await self._located())
+        await self._locate()
+        model = LlamaModel(self._engine)
         async with closing(model.complete(messages, max_tokens=max_tokens, deadline_s=deadline_s)) as pieces:
             async for piece in pieces:
                 yield piece
 
-    async def close(self) -> None:
-        if self.worker is not None:
-            await self.worker.close()
-
-    async def _located(self) -> Worker:
-        if self.worker is None:
-            folder = await asyncio.to_thread(cache.locate, MODEL)  # 98 MB are hashed when nobody did before
-            self.worker = self.worker or llama_worker(folder)
-        return self.worker
+    async def _locate(self) -> None:
+        if not self._found:
+            await asyncio.to_thread(cache.locate, MODEL)  # 98 MB are hashed when nobody did before
+            self._found = True

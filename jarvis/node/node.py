@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from jarvis.node.backup import Backups
 from jarvis.node.comparison import Comparison
 from jarvis.node.config import Config
 from jarvis.node.dialogue import Dialogue
+from jarvis.node.engines import Engines
 from jarvis.node.events import DocumentsChanged, NodeJoined, PeerLinked, TimerRang
 from jarvis.node.home import Home
 from jarvis.node.horizon import Compaction
@@ -90,8 +91,8 @@ class Parts:
     bind: str
     """Address the peer port listens on."""
     listening: Listening
-    engines: Sequence[Callable[[], Awaitable[None]]]
-    """Close the workers: whatever is being answered ends with them."""
+    engines: Engines
+    """Closed with the node: whatever is being answered ends with them."""
     close: Callable[[], Awaitable[None]]
     """Closes the store, last of all."""
 
@@ -114,6 +115,7 @@ class Node:
         self.notes = parts.notes
         self.backups = parts.backups
         self.home = parts.home
+        self.engines = parts.engines
         self.peering = parts.comparison
         self.api_url = ""
         self.peer_port = 0
@@ -152,6 +154,7 @@ class Node:
                 group.create_task(parts.removal.run(), name="removals")
                 group.create_task(parts.rewriting.run(), name="rewriting")
                 group.create_task(parts.announcing.run(), name="announcements")
+                group.create_task(parts.engines.run(), name="engines")
                 group.create_task(parts.listening.run(), name="audio")
                 await serve()
         except* _Left:
@@ -162,8 +165,7 @@ class Node:
     async def _close(self, stop_serving: Callable[[], Awaitable[None]]) -> None:
         try:
             async with asyncio.timeout(SHUTDOWN_S):
-                engines = [close() for close in self._parts.engines]
-                await asyncio.gather(stop_serving(), self._parts.connector.close(), *engines)
+                await asyncio.gather(stop_serving(), self._parts.connector.close(), self._parts.engines.close())
                 await self._parts.journal.drain()
                 await self._parts.close()
         except TimeoutError:
@@ -287,9 +289,11 @@ class Node:
         return await self._parts.announcing.say(text, room=room, everywhere=everywhere)
 
     async def status(self) -> dict[str, Any]:
-        others = {"discovery": self._discovery_state(), "audio": self._parts.listening.state()}
-        for worker in (self._parts.speech.stt, self._parts.speech.tts):
-            others[worker.name] = {"state": _engine_state(worker.state), "detail": worker.state}
+        others = {
+            "discovery": self._discovery_state(),
+            "audio": self._parts.listening.state(),
+            **self._parts.engines.components(),
+        }
         return {
             **await self._parts.status.look(others),
             "uptime_s": round((self._parts.clock.mono_ms() - self._began_ms) / 1000, 1),
@@ -300,7 +304,3 @@ class Node:
         if self.discovery is None or not self.discovery.announcing:
             return {"state": "off", "detail": "mDNS is off, or there is no network"}
         return {"state": "ok", "detail": "announcing with mDNS"}
-
-
-def _engine_state(state: str) -> str:
-    return {"ready": "ok", "starting": "ok", "stopped": "off"}.get(state, "failed")

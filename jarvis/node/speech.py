@@ -6,15 +6,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
 from jarvis.assistant.assistant import Assistant
+from jarvis.core.codec import Value
 from jarvis.core.errors import JarvisError, Missing, install_extra
 from jarvis.core.events import EventBus
 from jarvis.core.time import Clock
-from jarvis.engines.worker import Worker
 from jarvis.node.dialogue import Dialogue, OngoingTurn
 
 if TYPE_CHECKING:
@@ -28,14 +28,31 @@ MAX_AT_ONCE = 4
 log = structlog.get_logger()
 
 
+class VoiceEngine(Protocol):
+    """What is used of `engines.Engine` and `engines.Ranked`."""
+
+    async def start(self) -> None: ...
+    async def call(self, method: str, *args: Value, deadline_s: float) -> Value: ...
+
+
 class Speech:
-    def __init__(self, dialogue: Dialogue, assistant: Assistant, events: EventBus, clock: Clock) -> None:
+    """`stt` serves jarvis.voice.hearing.TARGET, `tts` jarvis.voice.tts.TARGET; whoever made them closes them."""
+
+    def __init__(
+        self,
+        dialogue: Dialogue,
+        assistant: Assistant,
+        events: EventBus,
+        clock: Clock,
+        *,
+        stt: VoiceEngine,
+        tts: VoiceEngine,
+    ) -> None:
         self._dialogue = dialogue
         self._assistant = assistant
         self._events = events
         self._clock = clock
-        self.stt = Worker("stt", "jarvis.voice.hearing:Hearing", {})
-        self.tts = Worker("tts", "jarvis.voice.tts:PiperEngine", {})
+        self.stt, self.tts = stt, tts
         self.speaker: Sink | None = None
         """Where announcements and rings are heard; None on a node without sound."""
         self._pipeline: VoicePipeline | None = None
@@ -123,9 +140,6 @@ class Speech:
     async def warm(self) -> None:
         """Load both models before they are needed, side by side. Raises Missing, EngineFailed."""
         await asyncio.gather(self.stt.start(), self.tts.start())
-
-    async def close(self) -> None:
-        await asyncio.gather(self.stt.close(), self.tts.close())
 
     def _answer(self, turns: dict[str, OngoingTurn]) -> Callable[[Utterance], AsyncIterator[str]]:
         """The pipeline's question to the dialogue; the turn that was begun last is left in `turns`, by the utterance's

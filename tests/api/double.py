@@ -116,6 +116,21 @@ class ScriptedTimers:
         return {"timer_id": timer, "cancelled": True}
 
 
+class ScriptedEngines:
+    ROW: ClassVar[dict[str, Any]] = {
+        "name": "stt", "kind": "stt", "state": "ready", "pid": 4711, "rss_bytes": 226_000_000, "restarts": 1,
+        "breaker": "closed", "detail": "ready",
+    }  # fmt: skip
+
+    async def list(self) -> list[dict[str, Any]]:
+        return [self.ROW]
+
+    async def restart(self, name: str) -> dict[str, Any]:
+        if name != "stt":
+            raise NotFound(f"There is no engine {name!r}.", fix="This node has stt.")
+        return self.ROW | {"restarts": 2}
+
+
 class ScriptedNotes:
     def __init__(self) -> None:
         self.texts = {"shopping": "milk\neggs"}
@@ -233,6 +248,7 @@ class ScriptedNode:
         self.events = EventBus()
         self.asked, self.cancelled = asyncio.Event(), asyncio.Event()
         self.sessions, self.config, self.audit = ScriptedSessions(), ScriptedConfig(), ScriptedAudit()
+        self.engines = ScriptedEngines()
         self.timers, self.peering, self.backups = ScriptedTimers(), ScriptedPeering(), ScriptedBackups()
         self.notes = ScriptedNotes()
         self.home = ScriptedHome(self.calls)

@@ -52,6 +52,7 @@ def _request_of(route: Any) -> tuple[str, dict[str, Any]]:
     """A request that the scripted node answers."""
     path = route.path.replace("{session}", "abc").replace("{key}", "a.b").replace("{timer}", "tt")
     path = path.replace("{node}", "hall").replace("{peer}", "ppp").replace("{note}", "shopping")
+    path = path.replace("{engine}", "stt")
     if route.audio:
         return path, {"data": wav_bytes()}
     bodies = {

@@ -186,7 +186,10 @@ def test_a_reply_cut_short_is_kept_as_far_as_it_was_heard() -> None:
     """The pipeline reads ahead of the loudspeaker: the whole reply was kept before the first word sounded."""
 
     async def scene(kitchen: Kitchen) -> None:
-        speech = Speech(kitchen.dialogue(Says()), cast(Assistant, None), EventBus(), SystemClock())
+        ready = cast(Any, Ready())
+        speech = Speech(
+            kitchen.dialogue(Says()), cast(Assistant, None), EventBus(), SystemClock(), stt=ready, tts=ready
+        )
 
         class Pipeline:
             async def run(self, source: Any, sink: Any, answer: Any, *, interrupted: Any) -> None:
@@ -197,7 +200,6 @@ def test_a_reply_cut_short_is_kept_as_far_as_it_was_heard() -> None:
                 await interrupted("a", "One.")
 
         speech._pipeline = cast(Any, Pipeline())
-        speech.stt = speech.tts = cast(Any, Ready())
         await speech.listen(cast(Any, None), cast(Any, None))
         assert await kitchen.replies() == [("interrupted", "One.")]
 

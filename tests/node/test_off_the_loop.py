@@ -28,13 +28,12 @@ def test_a_model_is_looked_for_beside_the_loop(monkeypatch: pytest.MonkeyPatch, 
         return tmp_path
 
     async def main() -> None:
-        model = EmbeddedModel()
+        model = EmbeddedModel(cast(Any, None))
         absent = await model.available()
         assert not absent.ok and absent.reason == "The model is not installed. Pull it."
         assert all(one.ok for one in await asyncio.gather(model.available(), model.available()))
         found = len(threads)
         assert (await model.available()).ok and len(threads) == found, "found is found"
-        await model.close()
 
     monkeypatch.setattr(cache, "locate", locate)
     asyncio.run(main())

@@ -8,7 +8,6 @@ from typing import Any, cast
 from jarvis.assistant.assistant import Assistant
 from jarvis.core.events import EventBus
 from jarvis.core.time import SystemClock
-from jarvis.engines.worker import Worker
 from jarvis.node.dialogue import Dialogue
 from jarvis.node.speech import Speech
 from jarvis.voice.streams import NullSink
@@ -24,8 +23,8 @@ class ScriptedVoice:
 
 
 def speech() -> Speech:
-    made = Speech(cast(Dialogue, None), Assistant(), EventBus(), SystemClock())
-    made.tts = cast(Worker, ScriptedVoice())
+    voice = cast(Any, ScriptedVoice())
+    made = Speech(cast(Dialogue, None), Assistant(), EventBus(), SystemClock(), stt=voice, tts=voice)
     made.speaker = NullSink()
     return made
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jarvis.api.route import Route
-from jarvis.api.routes import audit, backups, config, health, home, nodes, notes, sessions, sync, talk, timers
+from jarvis.api.routes import audit, backups, config, engines, health, home, nodes, notes, sessions, sync, talk, timers
 
 ROUTES: tuple[Route, ...] = (
     *health.ROUTES,
@@ -14,6 +14,7 @@ ROUTES: tuple[Route, ...] = (
     *config.ROUTES,
     *audit.ROUTES,
     *timers.ROUTES,
+    *engines.ROUTES,
     *notes.ROUTES,
     *sync.ROUTES,
     *backups.ROUTES,

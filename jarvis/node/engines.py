@@ -1,0 +1,76 @@
+"""This node's engines: the one list of them, for people who look, for `status`, and for the task that looks after each.
+It decides nothing about models; what each engine is, jarvis.app says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from jarvis.core.errors import NotFound
+from jarvis.core.events import EventBus
+from jarvis.core.time import Clock
+from jarvis.engines.engine import IDLE_S, Engine, Supervised
+from jarvis.engines.events import EngineHelped
+from jarvis.engines.ranked import Rank, Ranked
+
+SETTINGS_S = 30.0
+"""How often the configuration is looked at; nobody needs memory back sooner."""
+
+
+class Engines:
+    """`idle_minutes` gives the configured text."""
+
+    def __init__(self, events: EventBus, clock: Clock, idle_minutes: Callable[[], Awaitable[str]]) -> None:
+        self._events, self._clock, self._idle_minutes = events, clock, idle_minutes
+        self._engines: dict[str, Engine] = {}
+
+    def add(self, name: str, kind: str, worker: Supervised) -> Engine:
+        """Take an engine into care. Before `run`."""
+        if name in self._engines:
+            raise ValueError(f"There are two engines called {name}.")
+        engine = Engine(name, kind, worker, clock=self._clock, emit=self._events.publish)
+        self._engines[name] = engine
+        return engine
+
+    def ranked(self, kind: str, *ranks: Rank) -> Ranked:
+        """One that falls back; the event bus is told when it does."""
+
+        def helped(by: str, reason: str) -> None:
+            self._events.publish(EngineHelped(at_ms=self._clock.mono_ms(), kind=kind, by=by, reason=reason))
+
+        return Ranked(ranks, helped=helped)
+
+    async def list(self) -> list[dict[str, Any]]:
+        return [engine.status() for engine in self._engines.values()]
+
+    async def restart(self, name: str) -> dict[str, Any]:
+        """Its row afterwards. Raises NotFound, or what loading raises."""
+        engine = self._engines.get(name)
+        if engine is None:
+            known = ", ".join(self._engines)
+            raise NotFound(f"There is no engine {name!r}.", fix=f"This node has {known}.")
+        await engine.restart()
+        return engine.status()
+
+    def components(self) -> dict[str, dict[str, str]]:
+        """Their part of `status`."""
+        return {engine.name: engine.component() for engine in self._engines.values()}
+
+    async def run(self) -> None:
+        """Look after all of them until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_settings(), name="engines' settings")
+            for engine in self._engines.values():
+                group.create_task(engine.supervise(), name=f"{engine.name} engine")
+
+    async def close(self) -> None:
+        await asyncio.gather(*(engine.close() for engine in self._engines.values()))
+
+    async def _follow_settings(self) -> None:
+        while True:
+            minutes = await self._idle_minutes()
+            idle_s = float(minutes) * 60 if minutes.isdigit() else IDLE_S  # a file may say anything
+            for engine in self._engines.values():
+                engine.idle_s = idle_s
+            await asyncio.sleep(SETTINGS_S)
