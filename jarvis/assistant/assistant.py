@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from jarvis.assistant.directions import meant
 from jarvis.assistant.guard import Doubt, doubt
 from jarvis.assistant.intents import Match, fill_missing, match_intent
 from jarvis.assistant.language import LanguageModel, ModelStatus, closing
@@ -62,6 +63,8 @@ class Assistant:
     async def _ask(self, request: Request) -> Reply:
         usable: list[tuple[LanguageModel, str]] = []
         for model in self._models:
+            if request.private and getattr(model, "elsewhere", False):
+                continue  # it would take the words out of this node
             available = await model.available()
             if available.ok:
                 usable.append((model, available.model))
@@ -117,6 +120,8 @@ class Assistant:
 def _match(request: Request) -> Match | None:
     """The intent of what was said, or of what was asked for before ("For how long?") with this as the answer."""
     match = match_intent(request.text, request.assistant_name)
+    if match is not None and not meant(match, request):
+        match = None
     if match is None and request.turns and request.turns[-1].reply.endswith("?"):
         asked = match_intent(request.turns[-1].heard, request.assistant_name)
         if asked is not None:
@@ -130,7 +135,7 @@ async def _do(match: Match, request: Request, home: Home) -> Reply:
     except JarvisError as error:
         return _said("intents", match.intent, match.slots, f"Sorry, that did not work. {error}", ok=False)
     reply = _said("intents", match.intent, match.slots, said.text)
-    reply.closes, reply.asks = said.closes, said.asks
+    reply.closes, reply.asks, reply.moves_to = said.closes, said.asks, said.moves_to
     return reply
 
 

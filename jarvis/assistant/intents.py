@@ -10,6 +10,7 @@ from typing import Any
 
 from jarvis.assistant.durations import UNIT_WORDS, find_duration, is_number, parse_duration
 from jarvis.assistant.grammar import DANGLING, DURATION, GRAMMAR, Rule
+from jarvis.assistant.talk_grammar import TALK
 from jarvis.assistant.words import Word, joined, split, without_politeness
 
 MAX_WORDS = 60
@@ -93,7 +94,7 @@ def fill_missing(asked: Match, text: str) -> Match | None:
 
 def _match(words: Sequence[Word], text: str) -> Match | None:
     plain = joined(words)
-    for rule in GRAMMAR:
+    for rule in (*TALK, *GRAMMAR):
         if rule.dictates:
             if (found := _dictated(rule, words, text)) is not None:
                 return found

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from jarvis.assistant.directions import room_of
 from jarvis.assistant.durations import say_duration
 from jarvis.assistant.intents import Match
 from jarvis.assistant.types import Home, PastTurn, Request, TimerInfo
@@ -15,6 +16,7 @@ MAX_TIMER_S = 24 * 3600
 """A longer one is a date, and those need a calendar."""
 MAX_SPOKEN = 5
 """Items of a list read aloud; more than that nobody keeps in mind."""
+NOT_PRIVATE = "I could not make this private."
 MAX_REMEMBERED_CHARS = 500
 """Of one note: half a minute of speech."""
 
@@ -24,6 +26,8 @@ class Said:
     text: str
     closes: bool = False
     asks: bool = False
+    moves_to: str = ""
+    """The room in which the conversation goes on."""
 
 
 Skill = Callable[[Match, Request, Home], Awaitable[Said]]
@@ -114,6 +118,34 @@ async def never_mind(match: Match, request: Request, home: Home) -> Said:
     return Said("Okay.", closes=True)
 
 
+async def go_on(match: Match, request: Request, home: Home) -> Said:
+    """The session was chosen already: the question is whether it goes on here."""
+    asked = str(match.slots.get("room", ""))
+    named = room_of(match, request.rooms)
+    last = request.turns[-1] if request.turns else None
+    if asked and not named:
+        return Said(f"I don't know a room called {asked}.")
+    if last is None:
+        return Said(f"There is nothing to continue{_in_asked_room(match)}.")
+    moves = match.intent == "continue" and named and _room(named) != _room(request.room)
+    if moves and _room(last.room) != _room(named):
+        if request.private:
+            return Said("This conversation stays in this room.")
+        return Said(f"Okay, let's continue in {_the(named)}.", moves_to=named)
+    said = f"In {_the(last.room)} you said" if _elsewhere(last, request) else "You said"
+    return Said(f"{said}: “{last.heard}”" + (f" I said: “{last.reply}”" if last.reply else ""))
+
+
+async def keep_private(match: Match, request: Request, home: Home) -> Said:
+    return Said("Okay. From now on, what we say stays in this room." if request.private else NOT_PRIVATE)
+
+
+async def share_again(match: Match, request: Request, home: Home) -> Said:
+    if request.always_private:
+        return Said("This room keeps everything to itself. You can change that in its settings.")
+    return Said("Okay. What we say now is shared with the other rooms again.")
+
+
 async def repeat(match: Match, request: Request, home: Home) -> Said:
     turn = _last(request, match.slots.get("room"), lambda turn: bool(turn.reply))
     if turn is None:
@@ -162,6 +194,10 @@ SKILLS: dict[str, Skill] = {
     "who_are_you": who_are_you,
     "stop": never_mind,
     "never_mind": never_mind,
+    "continue": go_on,
+    "go_back": go_on,
+    "private": keep_private,
+    "share_again": share_again,
     "repeat": repeat,
     "what_did_i_ask": what_did_i_ask,
     "remember": remember,

@@ -30,6 +30,12 @@ class Request:
     assistant_name: str = "Jarvis"
     turns: Sequence[PastTurn] = ()
     """This session's earlier turns, oldest first."""
+    rooms: Sequence[str] = ()
+    """The home's."""
+    private: bool = False
+    """What is said stays on this node."""
+    always_private: bool = False
+    """This room shares nothing, whatever is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,8 @@ class Reply:
     """The person is done: stop playback, ringing and the follow-up window."""
     asks: bool = False
     """The reply asks something back: open a follow-up window."""
+    moves_to: str = ""
+    """The room in which the conversation goes on."""
     ok: bool = True
     """False when the reply is an apology for something that broke."""
     model: str = ""
