@@ -7,17 +7,16 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from jarvis.core.codec import Value
 from jarvis.core.hlc import stamp
 from jarvis.crdt.dots import Dot
 from jarvis.crdt.mvmap import MVMap
-from jarvis.crdt.registry import CONFIG, kind_of
+from jarvis.crdt.registry import CONFIG
 from jarvis.crdt.text import EDIT, SharedText
 from jarvis.identity.fork import fork_proof
-from jarvis.identity.record import SignedRecord, write_record
 from jarvis.store.protocol import Head
 from jarvis.sync.messages import Fork, Heads, Message, Records, encode
 from jarvis.testing.machine import Machine
+from jarvis.testing.pen import Pen
 from jarvis.testing.writers import NOTE
 
 AHEAD_MS = 10**9
@@ -32,8 +31,16 @@ class Liar:
         self.peers = sorted(peer for peer, state in machine.sync.peers.items() if state.ready) if machine.sync else []
         self.others = [one for one in sorted(machine.heads()) if not one.startswith(machine.node_id)]
 
-    def pen(self) -> Pen:
-        return Pen(self.machine, self._rng, self._rng.randbytes(16))
+    def pen(self, incarnation: bytes | None = None) -> Pen:
+        machine, rng = self.machine, self._rng
+        return Pen(
+            machine.key,
+            lambda: machine.bounds().chain,
+            rng.randbytes,
+            incarnation or rng.randbytes(16),
+            hlc=stamp(machine.wall_ms()),
+            config_key="k0",
+        )
 
     def somebody(self) -> tuple[bytes, Head]:
         """Another node's author, and what is held of it."""
@@ -50,45 +57,10 @@ class Liar:
             self.tell(peer, *messages)
 
 
-class Pen:
-    """Signs records one after another."""
-
-    def __init__(self, machine: Machine, rng: random.Random, incarnation: bytes) -> None:
-        self._machine, self._rng = machine, rng
-        self.author = machine.node_id + incarnation
-        self.seq, self.prev = 0, b""
-        self.hlc = stamp(machine.wall_ms())
-
-    def write(
-        self, document: str, operation: Value, *, hlc: int = 0, kind: int = 0, author: bytes = b""
-    ) -> SignedRecord:
-        chain, own = self._machine.bounds().chain, kind_of(document)
-        assert own is not None
-        self.seq, self.hlc = self.seq + 1, hlc or self.hlc + 1
-        record = write_record(
-            self._machine.key,
-            home_id=chain.home_id,
-            document=document,
-            author=author or self.author,
-            seq=self.seq,
-            prev=self.prev,
-            entry=chain.head_id,
-            hlc=self.hlc,
-            kind=kind or own.code,
-            operations=[operation],
-            nonce=self._rng.randbytes(16),
-        )
-        self.prev = record.hash
-        return record
-
-    def put(self, value: str, **more: int) -> SignedRecord:
-        return self.write(CONFIG, MVMap().put("k0", value), **more)  # type: ignore[arg-type]
-
-
 def fork(liar: Liar) -> None:
     """Two histories, told to different peers; sometimes with the proof, and sometimes of different lengths."""
     incarnation, length = liar._rng.randbytes(16), liar._rng.randrange(1, 5)
-    pens = [Pen(liar.machine, liar._rng, incarnation) for _ in range(2)]
+    pens = [liar.pen(incarnation) for _ in range(2)]
     branches = [
         [pen.put(name) for _ in range(length + 2 * number)]
         for number, (pen, name) in enumerate(zip(pens, "ab", strict=True))

@@ -20,15 +20,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from jarvis.core.codec import Value, pack
+from jarvis.core.codec import pack
 from jarvis.core.errors import JarvisError
 from jarvis.core.hlc import stamp
 from jarvis.crdt.dots import Dot
 from jarvis.crdt.mvmap import MVMap
-from jarvis.crdt.registry import CONFIG, METRICS, kind_of
+from jarvis.crdt.registry import CONFIG, METRICS
 from jarvis.crdt.text import EDIT, SharedText
 from jarvis.identity.fork import fork_proof
-from jarvis.identity.record import SignedRecord, write_record
 from jarvis.store.protocol import Head
 from jarvis.sync.messages import (
     Ack,
@@ -43,6 +42,7 @@ from jarvis.sync.messages import (
     Want,
     decode,
 )
+from jarvis.testing.pen import Pen
 from tests.node.liar import Liar
 
 NOTE = "notes/shopping"
@@ -55,36 +55,16 @@ STALL_S = 3.0
 """How long it reads nothing."""
 
 
-class Pen:
-    """Writes records of one incarnation, in whatever way."""
-
-    def __init__(self, liar: Liar, incarnation: bytes | None = None) -> None:
-        self._liar = liar
-        self.author = liar.key.node_id + (incarnation or os.urandom(16))
-        self.seq, self.prev, self.hlc = 0, b"", stamp(int(time.time() * 1000))
-
-    def write(self, document: str, *operations: Value, hlc: int = 0, author: bytes = b"") -> SignedRecord:
-        kind, chain = kind_of(document), self._liar.chain
-        assert kind is not None
-        self.seq, self.hlc = self.seq + 1, hlc or self.hlc + 1
-        record = write_record(
-            self._liar.key,
-            home_id=chain.home_id,
-            document=document,
-            author=author or self.author,
-            seq=self.seq,
-            prev=self.prev,
-            entry=chain.head_id,
-            hlc=self.hlc,
-            kind=kind.code,
-            operations=list(operations),
-            nonce=os.urandom(16),
-        )
-        self.prev = record.hash
-        return record
-
-    def put(self, value: str, **more: int) -> SignedRecord:
-        return self.write(CONFIG, MVMap().put("liar.value", value), **more)  # type: ignore[arg-type]
+def pen_of(liar: Liar, incarnation: bytes | None = None) -> Pen:
+    """Of a new incarnation, unless one is given."""
+    return Pen(
+        liar.key,
+        lambda: liar.chain,
+        os.urandom,
+        incarnation or os.urandom(16),
+        hlc=stamp(int(time.time() * 1000)),
+        config_key="liar.value",
+    )
 
 
 class Victim:
@@ -154,7 +134,7 @@ async def fork(victim: Victim) -> None:
     """Two histories of one incarnation: every other node hears another one first, then some hear both."""
     moment = int(time.time() * 5)
     incarnation = pack([moment, "fork"]).ljust(16, b"f")
-    mine, other = Pen(victim.liar, incarnation), Pen(victim.liar, incarnation)
+    mine, other = pen_of(victim.liar, incarnation), pen_of(victim.liar, incarnation)
     branches = [[pen.put(f"{name}{number}") for number in range(3)] for pen, name in ((mine, "a"), (other, "b"))]
     await victim.say(Records(tuple(branches[victim.number % 2])))
     if victim.number % 3 == 0:
@@ -165,7 +145,7 @@ async def fork(victim: Victim) -> None:
 
 async def backdate(victim: Victim) -> None:
     """Stamps of 1970 and of the far future, and stamps that fall along a chain."""
-    pen = Pen(victim.liar)
+    pen = pen_of(victim.liar)
     now = stamp(int(time.time() * 1000))
     await victim.say(
         Records((pen.put("from 1970", hlc=1), pen.put("far ahead", hlc=now + stamp(10**10)), pen.put("fell", hlc=now)))
@@ -174,7 +154,7 @@ async def backdate(victim: Victim) -> None:
 
 async def gap(victim: Victim) -> None:
     """Edits of a note that leave one out: the library would keep them pending and displace others' words later."""
-    pen = Pen(victim.liar)
+    pen = pen_of(victim.liar)
     text = SharedText(pen.author, NOTE)
     first, _, third = (text.insert(at, word).operation for at, word in ((0, "bread"), (5, " and"), (9, " cake")))
     await victim.say(Records((pen.write(NOTE, first), pen.write(NOTE, third))))
@@ -182,7 +162,7 @@ async def gap(victim: Victim) -> None:
 
 async def foreign(victim: Victim) -> None:
     """Blocks in another author's name, well formed, in a record of its own."""
-    pen, other = Pen(victim.liar), victim.somebody()
+    pen, other = pen_of(victim.liar), victim.somebody()
     text = SharedText(other, NOTE)
     edit = text.insert(0, "in your name")
     noise = [EDIT, os.urandom(40), []]
@@ -195,8 +175,8 @@ async def dots(victim: Victim) -> None:
     """Another's chain, another's counter, another's future."""
     other = victim.somebody()
     head = victim.heads.get(other, Head(1, os.urandom(32)))
-    pen = Pen(victim.liar)
-    forged = Pen(victim.liar)
+    pen = pen_of(victim.liar)
+    forged = pen_of(victim.liar)
     forged.seq, forged.prev = head.seq, head.hash
     future = Dot(other, head.seq + 10**6, 0)
     await victim.say(
@@ -211,7 +191,7 @@ async def dots(victim: Victim) -> None:
 
 async def flood(victim: Victim) -> None:
     """Everything that is cheap to say and dear to hear."""
-    pen = Pen(victim.liar)
+    pen = pen_of(victim.liar)
     many = [pen.put("x" * 200) for _ in range(20)]
     other = victim.somebody()
     known = victim.heads.get(other, Head(1, b""))
