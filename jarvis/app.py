@@ -22,6 +22,7 @@ from jarvis.core.time import SystemClock
 from jarvis.engines.worker import Worker
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.sealed import Opener
+from jarvis.knowledge.embedding import embedding_worker
 from jarvis.net.connector import Connector
 from jarvis.net.discovery import Discovery
 from jarvis.net.transport import TlsTransport
@@ -225,6 +226,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
     engines = Engines(events, clock, lambda: config.value("engine.idle_minutes"))
     stt = engines.add("stt", "stt", Worker("stt", "jarvis.voice.hearing:Hearing", {}))
     tts = engines.add("tts", "tts", Worker("tts", "jarvis.voice.tts:PiperEngine", {}))
+    engines.add("embedding", "embedding", embedding_worker())
     models: list[LanguageModel] = [EmbeddedModel(engines.add("llm", "llm", embedded_worker()))]
     if settings.ollama_url:
         models.insert(0, OllamaModel(settings.ollama_url, settings.ollama_model))
