@@ -333,8 +333,10 @@ def _listening(audio: str, speech: Speech) -> Callable[[], Any] | None:
         return play_file
 
     async def use_device() -> None:
-        from jarvis.voice.audio import DeviceSink, DeviceSource
+        from jarvis.voice.device_sink import DeviceSink
+        from jarvis.voice.device_source import DeviceSource
 
-        await speech.listen(DeviceSource(name), DeviceSink(name))
+        sink = DeviceSink(name)
+        await speech.listen(DeviceSource(name, sink), sink)
 
     return use_device

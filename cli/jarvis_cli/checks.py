@@ -167,7 +167,7 @@ def sound() -> Iterator[Check]:
     try:
         from jarvis.voice.audio import find_device
 
-        microphone, loudspeaker = find_device("input")["name"], find_device("output")["name"]
+        microphone, loudspeaker = find_device("input").name, find_device("output").name
     except ImportError as error:
         fix = install_extra("voice")
         yield Check("sound", False, f"{error.name} is not installed.", fix, optional=True)

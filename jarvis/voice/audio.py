@@ -1,34 +1,85 @@
-"""The only module that touches a sound device, through sounddevice (PortAudio). Nothing else here is imported from
-elsewhere in this room but the two protocols of `streams`.
+"""The only module that touches a sound device, through sounddevice (PortAudio): which devices there are, and streams
+into and out of them. Who hears and who plays is `device_source` and `device_sink`.
 
-PortAudio calls from a thread of its own: that thread copies a block and hands it to the event loop, nothing more.
+PortAudio is one library with one state for the whole process and is not made for threads, so every call goes through
+one thread of its own. Its device list is made once and never changes, so that a device which was plugged in later is
+found by starting the library anew: only while no stream is open, because that would end them all.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections import deque
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
-from jarvis.core.errors import EngineFailed, Missing, not_installed
-from jarvis.voice import wav
-from jarvis.voice.streams import BLOCK_SAMPLES, RATE_HZ, QuietSink
+from jarvis.core.errors import EngineFailed, JarvisError, Missing, Unreachable, not_installed
+from jarvis.voice.streams import RATE_HZ
 
 if TYPE_CHECKING:
     from jarvis.voice.wav import Samples
 
+T = TypeVar("T")
+Heard = Callable[["Samples", bool], None]
+"""Given a block of the microphone, mono, and whether sound was lost before it; on the device's own thread."""
+Fill = Callable[[int, bool], "Samples"]
+"""Asked for so many samples, mono, and told whether the loudspeaker ran dry before; on the device's own thread."""
+
+IN_BLOCK_MS, OUT_BLOCK_MS = 20, 10
+LATENCY_S = 0.03
+"""Between us and the device, each way: what was handed over is heard so much later, also after a stop. Below that, a
+loop that is busy for a moment is heard as a crackle."""
+CALL_S = 10.0
+"""For one call of the library. Opening takes milliseconds; a driver that hangs must not take the node with it."""
+USUAL_RATES = (48_000, 44_100, 16_000)
+
+_one_at_a_time = ThreadPoolExecutor(1, "portaudio")
+_open: set[Stream] = set()
 log = structlog.get_logger()
 
-QUEUE_BLOCKS = 250
-"""5 s of sound: longer than any pause of the event loop that leaves an utterance usable. When full, the oldest go."""
-SILENT_DEVICE_S = 3.0
-"""A microphone gives a block every 20 ms; without any for this long it was unplugged."""
-_WRITE_MS = 50
-"""Sound is handed to the loudspeaker in such pieces, so that stopping takes no longer."""
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    name: str
+    kind: str
+    """`input` or `output`."""
+    index: int
+    """PortAudio's, until the list is made anew."""
+    rate_hz: int
+    """Its own."""
+    channels: int
+
+
+@dataclass(eq=False)
+class Stream:
+    """One open direction of one device, mono to us."""
+
+    device: Device
+    rate_hz: int
+    raw: Any
+    """sounddevice's."""
+
+    @property
+    def latency_s(self) -> float:
+        return float(self.raw.latency)
+
+    async def close(self, *, drop: bool = False) -> None:
+        """`drop` forgets what the device has not played yet. Errors of a device that is gone are no news."""
+
+        def close() -> None:
+            _open.discard(self)
+            try:
+                (self.raw.abort if drop else self.raw.stop)()
+            except _sounddevice().PortAudioError:
+                pass
+            finally:
+                self.raw.close(ignore_errors=True)
+
+        await _call(close)
 
 
 def _sounddevice() -> Any:
@@ -42,125 +93,192 @@ def _sounddevice() -> Any:
     return sounddevice
 
 
-def find_device(kind: str, name: str = "") -> dict[str, Any]:
-    """PortAudio's description of the `input` or `output` device called `name`, or the default one. Raises Missing."""
+def what(kind: str) -> str:
+    return "microphone" if kind == "input" else "loudspeaker"
+
+
+def list_devices(kind: str) -> list[Device]:
+    """Those the library knows; a name may occur twice, once for each system it is reached through."""
+    found = [dict(one) for one in _sounddevice().query_devices()]
+    return [_device(one, kind) for one in found if one[f"max_{kind}_channels"] > 0]
+
+
+def _device(found: dict[str, Any], kind: str) -> Device:
+    return Device(
+        str(found["name"]),
+        kind,
+        int(found["index"]),
+        int(found["default_samplerate"]),
+        int(found[f"max_{kind}_channels"]),
+    )
+
+
+def find_device(kind: str, name: str = "") -> Device:
+    """The `input` or `output` device called `name` or by all the words of it, in any case; without a name the
+    system's default. Raises Unreachable, with what there is instead, and Missing without the library."""
+    sounddevice, devices = _sounddevice(), list_devices(kind)
+    if not devices:
+        raise Unreachable(f"There is no {what(kind)} on this machine.", fix="Connect one, or run with `--audio none`.")
+    if not name:
+        try:
+            return _device(dict(sounddevice.query_devices(None, kind)), kind)
+        except (ValueError, sounddevice.PortAudioError):  # devices, but none of them is the default
+            return devices[0]
+    wanted, names = name.casefold(), list(dict.fromkeys(one.name for one in devices))
+    exact = [one for one in devices if one.name.casefold() == wanted]
+    partly = [one for one in devices if all(word in one.name.casefold() for word in wanted.split())]
+    found = exact or partly
+    if not found:
+        raise Unreachable(
+            f"There is no {what(kind)} called {name!r}; there are: {', '.join(names)}.", fix=_name_it(kind)
+        )
+    several = list(dict.fromkeys(one.name for one in found))
+    if len(several) > 1:
+        raise Unreachable(
+            f"{name!r} may be any {what(kind)} of these: {', '.join(several)}.", fix="Give more of the name."
+        )
+    return found[0]
+
+
+def _name_it(kind: str) -> str:
+    return f"Connect it, or run `jarvis config set audio.{kind} NAME`."
+
+
+async def open_input(name: str, heard: Heard, ended: Callable[[], None]) -> Stream:
+    """Start the microphone called `name`, at 16 kHz where it can. `ended` is called, on the device's thread, when it
+    stops by itself. Raises Unreachable, Missing, EngineFailed."""
+    import numpy as np
+
+    def start() -> Stream:
+        sounddevice, device = _sounddevice(), find_device("input", name)
+        rate_hz, channels = _accepted(sounddevice.check_input_settings, device, (RATE_HZ, device.rate_hz))
+
+        def take(data: Any, frames: int, time: Any, status: Any) -> None:
+            samples = np.frombuffer(bytes(data), np.int16)
+            if channels > 1:
+                samples = samples.reshape(-1, channels).mean(axis=1).astype(np.int16)
+            heard(samples, bool(status))
+
+        return _start(sounddevice.RawInputStream, device, rate_hz, channels, IN_BLOCK_MS, take, ended, LATENCY_S)
+
+    return await _call(lambda: _twice(start))
+
+
+async def open_output(name: str, fill: Fill, ended: Callable[[], None], latency_s: float = LATENCY_S) -> Stream:
+    """Start the loudspeaker called `name`, at its own rate. Otherwise as `open_input`."""
+    import numpy as np
+
+    def start() -> Stream:
+        sounddevice, device = _sounddevice(), find_device("output", name)
+        rate_hz, channels = _accepted(sounddevice.check_output_settings, device, (device.rate_hz, *USUAL_RATES))
+
+        def give(data: Any, frames: int, time: Any, status: Any) -> None:
+            samples = fill(frames, bool(status))
+            data[:] = (np.repeat(samples, channels) if channels > 1 else samples).tobytes()
+
+        return _start(sounddevice.RawOutputStream, device, rate_hz, channels, OUT_BLOCK_MS, give, ended, latency_s)
+
+    return await _call(lambda: _twice(start))
+
+
+async def renew() -> bool:
+    """Make the list of devices anew; False while a stream is open."""
+    return await _call(look_again)
+
+
+def one_clock(microphone: Device, loudspeaker: Device) -> bool:
+    """Whether both run at the same pace. Two sound cards do not, and an echo canceller fails slowly on them; a sound
+    server (PipeWire, PulseAudio) keeps what it hands out in step."""
+    cards = [re.search(r"\(hw:(\d+)", one.name) for one in (microphone, loudspeaker)]
+    return cards[0] is None or cards[1] is None or cards[0][1] == cards[1][1]
+
+
+def _twice(start: Callable[[], Stream]) -> Stream:
+    """A device that was unplugged meanwhile is in the list and fails; one that was plugged in is not in it."""
+    try:
+        return start()
+    except (Unreachable, EngineFailed):
+        if not look_again():
+            raise
+    return start()
+
+
+def look_again() -> bool:
+    """What `renew` does, on the library's thread or where it is used for nothing else."""
+    if _open:
+        return False
+    sounddevice = _sounddevice()
+    sounddevice._terminate()
+    sounddevice._initialize()
+    return True
+
+
+def _accepted(check: Callable[..., None], device: Device, rates: tuple[int, ...]) -> tuple[int, int]:
+    """The first rate the device takes, mono or, if it has nothing less, stereo. PortAudio converts neither."""
+    sounddevice = _sounddevice()
+    for rate_hz in dict.fromkeys(rates):
+        for channels in (1, 2):
+            try:
+                check(device=device.index, channels=channels, dtype="int16", samplerate=rate_hz)
+            except (ValueError, sounddevice.PortAudioError):
+                continue
+            return rate_hz, channels
+    return device.rate_hz, 1  # opening says why it does not work
+
+
+def _start(
+    make: Any,
+    device: Device,
+    rate_hz: int,
+    channels: int,
+    block_ms: int,
+    callback: Callable[..., None],
+    ended: Callable[[], None],
+    latency_s: float,
+) -> Stream:
     sounddevice = _sounddevice()
     try:
-        return dict(sounddevice.query_devices(name or None, kind))
-    except (ValueError, sounddevice.PortAudioError):
-        what = "microphone" if kind == "input" else "loudspeaker"
-        which = f" called {name!r}" if name else ""
-        raise Missing(
-            f"There is no {what}{which} on this machine.", fix="Connect one, or run with `--audio none`."
+        raw = make(
+            samplerate=rate_hz,
+            blocksize=rate_hz * block_ms // 1000,
+            device=device.index,
+            channels=channels,
+            dtype="int16",
+            latency=latency_s,
+            callback=callback,
+            finished_callback=ended,
+        )
+        raw.start()
+    except sounddevice.PortAudioError as error:
+        reason = str(error.args[0] if error.args else error).strip(".")
+        raise EngineFailed(
+            f"The {what(device.kind)} {device.name!r} cannot be opened: {reason}.",
+            fix="Is it connected, and does no other program use it?",
         ) from None
+    stream = Stream(device, rate_hz, raw)
+    _open.add(stream)
+    return stream
 
 
-class DeviceSource:
-    """The microphone. Opens when it is first read, closes when the reader leaves."""
-
-    realtime = True
-
-    def __init__(self, name: str = "") -> None:
-        self._device = find_device("input", name)
-
-    async def blocks(self) -> AsyncIterator[Samples]:
-        """Raises EngineFailed when the device stops giving sound."""
-        sounddevice = _sounddevice()
-        rate_hz = self._rate(sounddevice)
-        loop, arrived = asyncio.get_running_loop(), asyncio.Event()
-        queue: deque[bytes] = deque(maxlen=QUEUE_BLOCKS)
-
-        def take(data: bytes) -> None:
-            queue.append(data)
-            arrived.set()
-
-        def callback(indata: Any, frames: int, time: Any, status: Any) -> None:
-            loop.call_soon_threadsafe(take, bytes(indata))
-
-        try:
-            stream = sounddevice.RawInputStream(
-                samplerate=rate_hz,
-                blocksize=BLOCK_SAMPLES * rate_hz // RATE_HZ,
-                device=self._device["index"],
-                channels=1,
-                dtype="int16",
-                callback=callback,
-            )
-        except sounddevice.PortAudioError as error:
-            raise Missing(f"The microphone cannot be opened: {error}.", fix="Is another program using it?") from None
-        convert = _Converter(rate_hz)
-        with stream:
-            while True:
-                try:
-                    async with asyncio.timeout(SILENT_DEVICE_S):
-                        await arrived.wait()
-                except TimeoutError:
-                    raise EngineFailed("The microphone stopped giving sound.", fix="Is it still connected?") from None
-                arrived.clear()
-                while queue:
-                    yield convert(queue.popleft())
-
-    def _rate(self, sounddevice: Any) -> int:
-        """16 kHz where the device can, else its own."""
-        try:
-            sounddevice.check_input_settings(self._device["index"], channels=1, dtype="int16", samplerate=RATE_HZ)
-        except sounddevice.PortAudioError:
-            return int(self._device["default_samplerate"])
-        return RATE_HZ
+async def _call(work: Callable[[], T]) -> T:
+    """On the library's thread. Raises EngineFailed when that hangs; what opens later than anybody waits is closed."""
+    running: Future[T] = _one_at_a_time.submit(work)
+    try:
+        async with asyncio.timeout(CALL_S):
+            return await asyncio.shield(asyncio.wrap_future(running))
+    except (TimeoutError, asyncio.CancelledError) as stopped:
+        running.add_done_callback(_let_go)
+        if isinstance(stopped, TimeoutError):
+            raise EngineFailed("The sound system does not answer.", fix="Plug the device out and in again.") from None
+        raise
 
 
-class _Converter:
-    """Blocks at the device's rate to 16 kHz, without a seam between blocks."""
-
-    def __init__(self, rate_hz: int) -> None:
-        self._resampler = None if rate_hz == RATE_HZ else wav.resampler(rate_hz, RATE_HZ, "int16")
-
-    def __call__(self, data: bytes) -> Samples:
-        import numpy as np
-
-        samples = np.frombuffer(data, np.int16)
-        converted: Samples = samples if self._resampler is None else self._resampler.resample_chunk(samples)
-        return converted
-
-
-class DeviceSink(QuietSink):
-    """The loudspeaker. One stream a sentence: its rate is the voice's."""
-
-    def __init__(self, name: str = "") -> None:
-        super().__init__()
-        self._device = find_device("output", name)
-        self._stopped = threading.Event()
-
-    async def play(self, samples: Samples, rate_hz: int) -> None:
-        """Returns when the sound has been heard. Raises EngineFailed when the device refuses."""
-        stopped = self._stopped = threading.Event()
-        playing = asyncio.ensure_future(asyncio.to_thread(self._write, samples, rate_hz, stopped))
-        try:
-            await asyncio.shield(playing)
-        finally:
-            stopped.set()
-            await asyncio.wait({playing})
-
-    def stop(self) -> None:
-        self._stopped.set()
-
-    def _write(self, samples: Samples, rate_hz: int, stopped: threading.Event) -> None:
-        sounddevice = _sounddevice()
-        rate = rate_hz
-        try:
-            sounddevice.check_output_settings(self._device["index"], channels=1, dtype="int16", samplerate=rate)
-        except sounddevice.PortAudioError:
-            rate = int(self._device["default_samplerate"])
-            samples = wav.to_int16(wav.resample(samples / 32767.0, rate_hz, rate))
-        step = rate * _WRITE_MS // 1000
-        try:
-            with sounddevice.RawOutputStream(
-                samplerate=rate, device=self._device["index"], channels=1, dtype="int16"
-            ) as stream:
-                for start in range(0, len(samples), step):
-                    if stopped.is_set():
-                        stream.abort()
-                        return
-                    stream.write(samples[start : start + step].tobytes())
-        except sounddevice.PortAudioError as error:
-            raise EngineFailed(f"The loudspeaker failed: {error}.", fix="Is it still connected?") from None
+def _let_go(late: Future[Any]) -> None:
+    if late.cancelled() or late.exception() is not None or not isinstance(late.result(), Stream):
+        return
+    stream: Stream = late.result()
+    _open.discard(stream)
+    try:
+        stream.raw.close(ignore_errors=True)
+    except JarvisError as error:
+        log.warning("a sound device was not closed", reason=str(error))
