@@ -15,6 +15,7 @@ from jarvis.api.server import ApiServer
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.language import LanguageModel
 from jarvis.assistant.ollama_model import OllamaModel
+from jarvis.core.codec import pack
 from jarvis.core.events import EventBus
 from jarvis.core.garbage import look_less_often
 from jarvis.core.settings import Settings
@@ -31,6 +32,7 @@ from jarvis.node.admissions import Admissions
 from jarvis.node.announcing import Announcing
 from jarvis.node.audit import Audit
 from jarvis.node.backup import Backups
+from jarvis.node.choosing import Choosing
 from jarvis.node.comparison import Comparison
 from jarvis.node.config import Config
 from jarvis.node.copies import CopyWatch
@@ -49,7 +51,12 @@ from jarvis.node.members import Members, load_addresses
 from jarvis.node.memory import Memory
 from jarvis.node.node import Node, Parts
 from jarvis.node.notes import Notes
+from jarvis.node.partials import LIMITS as PARTIAL_LIMITS
+from jarvis.node.partials import TOPIC as PARTIAL_TOPIC
+from jarvis.node.partials import Partials
 from jarvis.node.peering import Peering
+from jarvis.node.privacy import Privacy
+from jarvis.node.private import PrivateSessions
 from jarvis.node.removal import Removal
 from jarvis.node.retention import Retention
 from jarvis.node.rewriting import RewritingTask
@@ -170,7 +177,15 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         refresh_names=members.refresh,
         name_of=members.name_of,
     )
-    sessions = Sessions(journal, audit, clock)
+    sessions = Sessions(
+        journal,
+        audit,
+        clock,
+        PrivateSessions(journal, clock, key.node_id),
+        busy=lambda room: partials.busy(room),
+        reachable=lambda node_id: node_id == key.node_id or node_id in peering.connected(),
+    )
+    privacy = Privacy(config.value, config.follow, sessions.private_in)
 
     def node() -> Node:
         return built[0]
@@ -186,6 +201,10 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         met=lambda link, addresses: connector.greeted(link, addresses),
     )
     topics = Topics(peering.tell, peering.broadcast)
+    partials = Partials(
+        lambda value: peering.whisper(PARTIAL_TOPIC, pack(value)), privacy.shared, peering.connected, events, clock
+    )
+    topics.serve(PARTIAL_TOPIC, partials.delivered, PARTIAL_LIMITS)
     remembered = await load_addresses(journal)
     connector = Connector(
         TlsTransport(
@@ -243,6 +262,8 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         room=lambda: config.value("node.room"),
         assistant_name=lambda: config.value("assistant.name"),
         closes=timers.silence,
+        choosing=Choosing(sessions, shared=privacy.shared, rooms=members.rooms),
+        told=partials,
     )
     retention = Retention(
         journal,
@@ -301,6 +322,8 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                 rewriting=RewritingTask(journal, peering, audit, key.node_id),
                 retention=retention,
                 dialogue=dialogue,
+                privacy=privacy,
+                partials=partials,
                 speech=speech,
                 announcing=Announcing(key.node_id, members, topics, speech, connected=peering.connected),
                 status=Status(
@@ -333,10 +356,8 @@ def _listening(audio: str, speech: Speech) -> Callable[[], Any] | None:
         return play_file
 
     async def use_device() -> None:
-        from jarvis.voice.device_sink import DeviceSink
-        from jarvis.voice.device_source import DeviceSource
+        from jarvis.voice.audio import DeviceSink, DeviceSource
 
-        sink = DeviceSink(name)
-        await speech.listen(DeviceSource(name, sink), sink)
+        await speech.listen(DeviceSource(name), DeviceSink(name))
 
     return use_device

@@ -1,13 +1,14 @@
-"""One turn of a conversation, spoken or typed: keep what was heard, let the assistant decide, keep what was replied.
-Save, then send: the utterance is durable before anything is decided, an intent's reply before it is given out."""
+"""One turn of a conversation, spoken or typed: choose which conversation it belongs to, keep what was heard, let the
+assistant decide, keep what was replied. Save, then send: the utterance is durable before anything is decided, an
+intent's reply before it is given out."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import structlog
 
@@ -18,19 +19,39 @@ from jarvis.core.errors import JarvisError, NotFound
 from jarvis.core.events import EventBus
 from jarvis.core.time import Clock
 from jarvis.crdt.dots import Dot
-from jarvis.crdt.registry import SESSION_PREFIX
 from jarvis.node.audit import Audit
-from jarvis.node.events import Decided, TurnCommitted
+from jarvis.node.choosing import NEW, Choosing, Chosen, Wanted
+from jarvis.node.events import Decided, HeardText, ReplyText, TurnCommitted
 from jarvis.node.journal import Journal
+from jarvis.node.private_skills import PrivateSkills
 from jarvis.node.sessions import MAX_TEXT_CHARS, Sessions, turn_id
 
 MAX_PAST_TURNS = 50
 """Given to the assistant; the prompt takes what fits the model's context."""
-NEW = "new"
 DELETED = "deleted"
 GONE = "This conversation was deleted while I was answering, so I kept nothing of it."
 
+__all__ = ["NEW", "Dialogue", "OngoingTurn"]
+
 log = structlog.get_logger()
+
+
+class Told(Protocol):
+    """Who hears of turns as they happen, such as the other rooms; `turn` is as in the events."""
+
+    def began(self, turn: str, room: str, text: str, *, private: bool) -> None: ...
+
+    def replied(self, turn: str, text: str) -> None:
+        """The next piece of the reply."""
+
+    def written(self, turn: str, *, spoken: bool) -> None:
+        """The reply is whole; `spoken` when it is still being said."""
+
+
+class _Nobody:
+    def began(self, turn: str, room: str, text: str, *, private: bool) -> None: ...
+    def replied(self, turn: str, text: str) -> None: ...
+    def written(self, turn: str, *, spoken: bool) -> None: ...
 
 
 @dataclass
@@ -46,6 +67,12 @@ class OngoingTurn:
     began_ms: float
     keep: Callable[[OngoingTurn, str], Awaitable[str]]
     """Called with the turn and its status; gives the status that it is kept with."""
+    private: bool = False
+    """It stays on this node."""
+    say: Callable[[str], None] = lambda piece: None
+    """Told of each piece as it is given out."""
+    end: Callable[[], None] = lambda: None
+    """Told when no more will come."""
     timings_ms: dict[str, float] = field(default_factory=dict)
     status: str = "pending"
 
@@ -54,6 +81,15 @@ class OngoingTurn:
         return turn_id(self.turn)
 
     async def pieces(self) -> AsyncGenerator[str, None]:
+        try:
+            async with contextlib.aclosing(self._pieces()) as pieces:
+                async for piece in pieces:
+                    self.say(piece)
+                    yield piece
+        finally:
+            self.end()
+
+    async def _pieces(self) -> AsyncGenerator[str, None]:
         streamed = self.reply.source == "llm"
         held: list[str] = []
         try:
@@ -107,53 +143,83 @@ class Dialogue:
         room: Callable[[], Awaitable[str]],
         assistant_name: Callable[[], Awaitable[str]],
         closes: Callable[[], None],
+        choosing: Choosing | None = None,
+        told: Told | None = None,
     ) -> None:
         self._journal = journal
         self._sessions = sessions
         self._audit = audit
         self._assistant = assistant
         self._home = home
+        self._private_home = PrivateSkills(home)
         self._events = events
         self._clock = clock
         self._room = room
         self._assistant_name = assistant_name
         self._closes = closes
+        self._choosing = choosing or Choosing(sessions, shared=_always, rooms=tuple)
+        self._told = told or _Nobody()
 
-    async def begin(self, text: str, *, session: str | None = None, event_turn: str = "") -> OngoingTurn:
-        """Keep what was heard and decide. `session` is an id or its beginning, `new`, or None for the one that an
-        utterance in this room continues. Raises InvalidInput, NotFound, StoreFailed: then nothing was kept."""
+    async def begin(
+        self,
+        text: str,
+        *,
+        session: str | None = None,
+        event_turn: str = "",
+        room: str | None = None,
+        apart: bool = False,
+        private: bool = False,
+    ) -> OngoingTurn:
+        """Keep what was heard and decide. `room` is where it was said, this node's by default; the rest is as in
+        `Wanted`. Raises InvalidInput, NotFound, NotAllowed, StoreFailed: then nothing was kept."""
         began_ms = self._clock.mono_ms()
-        room, assistant_name = await self._room(), await self._assistant_name()
-        if session == NEW:
-            session_id = None
-        elif session is not None:
-            session_id = await self._sessions.resolve(session)
-        else:
-            session_id = await self._sessions.continued_by(room)
-        past = await self._past(session_id)
+        room, assistant_name = room or await self._room(), await self._assistant_name()
+        chosen = await self._choosing.choose(Wanted(text, room, session, apart, private), assistant_name)
+        past = await self._past(chosen.past)
         try:
-            session_id, turn = await self._keep_heard(session_id, text, room)
+            session_id, turn = await self._keep_heard(chosen, text, room, apart)
         except NotFound:
-            if session is not None:
+            if session not in (None, NEW):
                 raise
             past = ()  # the one that this would have continued has just been deleted
-            session_id, turn = await self._keep_heard(None, text, room)
+            chosen = replace(chosen, session_id=None)
+            session_id, turn = await self._keep_heard(chosen, text, room, apart)
         kept_ms = self._clock.mono_ms()
-        request = Request(text, room, assistant_name, past)
+        name = event_turn or turn_id(turn)
+        self._told.began(name, room, text, private=chosen.private)
+        request = Request(
+            text,
+            room,
+            assistant_name,
+            past,
+            rooms=tuple(self._choosing.rooms()),
+            private=chosen.private,
+            always_private=chosen.always_private,
+        )
         try:
-            reply = await self._assistant.answer(request, self._home)
+            self._events.publish(HeardText(at_ms=kept_ms, turn=name, session_id=session_id, room=room, text=text))
+            reply = await self._assistant.answer(request, self._private_home if chosen.private else self._home)
         except BaseException as error:  # also whoever asked hung up
+            self._told.written(name, spoken=False)
             await self._leave(session_id, turn, room, "failed" if isinstance(error, Exception) else "interrupted")
             raise
         decided_ms = self._clock.mono_ms()
         if reply.closes:
             self._closes()
-        ongoing = OngoingTurn(session_id, turn, text, room, reply, began_ms, self._keep_reply)
+        ongoing = OngoingTurn(session_id, turn, text, room, reply, began_ms, self._keep_reply, chosen.private)
+
+        def say(piece: str) -> None:
+            self._told.replied(name, piece)
+            self._events.publish(
+                ReplyText(at_ms=self._clock.mono_ms(), turn=name, session_id=session_id, room=room, text=piece)
+            )
+
+        ongoing.say, ongoing.end = say, lambda: self._told.written(name, spoken=bool(event_turn))
         ongoing.timings_ms |= {"keep": round(kept_ms - began_ms, 2), "decide": round(decided_ms - kept_ms, 2)}
         self._events.publish(
             Decided(
                 at_ms=decided_ms,
-                turn=event_turn or ongoing.turn_id,
+                turn=name,
                 source=reply.source,
                 provider=reply.provider,
                 intent=reply.intent,
@@ -166,8 +232,10 @@ class Dialogue:
         for session_id, turn in await self._sessions.pending(node_id):
             await self._leave(session_id, turn.turn, turn.room, "interrupted")
 
-    async def _keep_heard(self, session_id: str | None, text: str, room: str) -> tuple[str, Dot]:
-        keeping = asyncio.ensure_future(self._sessions.add_turn(session_id, text, room))
+    async def _keep_heard(self, chosen: Chosen, text: str, room: str, apart: bool) -> tuple[str, Dot]:
+        keeping = asyncio.ensure_future(
+            self._sessions.add_turn(chosen.session_id, text, room, private=chosen.private, apart=apart)
+        )
         try:
             return await asyncio.shield(keeping)
         except asyncio.CancelledError:
@@ -179,10 +247,8 @@ class Dialogue:
         """No reply will come."""
         value = {"text": "", "room": room, "status": status, "source": "", "provider": ""}
         try:
-            await self._journal.write(
-                (SESSION_PREFIX + session_id, lambda state: [state.add_reply(turn, value)]),
-                self._audit.entry("turn", session_id, outcome=status),
-            )
+            said = self._audit.entry("turn", session_id, outcome=status)
+            await self._sessions.add_reply(session_id, turn, value, said)
         except JarvisError as error:
             log.warning("a turn stays without a reply", reason=str(error))
 
@@ -205,13 +271,14 @@ class Dialogue:
         }
         how = {"source": reply.source, "provider": reply.provider, "intent": reply.intent or ""}
         try:
-            await self._journal.write(
-                (SESSION_PREFIX + ongoing.session_id, lambda state: [state.add_reply(ongoing.turn, value)]),
-                self._audit.entry("turn", ongoing.session_id, outcome=status, ms=took_ms, **how),
-            )
+            said = self._audit.entry("turn", ongoing.session_id, outcome=status, ms=took_ms, **how)
+            await self._sessions.add_reply(ongoing.session_id, ongoing.turn, value, said, moved=reply.moves_to)
         except NotFound:
             status = DELETED
-            await self._journal.write(self._audit.entry("turn", ongoing.session_id, outcome=status, ms=took_ms, **how))
+            if not ongoing.private:
+                await self._journal.write(
+                    self._audit.entry("turn", ongoing.session_id, outcome=status, ms=took_ms, **how)
+                )
         ongoing.timings_ms["total"] = took_ms
         self._events.publish(
             TurnCommitted(
@@ -219,3 +286,7 @@ class Dialogue:
             )
         )
         return status
+
+
+async def _always() -> bool:
+    return True

@@ -18,6 +18,52 @@ class Decided(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class HeardText(Event):
+    """An utterance, spoken or typed, that was kept."""
+
+    name: ClassVar[str] = "heard"
+    session_id: str
+    room: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyText(Event):
+    """The next piece of a reply as it is written."""
+
+    name: ClassVar[str] = "reply.text"
+    session_id: str
+    room: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RemotePartial(Event):
+    """What another room understands so far of what is said there; `turn` is that room's."""
+
+    name: ClassVar[str] = "remote.partial"
+    node_id: str
+    room: str
+    text: str
+    final: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteReply(Event):
+    """The next stretch of a reply that another room gives."""
+
+    name: ClassVar[str] = "remote.reply"
+    node_id: str
+    room: str
+    start: int
+    """Where it stands in the reply, in characters: something between was left out when that is not where the last
+    one ended."""
+    text: str
+    over: bool
+    """Nobody speaks there any more."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class TurnCommitted(Event):
     name: ClassVar[str] = "turn.committed"
     session_id: str

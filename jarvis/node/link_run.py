@@ -18,6 +18,8 @@ a peer that reads nothing can fill it; then the link is closed and begins again 
 MAX_OUTBOX_BYTES = 4 * 1024 * 1024
 """Beyond it no more wants are answered until some have left: more than a peer's credit, so only who gives too much of
 it, and does not read, has to wait."""
+IDLE_FRAMES, IDLE_BYTES = 32, 64 * 1024
+"""With more than this on its way, partial transcripts stay out: they would be late, and make others late."""
 MAX_JOBS = 32
 """Store work that waits for one link, at most 8 MiB of records; a full queue stops reading from the peer."""
 
@@ -49,6 +51,11 @@ class LinkRun:
             self.end("the peer reads too slowly")
         else:
             self._count(len(frame))
+
+    @property
+    def idle(self) -> bool:
+        """Whether what matters little may be posted too."""
+        return self.outbox_bytes < IDLE_BYTES and self.outbox.qsize() < IDLE_FRAMES
 
     async def send_next(self) -> None:
         frame = await self.outbox.get()

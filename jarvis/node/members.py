@@ -103,6 +103,10 @@ class Members:
     def room_of(self, node_id: bytes) -> str:
         return self._names.get(to_text(node_id), {}).get("node.room") or self.name_of(node_id)
 
+    def rooms(self) -> list[str]:
+        """The home's, each once."""
+        return sorted({self.room_of(one) for one in self.chain.members})
+
     async def find(self, wanted: str) -> bytes:
         """A member by its name, or the beginning of its id. Raises NotFound."""
         await self.refresh()

@@ -37,7 +37,9 @@ from jarvis.node.journal import Commit, Journal
 from jarvis.node.listening import Listening
 from jarvis.node.members import Members, save_addresses
 from jarvis.node.notes import Notes
+from jarvis.node.partials import Partials
 from jarvis.node.peering import Peering
+from jarvis.node.privacy import Privacy
 from jarvis.node.recovery import recover
 from jarvis.node.removal import Removal
 from jarvis.node.retention import Retention
@@ -85,6 +87,8 @@ class Parts:
     """Set once this node has left its home: then it ends."""
     retention: Retention
     dialogue: Dialogue
+    privacy: Privacy
+    partials: Partials
     speech: Speech
     announcing: Announcing
     status: Status
@@ -134,6 +138,7 @@ class Node:
         try:
             await parts.members.refresh()
             await parts.timers.load()
+            await parts.sessions.private.load()
             await parts.dialogue.close_left(self.node_id)
             self.peer_port = await parts.connector.open()
             self._tell_addresses()
@@ -154,6 +159,8 @@ class Node:
                 group.create_task(parts.removal.run(), name="removals")
                 group.create_task(parts.rewriting.run(), name="rewriting")
                 group.create_task(parts.announcing.run(), name="announcements")
+                group.create_task(parts.privacy.run(), name="privacy")
+                group.create_task(parts.partials.run(), name="partials")
                 group.create_task(parts.engines.run(), name="engines")
                 group.create_task(parts.listening.run(), name="audio")
                 await serve()

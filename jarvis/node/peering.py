@@ -328,6 +328,12 @@ class Peering:
     def broadcast(self, topic: str, body: bytes) -> None:
         self._send(self._sync.broadcast(topic, body))
 
+    def whisper(self, topic: str, body: bytes) -> None:
+        """To every peer whose link is not busy: what matters least is left out first."""
+        for peer, run in list(self._runs.items()):
+            if run.idle:
+                self._post(peer, Ephemeral(topic, body))
+
     # --- what people see ----------------------------------------------------------------------------------------
 
     def connected(self) -> frozenset[bytes]:

@@ -188,14 +188,16 @@ class Sessions:
 
     async def continued_by(self, room: str, *, shared: bool = True) -> str | None:
         """The session that an utterance in `room` continues: the room's own open one, else the newest of another room
-        where all is silent. Not `shared`, only a private one of this room. Clocks may differ or be set back, so a
-        session from the future counts as young."""
+        where all is silent. Not `shared`, only a private one of this room, which comes first in any case: the end of an
+        interrupted reply may make a shared one look newer. Clocks may differ or be set back, so a session from the
+        future counts as young."""
         now_ms = self._clock.wall_ms()
         young = [one for one in (await self._current()).values() if now_ms - one.last_ms < FOLLOW_MS]
         young = [one for one in young if not (one.archived or one.apart or one.ended)]
         mine = [one for one in young if now_ms - one.last_ms_by_room.get(room, -FOLLOW_MS) < FOLLOW_MS]
-        if not shared:
-            mine = [one for one in mine if one.private]
+        private = [one for one in mine if one.private]
+        if private or not shared:
+            mine = private
         if mine:
             return max(mine, key=lambda one: one.last_ms_by_room[room]).session_id
         others = [one for one in young if shared and not one.private and self._silent(one, now_ms)]

@@ -46,6 +46,7 @@ from jarvis.net.pairing import (
     message,
     read_message,
 )
+from jarvis.node import partials
 from jarvis.replica.manifest import Manifest, read_manifest
 from jarvis.replica.replica import Replica
 from jarvis.replica.staging import Part
@@ -76,6 +77,7 @@ from jarvis.sync.messages import (
     encode,
 )
 from jarvis.testing.fuzzing import Target
+from jarvis.testing.lending_decoders import lending_targets
 
 NOW_MS = 1_800_000_000_000
 OWNER, RECOVERY = SigningKey(b"o" * 32), SigningKey(b"r" * 32)
@@ -361,6 +363,10 @@ def _edit(data: bytes) -> None:
     read_update(data)
 
 
+def _partial(data: bytes) -> None:
+    assert pack(partials.read(unpack(data, partials.LIMITS)).value()) == pack(unpack(data))
+
+
 # --- examples ----------------------------------------------------------------------------------------------------
 
 
@@ -409,9 +415,11 @@ def targets() -> dict[str, Target]:
         Target("pairing", _pairing, _pairing_examples),
         Target("welcome", _welcome, _welcome_examples),
         Target("backup", _backup, _backup_examples, damage_value=False),
+        Target("partial", _partial, lambda: [pack(["t", "hall", 1, "What?", 3, "It is"])]),
         Target(
             "edit", _edit, lambda: [one[1] for one in dict(_operations())["notes/aaaaaaaaaaaaaaaa"]], damage_value=False
         ),
+        *lending_targets(),
     ]
     return {target.name: target for target in found}
 
