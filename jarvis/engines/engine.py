@@ -27,6 +27,8 @@ IDLE_S = 30 * 60.0
 """A home that was quiet for half an hour goes on being quiet; loading again costs the next turn about half a second."""
 TICK_S = 1.0
 """How often a supervisor looks. It looks at a number and a process id, which costs nothing."""
+LOOK_AGAIN_S = 5.0
+"""What is not installed is looked for again only then: a process that starts to say so costs a third of a second."""
 RESTART_S = 90.0
 """Somebody who asks for a restart waits no longer: loading may take a minute."""
 
@@ -87,6 +89,7 @@ class Engine:
         self._asked = 0
         """Counts what people asked for, restarts and closing: what fails because of it is no failure."""
         self._missing: Missing | None = None
+        self._missing_until_ms = 0.0
         self._lost = False
         """Its process ended while nobody used it, and was not brought back yet."""
         self._released = False
@@ -109,6 +112,11 @@ class Engine:
 
     def rss_bytes(self) -> int:
         return self._worker.rss_bytes()
+
+    @property
+    def lendable(self) -> bool:
+        """Well, installed as far as is known, and nobody here needs it just now."""
+        return not self._users and self._missing is None and not self.breaker.failures
 
     async def start(self) -> None:
         """Load it now. Raises what `Worker.start` raises; EngineFailed at once while it is left alone."""
@@ -241,7 +249,7 @@ class Engine:
         try:
             await self._worker.start()
         except Missing as error:
-            self._missing = error
+            self._not_there(error)
         except JarvisError as error:
             if asked == self._asked:
                 self._failed(str(error))
@@ -253,6 +261,8 @@ class Engine:
     async def _use(self) -> AsyncIterator[_Use]:
         """One call."""
         async with self._gate:
+            if self._missing is not None and self._clock.mono_ms() < self._missing_until_ms:
+                raise self._missing
             if not self.breaker.begin():
                 raise EngineFailed(
                     f"The {self.name} engine is left alone for {max(self.breaker.wait_s(), 1):.0f} s more, because it "
@@ -264,7 +274,7 @@ class Engine:
         try:
             yield use
         except Missing as error:
-            self._missing = error
+            self._not_there(error)
             self.breaker.abandoned()
             raise
         except (EngineFailed, DeadlineExceeded) as error:
@@ -291,6 +301,9 @@ class Engine:
         finally:
             self._users -= 1
             self._used_ms = self._clock.mono_ms()
+
+    def _not_there(self, error: Missing) -> None:
+        self._missing, self._missing_until_ms = error, self._clock.mono_ms() + 1000 * LOOK_AGAIN_S
 
     def _well(self) -> None:
         self.breaker.succeeded()

@@ -1,15 +1,17 @@
-"""The embedded language model, found when it is first asked for: its file may be pulled while the node runs."""
+"""The language models that are a node's affair: the embedded one, found when it is first asked for, since its file may
+be pulled while the node runs, and another room's, asked when ours cannot."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from jarvis.assistant.language import Availability, Message, closing
 from jarvis.assistant.llama_model import LlamaModel, Streams, llama_worker
-from jarvis.core.errors import Missing
+from jarvis.core.errors import JarvisError, Missing
 from jarvis.engines.worker import Worker
 from jarvis.models import cache, catalogue
+from jarvis.node.lending import Lending
 
 MODEL = "smollm2-135m"
 
@@ -48,3 +50,29 @@ class EmbeddedModel:
         if not self._found:
             await asyncio.to_thread(cache.locate, MODEL)  # 98 MB are hashed when nobody did before
             self._found = True
+
+
+class BorrowedModel:
+    """Another room's embedded model. `well` says whether our own is: then nobody is asked what they would lend."""
+
+    name = "another room"
+    trusted = LlamaModel.trusted
+    context_tokens = LlamaModel.context_tokens
+    max_tokens = LlamaModel.max_tokens
+
+    def __init__(self, lending: Lending, well: Callable[[], Awaitable[bool]]) -> None:
+        self._lending, self._well = lending, well
+
+    async def available(self) -> Availability:
+        if await self._well():
+            return Availability(True, model=MODEL)  # asked when ours breaks, and then for real
+        try:
+            await self._lending.lenders("llm")
+        except JarvisError as error:
+            return Availability(False, str(error))
+        return Availability(True, model=MODEL)
+
+    async def complete(self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float) -> AsyncIterator[str]:
+        plain = [dict(message) for message in messages]
+        _, text = await self._lending.borrow("llm", "complete", plain, max_tokens, deadline_s=deadline_s)
+        yield str(text)

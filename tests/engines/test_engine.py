@@ -155,9 +155,13 @@ def test_what_is_not_installed_is_no_failure_and_is_looked_for_again() -> None:
             with pytest.raises(Missing):
                 await bench.engine.start()
         assert bench.engine.component() == {"state": "failed", "detail": "The model is not installed. Pull it."}
+        assert not bench.engine.lendable
         bench.worker.load = None
+        with pytest.raises(Missing):
+            await bench.call()
+        bench.clock.ms += 5_000
         assert await bench.call() == "well"
-        assert bench.engine.component()["state"] == "ok"
+        assert bench.engine.component()["state"] == "ok" and bench.engine.lendable
 
     asyncio.run(main())
 
