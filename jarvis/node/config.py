@@ -40,6 +40,8 @@ class Declared:
     """Belongs to one node: `set` without --node writes this node's value."""
     least: int | None = None
     """It is a whole number, and at least so much."""
+    most: int | None = None
+    """And at most so much."""
     names: str = ""
     """What it names, for one that everybody must see alike: no device may insist on a value of its own."""
 
@@ -66,6 +68,9 @@ DECLARED: Mapping[str, Declared] = {
     "engine.idle_minutes": Declared(
         "30", "After how many quiet minutes a model's memory is given back; 0 for never.", own=True, least=0
     ),
+    "audio.input": Declared("", "A node's microphone, by any part of its name; empty for the system's.", own=True),
+    "audio.output": Declared("", "A node's loudspeaker, by any part of its name; empty for the system's.", own=True),
+    "audio.volume": Declared("100", "How loud a node speaks, 0 to 100.", own=True, least=0, most=100),
     "node.name": Declared("", "What a node is called.", own=True, names="name"),
     "node.room": Declared("", "The room a node stands in.", own=True, names="room"),
 }
@@ -137,8 +142,9 @@ class Config:
             raise InvalidInput(f"A value may have {MAX_VALUE_BYTES} bytes.", fix="Give a shorter one.")
         if declared and declared.choices and value not in declared.choices:
             raise InvalidInput(f"{key} is one of {', '.join(declared.choices)}.")
-        if declared and declared.least is not None and not _is_whole(value, declared.least):
-            raise InvalidInput(f"{key} is a whole number from {declared.least} on.")
+        if declared and declared.least is not None and not _is_whole(value, declared.least, declared.most):
+            until = "on" if declared.most is None else f"to {declared.most}"
+            raise InvalidInput(f"{key} is a whole number from {declared.least} {until}.")
         if declared and declared.names:
             value = check_name(value, declared.names)
             if local or (node is not None and not declared.own):
@@ -232,8 +238,10 @@ class Config:
         return {"set_by": self._name_of(node_of(write.at.author)), "at": iso_time(ms_of(write.at.hlc))}
 
 
-def _is_whole(value: str, least: int) -> bool:
-    return len(value) <= 15 and value.isascii() and value.isdigit() and int(value) >= least
+def _is_whole(value: str, least: int, most: int | None) -> bool:
+    if not (len(value) <= 15 and value.isascii() and value.isdigit()):
+        return False
+    return least <= int(value) and (most is None or int(value) <= most)
 
 
 def _env(key: str) -> str:
