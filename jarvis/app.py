@@ -20,6 +20,8 @@ from jarvis.core.events import EventBus
 from jarvis.core.garbage import look_less_often
 from jarvis.core.settings import Settings
 from jarvis.core.time import SystemClock
+from jarvis.engines.engine import Engine
+from jarvis.engines.ranked import Ranked
 from jarvis.engines.worker import Worker
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.sealed import Opener
@@ -44,8 +46,9 @@ from jarvis.node.home import Home
 from jarvis.node.horizon import Compaction
 from jarvis.node.invitations import Invitations
 from jarvis.node.journal import Journal
-from jarvis.node.language import EmbeddedModel, embedded_worker
+from jarvis.node.language import BorrowedModel, EmbeddedModel, embedded_worker
 from jarvis.node.leaving import Leaving
+from jarvis.node.lending import Lending, PeersEngine
 from jarvis.node.listening import Listening
 from jarvis.node.members import Members, load_addresses
 from jarvis.node.memory import Memory
@@ -246,7 +249,23 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
     stt = engines.add("stt", "stt", Worker("stt", "jarvis.voice.hearing:Hearing", {}))
     tts = engines.add("tts", "tts", Worker("tts", "jarvis.voice.tts:PiperEngine", {}))
     engines.add("embedding", "embedding", embedding_worker())
-    models: list[LanguageModel] = [EmbeddedModel(engines.add("llm", "llm", embedded_worker()))]
+    llm = engines.add("llm", "llm", embedded_worker())
+    lending = Lending(
+        peering.requests,
+        journal,
+        audit,
+        clock,
+        engines={engine.kind: engine for engine in (stt, tts, llm)},
+        near=peering.nearest,
+        room_of=members.room_of,
+        may_leave=lambda: not privacy.closed(),
+    )
+
+    def lent(kind: str, own: Engine) -> Ranked:
+        return engines.ranked(kind, own, PeersEngine(lending, kind))
+
+    embedded = EmbeddedModel(llm)
+    models: list[LanguageModel] = [embedded, BorrowedModel(lending, embedded.well)]
     if settings.ollama_url:
         models.insert(0, OllamaModel(settings.ollama_url, settings.ollama_model))
     assistant = Assistant(models)
@@ -274,7 +293,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         offsets=lambda: map(peering.clock_offset_ms, peering.connected()),
         place=lambda: sum(one < key.node_id for one in members.chain.members),
     )
-    speech = Speech(dialogue, assistant, events, clock, stt=stt, tts=tts)
+    speech = Speech(dialogue, assistant, events, clock, stt=lent("stt", stt), tts=lent("tts", tts))
     removal = Removal(journal, members, peering, audit, clock)
     leaving = Leaving(journal, members, peering, removal, key.node_id, str(directory.path))
     invitations = Invitations(
@@ -332,6 +351,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                 bind=settings.bind,
                 listening=Listening(_listening(settings.audio, speech)),
                 engines=engines,
+                lending=lending,
                 close=store.close,
             )
         )

@@ -39,6 +39,9 @@ class EmbeddedModel:
             return Availability(False, f"{error} {error.fix}".strip())
         return await LlamaModel(self._engine).available()
 
+    async def well(self) -> bool:
+        return (await self.available()).ok
+
     async def complete(self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float) -> AsyncIterator[str]:
         await self._locate()
         model = LlamaModel(self._engine)
@@ -64,7 +67,7 @@ class BorrowedModel:
         self._lending, self._well = lending, well
 
     async def available(self) -> Availability:
-        if await self._well():
+        if self._lending.possible and await self._well():
             return Availability(True, model=MODEL)  # asked when ours breaks, and then for real
         try:
             await self._lending.lenders("llm")

@@ -139,6 +139,11 @@ class Lending:
 
     # --- borrowing ------------------------------------------------------------------------------------------------
 
+    @property
+    def possible(self) -> bool:
+        """Whether there is anybody to ask, and asking is allowed."""
+        return self._may_leave() and bool(self._near())
+
     async def lenders(self, kind: str) -> list[bytes]:
         """Connected members that would lend one now. Raises NotAllowed where nothing may leave the room, Unreachable
         when there is none."""

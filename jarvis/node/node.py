@@ -34,6 +34,7 @@ from jarvis.node.home import Home
 from jarvis.node.horizon import Compaction
 from jarvis.node.invitations import Invitations
 from jarvis.node.journal import Commit, Journal
+from jarvis.node.lending import Lending
 from jarvis.node.listening import Listening
 from jarvis.node.members import Members, save_addresses
 from jarvis.node.notes import Notes
@@ -97,6 +98,7 @@ class Parts:
     listening: Listening
     engines: Engines
     """Closed with the node: whatever is being answered ends with them."""
+    lending: Lending
     close: Callable[[], Awaitable[None]]
     """Closes the store, last of all."""
 
@@ -162,6 +164,7 @@ class Node:
                 group.create_task(parts.privacy.run(), name="privacy")
                 group.create_task(parts.partials.run(), name="partials")
                 group.create_task(parts.engines.run(), name="engines")
+                group.create_task(parts.lending.run(), name="lending")
                 group.create_task(parts.listening.run(), name="audio")
                 await serve()
         except* _Left:

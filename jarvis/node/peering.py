@@ -340,6 +340,10 @@ class Peering:
         """Peers with a link that said hello."""
         return frozenset(peer for peer, state in self._sync.peers.items() if state.said_hello)
 
+    def nearest(self) -> list[bytes]:
+        """Peers with a link, the quickest first."""
+        return sorted(self.connected(), key=lambda peer: (self.rtt_ms(peer) is None, self.rtt_ms(peer) or 0.0))
+
     def claimed(self, node_id: bytes) -> dict[bytes, Head]:
         """Of each author of a node the highest head that any other connected peer says to hold."""
         result: dict[bytes, Head] = {}
