@@ -246,7 +246,8 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         )
 
     engines = Engines(events, clock, lambda: config.value("engine.idle_minutes"))
-    stt = engines.add("stt", "stt", Worker("stt", "jarvis.voice.hearing:Hearing", {}))
+    ears = engines.add("ears", "ears", Worker("ears", "jarvis.voice.ears_engine:EarsEngine", {}))
+    stt = engines.add("stt", "stt", Worker("stt", "jarvis.voice.stt:WhisperEngine", {}))
     tts = engines.add("tts", "tts", Worker("tts", "jarvis.voice.tts:PiperEngine", {}))
     engines.add("embedding", "embedding", embedding_worker())
     llm = engines.add("llm", "llm", embedded_worker())

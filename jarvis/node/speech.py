@@ -1,4 +1,4 @@
-"""This node's ears and voice: the voice pipeline with its two workers, made when they are first needed. It joins sound
+"""This node's ears and voice: the voice pipeline with its three workers, made when they are first needed. It joins sound
 to the dialogue; without the voice extra or its models the node answers by text and says here what is missing."""
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class VoiceEngine(Protocol):
 
 
 class Speech:
-    """`stt` serves jarvis.voice.hearing.TARGET, `tts` jarvis.voice.tts.TARGET; whoever made them closes them."""
+    """`ears` serves jarvis.voice.ears_engine.TARGET, `stt` jarvis.voice.stt.TARGET, `tts` jarvis.voice.tts.TARGET;
+    whoever made them closes them."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class Speech:
         events: EventBus,
         clock: Clock,
         *,
+        ears: VoiceEngine,
         stt: VoiceEngine,
         tts: VoiceEngine,
     ) -> None:
@@ -52,7 +54,7 @@ class Speech:
         self._assistant = assistant
         self._events = events
         self._clock = clock
-        self.stt, self.tts = stt, tts
+        self.ears, self.stt, self.tts = ears, stt, tts
         self.speaker: Sink | None = None
         """Where announcements and rings are heard; None on a node without sound."""
         self._pipeline: VoicePipeline | None = None
@@ -62,6 +64,7 @@ class Speech:
         """Raises Missing when the voice extra is not installed."""
         if self._pipeline is None:
             try:
+                from jarvis.voice.ears import Ears
                 from jarvis.voice.pipeline import VoicePipeline
             except ImportError as error:
                 raise Missing(
@@ -69,6 +72,7 @@ class Speech:
                     fix=install_extra("voice"),
                 ) from None
             self._pipeline = VoicePipeline(
+                Ears(self.ears),
                 self.stt,
                 self.tts,
                 emit=self._events.publish,
@@ -138,8 +142,8 @@ class Speech:
         await self.pipeline().run(source, sink, self._answer(turns), interrupted=interrupted)
 
     async def warm(self) -> None:
-        """Load both models before they are needed, side by side. Raises Missing, EngineFailed."""
-        await asyncio.gather(self.stt.start(), self.tts.start())
+        """Load all models before they are needed, side by side. Raises Missing, EngineFailed."""
+        await asyncio.gather(self.ears.start(), self.stt.start(), self.tts.start())
 
     def _answer(self, turns: dict[str, OngoingTurn]) -> Callable[[Utterance], AsyncIterator[str]]:
         """The pipeline's question to the dialogue; the turn that was begun last is left in `turns`, by the utterance's

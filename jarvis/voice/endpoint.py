@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
 
 from jarvis.voice.vad import FRAME_MS
@@ -78,6 +79,8 @@ class Ended:
     reason: Reason
     silence_ms: float
     at_ms: float
+    confirmed_ms: float
+    """The silence that would have been enough, had the verdict come at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,19 +169,20 @@ class Endpointer:
         """Is this silence long enough for what is known?"""
         settings, verdict = self._settings, self._verdict
         if self._silence_ms >= settings.long_pause_ms:
-            return [self._end("long pause")]
+            return [self._end("long pause", settings.long_pause_ms)]
         if verdict is None or verdict.open:
             return []
         finished = verdict.finished >= settings.finished
         if finished and verdict.whole:
-            return [self._end("whole intent")]
+            return [self._end("whole intent", settings.ask_ms)]
         if (finished or verdict.whole) and self._silence_ms >= settings.pause_ms:
-            return [self._end("pause")]
+            return [self._end("pause", settings.pause_ms)]
         return []
 
-    def _end(self, reason: Reason) -> Decision:
+    def _end(self, reason: Reason, needed_ms: float | None = None) -> Decision:
         self._done = True
-        return Ended(reason, self._silence_ms, self._now_ms)
+        needed_ms = self._silence_ms if needed_ms is None else ceil(needed_ms / FRAME_MS) * FRAME_MS
+        return Ended(reason, self._silence_ms, self._now_ms, min(needed_ms, self._silence_ms))
 
     def _give_up(self) -> Decision:
         self._done = True

@@ -16,6 +16,8 @@ class WakeHeard(Event):
     name: ClassVar[str] = "wake"
     score: float
     """Peak of the detector, 0 to 1."""
+    snr_db: float = 0.0
+    """Of the phrase over the room's own noise."""
     stream_ms: float
     """Where in the audio, from its start."""
 
@@ -34,6 +36,53 @@ class EndpointReached(Event):
     silence_ms: float
     """Of audio after the last speech."""
     stream_ms: float
+    speculations: int = 0
+    """How often text was asked for before the end was sure."""
+    wasted: int = 0
+    """How many of those decodes were of no use: more was said."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CutOff(Event):
+    """Somebody spoke on within a second of the end of `turn`: it had not been the end."""
+
+    name: ClassVar[str] = "cut off"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Partial(Event):
+    name: ClassVar[str] = "partial"
+    text: str
+    """What was understood of an utterance that may still go on."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Listening(Event):
+    name: ClassVar[str] = "listening"
+    state: str
+    """`wake word`: only that is heard; `open`: one may speak without it; `capturing`: what is said is being heard;
+    `off`: the source has ended."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Chimed(Event):
+    name: ClassVar[str] = "chime"
+    after_wake_ms: float
+    """Since the detector was sure."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Ducked(Event):
+    name: ClassVar[str] = "ducked"
+    db: float
+    """How much quieter we play while somebody speaks; 0 when the volume returns."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupted(Event):
+    name: ClassVar[str] = "interrupted"
+    by: str
+    """`wake word`, or `words` that are an intent: what we were saying was stopped."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +125,14 @@ class Spoken(Event):
 class ClosedQuietly(Event):
     name: ClassVar[str] = "closed"
     reason: str
-    """`no wake word`, `no speech` or `nothing understood`: nothing is kept and nothing said."""
+    """`no wake word`, `no speech`, `nothing understood`, `not for us` or `another room answers`: nothing is kept and
+    nothing said."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AudioProblem(Event):
     name: ClassVar[str] = "problem"
     stage: str
-    """`source`, `stt`, `answer`, `tts` or `sink`."""
+    """`source`, `ears`, `stt`, `answer`, `tts` or `sink`."""
     message: str
     """A sentence for a person, without anything that was said."""

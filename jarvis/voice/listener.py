@@ -1,297 +1,279 @@
-"""From a stream of sound to one utterance: wait for the wake word, capture, judge at each silence, end, transcribe.
+"""From a stream of sound to one utterance: wait until somebody speaks to us, and hear them out.
 
-It answers nothing and plays nothing. What it holds is bounded: 1.5 s of sound before a wake, one utterance after it.
+They do by the wake word; where a window is open, without it; and while we play, by words that are an intent. It answers
+nothing and plays nothing: `Room` does. What it holds is bounded: 1.5 s of sound while it waits, one utterance after.
 """
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from jarvis.core.codec import Value
+from jarvis.core.errors import JarvisError
 from jarvis.core.events import Event
 from jarvis.core.time import Clock
 from jarvis.voice import events
-from jarvis.voice.endpoint import Ask, Decision, Ended, Endpointer, NoSpeech, Started, Verdict, wants_more
+from jarvis.voice.arbiter import Bid
+from jarvis.voice.capture import Capture, Closed, Heard, Wording
+from jarvis.voice.ears import Ears, Engine
+from jarvis.voice.endpoint import Ended
+from jarvis.voice.judge import Judge
+from jarvis.voice.room import Room
+from jarvis.voice.senses import Moment, Senses
 from jarvis.voice.settings import VoiceSettings
-from jarvis.voice.streams import RATE_HZ, Blocks
-from jarvis.voice.transcript import Transcript
-from jarvis.voice.vad import FRAME_SAMPLES, VoiceActivity
-from jarvis.voice.wake import Wake, WakeDetector
+from jarvis.voice.streams import RATE_HZ
+from jarvis.voice.vad import FRAME_SAMPLES
+from jarvis.voice.wake import Wake
+from jarvis.voice.windows import Accepts, Onset, Windows
 
 if TYPE_CHECKING:
     from jarvis.voice.wav import Samples
 
-Emit = Callable[[Event], None]
+__all__ = ["Closed", "Engine", "Heard", "Listener", "Wording"]
 
-
-class Engine(Protocol):
-    """What the pipeline needs of a worker."""
-
-    async def call(self, method: str, *args: Value, deadline_s: float) -> Value: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """One utterance, understood."""
-
-    turn: str
-    audio: Samples
-    """16 kHz mono int16 from just before the wake word's end. Nothing here ever stores it."""
-    text: str
-    wake: Wake | None
-    reason: str
-    ended_ms: float
-    """Monotonic: when the user stopped speaking, as far as the sound tells."""
-    timings_ms: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """Nothing to answer; `reason` as in events.ClosedQuietly."""
-
-    turn: str
-    reason: str
-    wake: Wake | None = None
-
-
-@dataclass(slots=True)
-class _Capture:
-    """The utterance being heard."""
-
-    wake: Wake | None
-    endpoint: Endpointer
-    turn: str
-    ask_ms: float
-    pieces: list[Samples] = field(default_factory=list)
-    judging: asyncio.Task[Transcript] | None = None
-    asked: int = 0
-    transcript: Transcript | None = None
-    """Of the audio up to the present silence, once known."""
-    stood_still_ms: float = 0.0
-    """How long a source that is not real time waited for the present judgement."""
-
-    def audio(self) -> Samples:
-        import numpy as np
-
-        return np.concatenate(self.pieces)
+SETTLING_FRAMES = 10
+"""The voice detector is recurrent: it hears 320 ms before what it is asked about."""
 
 
 class Listener:
-    """Holds the detectors; `listen` is called again and again with the same blocks."""
+    """Of one stream; `listen` is called again and again with the same senses."""
 
     def __init__(
         self,
+        ears: Ears,
         stt: Engine,
         *,
-        emit: Emit,
+        emit: Callable[[Event], None],
         clock: Clock,
         settings: VoiceSettings,
-        whole_intent: Callable[[str], bool],
-        missing_slot: Callable[[str], bool],
+        wording: Wording,
     ) -> None:
-        self._stt, self._emit, self._clock, self._settings = stt, emit, clock, settings
-        self._whole_intent, self._missing_slot = whole_intent, missing_slot
-        self._vad = VoiceActivity()
-        self._detector = WakeDetector()
-        self._detecting_since_ms = 0.0
-        self._decode_ms = 0.0
-        self._window = False
+        self._emit, self._clock, self._settings, self._wording = emit, clock, settings, wording
+        self._judge = Judge(ears, stt, settings.stt_deadline_s)
+        self._windows = Windows()
+        self._onset = Onset(settings.endpoint.onset)
+        self._recent: deque[Samples] = deque()
+        self._recent_samples = 0
+        self._bid: Bid | None = None  # of a wake word that is not sure yet
+        self._claimed = False
+        self._ended: tuple[str, float] | None = None  # the last utterance's turn, and until when it may turn out cut
+        self._now_ms = 0.0
+        self._state = ""
+        self.capturing = False
+        """Somebody is being heard out."""
+        self.owing = False
+        """They spoke to us: if listening fails now, they are owed an answer."""
 
-    def open_window(self) -> None:
+    @property
+    def engaged(self) -> bool:
+        """In the middle of a dialogue: somebody speaks to us, or is awaited to."""
+        return self.capturing or self._windows.engaged(self._now_ms)
+
+    def follow_up(self) -> None:
         """The next words may come without the wake word, for `follow_up_ms`."""
-        self._window = True
+        self._windows.follow_up(self._now_ms + self._settings.follow_up_ms)
 
-    async def listen(
-        self,
-        blocks: Blocks,
-        *,
-        wake: bool = True,
-        on_wake: Callable[[], None] = lambda: None,
-        deaf: Callable[[], bool] = lambda: False,
-    ) -> Heard | Closed:
-        """The next utterance, after the wake word or, with `wake` False, at once. `on_wake` is called when it is
-        heard; `deaf` tells that it is our own voice. Raises what the source or the hearing engine raises."""
-        capture = await self._wait(blocks, on_wake, deaf) if wake else self._begin(None)
-        if capture is None:
-            return self._close("", "no wake word", None)
-        while True:
-            try:
-                outcome = await self._follow(blocks, capture)
-            finally:
-                if capture.judging is not None:
-                    capture.judging.cancel()
-                    await asyncio.gather(capture.judging, return_exceptions=True)
-            if not isinstance(outcome, _Capture):
-                return outcome
-            capture = outcome
+    def attend(self, ms: float, accepts: Accepts | None) -> None:
+        """For so long from now, words that are accepted need no wake word; 0 ends it."""
+        self._windows.attend(self._now_ms + ms, accepts)
 
-    async def transcribe_all(self, blocks: Blocks) -> Heard | Closed:
+    async def listen(self, senses: Senses, room: Room, *, wake: bool = True) -> Heard | Closed:
+        """The next utterance; with `wake` False, whatever is said next. Raises what the source, the ears or the
+        recogniser raise."""
+        self.capturing = self.owing = False
+        if wake:
+            found = await self._wait(senses, room)
+            if not isinstance(found, Capture):
+                return found
+            capture = found
+        else:
+            capture = self._capture(no_speech_ms=self._settings.follow_up_ms)
+            self._now_ms = senses.now_ms
+        outcome: Heard | Closed | Capture = capture
+        self.capturing = True
+        self._show("capturing")
+        try:
+            while isinstance(outcome, Capture):
+                capture = outcome
+                self.owing = capture.is_for_us
+                outcome = await self._follow(capture, senses, room, wake)
+        except JarvisError as error:
+            if capture.bid is not None:
+                capture.bid.withdraw(str(error))
+            raise
+        finally:
+            await self._judge.give_up()
+            if not isinstance(outcome, Heard):
+                room.was_not_for_us()
+        self.capturing = False
+        if isinstance(outcome, Heard) and outcome.reason != "end of audio":
+            self._ended = outcome.turn, self._now_ms + self._settings.cut_off_ms
+        return outcome
+
+    async def transcribe_all(self, senses: Senses) -> Heard | Closed:
         """Everything until the source ends as one utterance: for a file that is handed over without a wake word."""
-        capture, loud_frames = self._begin(None), 0
-        while (block := await blocks.next()) is not None:  # a file is at most ten minutes
-            capture.pieces.append(block)
-            if loud_frames < self._settings.endpoint.onset_frames:
-                loud_frames += sum(one >= self._settings.endpoint.onset for one in self._vad.feed(block))
-        if loud_frames < self._settings.endpoint.onset_frames:
-            return self._close(capture.turn, "no speech", None)
-        return await self._end(blocks, capture, Ended("end of audio", 0.0, blocks.now_ms))
+        import numpy as np
 
-    async def _wait(self, blocks: Blocks, on_wake: Callable[[], None], deaf: Callable[[], bool]) -> _Capture | None:
-        """Until the wake word, or until a window opens; None at the end of the source."""
-        ring: deque[Samples] = deque()
-        held, bound = 0, int(self._settings.pre_roll_ms * RATE_HZ / 1000)
-        self._detector, self._detecting_since_ms = WakeDetector(), blocks.now_ms
-        while (block := await blocks.next()) is not None:
-            ring.append(block)
-            held += len(block)
-            while held - len(ring[0]) >= bound:
-                held -= len(ring.popleft())
-            found = self._detect(block)
-            if found is not None and not deaf():
-                on_wake()
-                self._window = False
-                return self._begin(found, ring, blocks.now_ms - found.claimed_ms)
-            if self._window:
-                self._window = False
-                return self._begin(None)
+        capture, settings = self._capture(), self._settings.endpoint
+        loud = 0
+        while loud < settings.onset_frames and (moment := await senses.next(speech=True)) is not None:
+            capture.pieces.append(moment.clean)
+            loud += sum(one >= settings.onset for one in moment.speech)
+        if loud < settings.onset_frames:
+            return capture.close("no speech")
+        capture.pieces.append(np.concatenate([np.zeros(0, np.int16), *await senses.rest()]))
+        return await capture.end(Ended("end of audio", 0.0, senses.now_ms, 0.0))
+
+    async def _wait(self, senses: Senses, room: Room) -> Capture | Closed:
+        """Until somebody speaks to us; Closed at the end of the source, or when an awaited answer did not come."""
+        self._forget()
+        while True:
+            self._now_ms = senses.now_ms
+            if self._windows.lapsed(self._now_ms):
+                return self._capture().close("no speech")
+            window = None if room.playing else self._windows.at(self._now_ms)
+            self._show("open" if window is not None else "wake word")
+            watching = self._ended is not None and not room.playing
+            moment = await senses.next(speech=window is not None or senses.cancelling or watching)
+            if moment is None:
+                self._show("off")
+                return self._capture().close("no wake word")
+            self._keep(moment.clean)
+            woken = self._woken(moment, room)
+            if woken is not None:
+                return await self._begin_woken(*woken, senses, self._recent)
+            spoken = self._begin_spoken(moment, senses, room)
+            if spoken is not None:
+                return spoken
+
+    async def _follow(self, capture: Capture, senses: Senses, room: Room, wake: bool) -> Heard | Closed | Capture:
+        """To its outcome; or a new one, when the wake word is said again: people do, where nothing chimes."""
+        while True:
+            moment = await senses.next(speech=True)
+            self._now_ms = senses.now_ms
+            woken = self._woken(moment, room) if moment is not None and wake else None
+            if moment is not None and woken is not None:
+                await self._judge.give_up()
+                if capture.bid is not None:
+                    capture.bid.withdraw("said again")
+                return await self._begin_woken(*woken, senses, [*capture.pieces, moment.clean])
+            outcome = await capture.feed(moment, realtime=senses.realtime)
+            if outcome is not None:
+                return outcome
+
+    def _woken(self, moment: Moment, room: Room) -> tuple[Wake, float, Bid | None] | None:
+        """A wake word that has become sure, with its SNR."""
+        for sign in moment.wakes:
+            if room.deaf():
+                self._withdraw("a loudspeaker said it")
+            elif sign.stage == "claim":
+                self._bid, self._claimed = room.bid(sign), True
+            elif sign.stage == "refuse":
+                self._withdraw("the detector was not sure")
+            else:
+                bid = self._bid if self._claimed else room.bid(sign)
+                self._bid, self._claimed = None, False
+                if bid is not None:
+                    bid.confirm()
+                room.woken(bid)
+                return Wake(sign.score, moment.end_ms - sign.ago_ms), sign.snr_db, bid
         return None
 
-    def _detect(self, block: Samples) -> Wake | None:
-        found = self._detector.feed(block)
-        return None if found is None else replace(found, claimed_ms=self._detecting_since_ms + found.claimed_ms)
+    def _withdraw(self, why: str) -> None:
+        if self._bid is not None:
+            self._bid.withdraw(why)
+        self._bid, self._claimed = None, False
 
-    def _begin(self, wake: Wake | None, ring: Iterable[Samples] = (), since_ms: float = 0.0) -> _Capture:
+    async def _begin_woken(self, wake: Wake, snr_db: float, bid: Bid | None, senses: Senses, before: Any) -> Capture:
         """Text from a little before the detection, the endpoint from the detection on: the phrase's own tail must
         not count as speech."""
-        settings = self._settings.endpoint
-        if wake is None:
-            settings = replace(settings, no_speech_ms=self._settings.follow_up_ms)
-        if self._decode_ms >= self._settings.slow_decode_ms:
-            settings = replace(settings, ask_ms=settings.pause_ms)
-        capture = _Capture(wake, Endpointer(settings), secrets.token_hex(8), settings.ask_ms)
-        self._vad.reset()
-        if wake is not None:
-            import numpy as np
+        import numpy as np
 
-            self._tell(events.WakeHeard, capture.turn, score=wake.score, stream_ms=wake.claimed_ms)
-            before = np.concatenate(list(ring))
-            since = len(before) - int(since_ms * RATE_HZ / 1000)
-            capture.pieces = [before[max(since - int(self._settings.before_wake_ms * RATE_HZ / 1000), 0) :]]
-            self._vad.feed(before[max(since - 10 * FRAME_SAMPLES, 0) : since])  # it is recurrent: let it settle
-            for probability in self._vad.feed(before[since:]):
-                capture.endpoint.frame(probability)
+        self._windows.close()
+        self._ended = None
+        capture = self._capture(wake=wake, bid=bid)
+        self._emit(
+            events.WakeHeard(
+                at_ms=self._clock.mono_ms(),
+                turn=capture.turn,
+                score=wake.score,
+                snr_db=snr_db,
+                stream_ms=wake.claimed_ms,
+            )
+        )
+        heard = np.concatenate(list(before))
+        at = max(len(heard) - int((senses.now_ms - wake.claimed_ms) * RATE_HZ / 1000), 0)
+        settling = min(at // FRAME_SAMPLES, SETTLING_FRAMES)
+        scores = await senses.speech_in(heard[at - settling * FRAME_SAMPLES :])
+        before_ms = self._settings.before_wake_ms
+        capture.begin(heard[max(at - int(before_ms * RATE_HZ / 1000), 0) :], scores[settling:], senses.now_ms)
         return capture
 
-    async def _follow(self, blocks: Blocks, capture: _Capture) -> Heard | Closed | _Capture:
-        """Feed the endpoint machine until it decides; a new capture when the wake word is said again: people do,
-        where nothing chimes."""
-        while True:
-            block = await blocks.next()
-            if block is None:
-                decisions = capture.endpoint.finish()
-            else:
-                capture.pieces.append(block)
-                again = self._detect(block) if capture.wake is not None else None
-                if again is not None:
-                    return self._begin(again, capture.pieces, blocks.now_ms - again.claimed_ms)
-                decisions = [one for score in self._vad.feed(block) for one in capture.endpoint.frame(score)]
-            for decision in list(decisions):
-                if isinstance(decision, Started):
-                    self._tell(events.SpeechStarted, capture.turn, stream_ms=blocks.now_ms)
-                elif isinstance(decision, Ask):
-                    await self._ask(capture, decision.number, wait=not blocks.realtime)
-            decisions += await self._answered(capture)
-            for decision in decisions:
-                if isinstance(decision, NoSpeech):
-                    return self._close(capture.turn, "no speech", capture.wake)
-                if isinstance(decision, Ended):
-                    return await self._end(blocks, capture, decision)
+    def _begin_spoken(self, moment: Moment, senses: Senses, room: Room) -> Capture | None:
+        """A capture, when somebody has begun to speak and may without the wake word."""
+        settings = self._settings
+        barging = senses.cancelling and room.playing
+        begun = self._onset.heard(moment.speech, settings.barge_in_frames if barging else settings.window_frames)
+        if not begun:
+            return None
+        window = None if room.playing else self._windows.at(self._now_ms)
+        if self._ended is not None and self._now_ms < self._ended[1] and not room.playing:
+            self._emit(events.CutOff(at_ms=self._clock.mono_ms(), turn=self._ended[0]))
+        self._ended = None
+        if barging:
+            room.somebody_speaks()
+            capture = self._capture(
+                accepts=room.for_us,
+                accepted=room.spoken_to,
+                no_speech_ms=settings.barge_in_quiet_ms,
+                cap_ms=settings.barge_in_cap_ms,
+            )
+        elif window is not None:
+            self._windows.close()
+            capture = self._capture(
+                accepts=lambda text: window.takes(text) and not room.echoes(text),
+                accepted=room.spoken_to,
+                no_speech_ms=max(window.until_ms - self._now_ms, 1_000.0) if window.accepts is None else None,
+            )
+        else:
+            return None
+        frames_ms = len(begun) * FRAME_SAMPLES * 1000 / RATE_HZ
+        capture.begin(self._last(settings.before_voice_ms + frames_ms), begun, moment.end_ms)
+        return capture
 
-    async def _ask(self, capture: _Capture, number: int, *, wait: bool) -> None:
-        """Judge what was heard so far, beside the stream; where the stream can wait, it waits, so that a file ends
-        where a microphone would."""
-        capture.asked, capture.transcript = number, None
-        began_ms = self._clock.mono_ms()
-        capture.judging = asyncio.create_task(self._judge(capture.audio(), capture.judging), name="judge")
-        if wait:
-            await asyncio.wait({capture.judging})
-            capture.stood_still_ms = self._clock.mono_ms() - began_ms
-
-    async def _judge(self, audio: Samples, before: asyncio.Task[Transcript] | None) -> Transcript:
-        """One decode at a time: an earlier one, by now stale, ends first."""
-        if before is not None:
-            await asyncio.gather(before, return_exceptions=True)
-        answer = await self._stt.call("judge", audio.tobytes(), deadline_s=self._settings.stt_deadline_s)
-        transcript = Transcript.of(answer)
-        self._decode_ms = transcript.decode_ms
-        return transcript
-
-    async def _answered(self, capture: _Capture) -> list[Decision]:
-        """Hand a judgement that has come to the machine. Raises what the engine raised."""
-        if capture.judging is None or not capture.judging.done():
-            return []
-        transcript, capture.judging = await capture.judging, None
-        if not capture.endpoint.awaits(capture.asked):
-            return []
-        capture.transcript = transcript
-        whole = self._whole_intent(transcript.text)
-        verdict = Verdict(
-            heard=transcript.understood,
-            whole=whole,
-            open=not whole and (wants_more(transcript.text) or self._missing_slot(transcript.text)),
-            finished=transcript.finished,
+    def _capture(self, *, no_speech_ms: float | None = None, cap_ms: float | None = None, **parts: Any) -> Capture:
+        endpoint = self._settings.endpoint
+        if self._judge.decode_ms >= self._settings.slow_decode_ms:
+            endpoint = replace(endpoint, ask_ms=endpoint.pause_ms)
+        endpoint = replace(
+            endpoint, no_speech_ms=no_speech_ms or endpoint.no_speech_ms, cap_ms=cap_ms or endpoint.cap_ms
         )
-        return capture.endpoint.verdict(capture.asked, verdict)
+        turn = secrets.token_hex(8)
+        return Capture(turn, self._judge, self._wording, endpoint, emit=self._emit, clock=self._clock, **parts)
 
-    async def _end(self, blocks: Blocks, capture: _Capture, ended: Ended) -> Heard | Closed:
-        """The utterance is over: its text is the last judgement's, unless something was said after it."""
-        # A microphone would have gone on while a file stood still for the judgement.
-        passed_ms = capture.ask_ms + capture.stood_still_ms if capture.stood_still_ms else 0.0
-        ended_ms = self._clock.mono_ms() - max(ended.silence_ms, passed_ms)
-        self._tell(
-            events.EndpointReached,
-            capture.turn,
-            reason=ended.reason,
-            silence_ms=ended.silence_ms,
-            stream_ms=blocks.now_ms,
-        )
-        if capture.judging is not None and capture.endpoint.awaits(capture.asked):
-            await asyncio.wait({capture.judging})
-            await self._answered(capture)
-        audio = capture.audio()
-        known = capture.transcript if capture.endpoint.awaits(capture.asked) else None
-        transcript = known or await self._transcribe(audio)
-        if not transcript.understood:
-            return self._close(capture.turn, "nothing understood", capture.wake)
-        self._tell(
-            events.Transcribed,
-            capture.turn,
-            text=transcript.text,
-            logprob=transcript.logprob,
-            no_speech=transcript.no_speech,
-            decode_ms=transcript.decode_ms,
-        )
-        timings = {"endpoint": round(ended.silence_ms, 1), "stt": round(transcript.decode_ms, 1)}
-        if capture.wake is not None:
-            timings["wake_at"] = round(capture.wake.claimed_ms, 1)
-        return Heard(capture.turn, audio, transcript.text, capture.wake, ended.reason, ended_ms, timings)
+    def _forget(self) -> None:
+        self._recent.clear()
+        self._recent_samples = 0
+        self._onset.forget()
 
-    async def _transcribe(self, audio: Samples) -> Transcript:
-        deadline_s = self._settings.stt_deadline_s + len(audio) / RATE_HZ
-        answer = await self._stt.call("transcribe", audio.tobytes(), deadline_s=deadline_s)
-        transcript = Transcript.of(answer)
-        if len(audio) <= 12 * RATE_HZ:  # longer ones use the full window and tell nothing of the next
-            self._decode_ms = transcript.decode_ms
-        return transcript
+    def _keep(self, block: Samples) -> None:
+        """The last `pre_roll_ms`."""
+        self._recent.append(block)
+        self._recent_samples += len(block)
+        bound = int(self._settings.pre_roll_ms * RATE_HZ / 1000)
+        while self._recent_samples - len(self._recent[0]) >= bound:
+            self._recent_samples -= len(self._recent.popleft())
 
-    def _close(self, turn: str, reason: str, wake: Wake | None) -> Closed:
-        self._tell(events.ClosedQuietly, turn, reason=reason)
-        return Closed(turn, reason, wake)
+    def _last(self, ms: float) -> Samples:
+        import numpy as np
 
-    def _tell(self, event: type[Event], turn: str, **fields: Any) -> None:
-        self._emit(event(at_ms=self._clock.mono_ms(), turn=turn, **fields))
+        return np.concatenate(list(self._recent))[-int(ms * RATE_HZ / 1000) :]
+
+    def _show(self, state: str) -> None:
+        """Whoever looks must always see whether they are heard."""
+        if state != self._state:
+            self._state = state
+            self._emit(events.Listening(at_ms=self._clock.mono_ms(), state=state))

@@ -10,20 +10,26 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jarvis.core.errors import EngineFailed, JarvisError
+from jarvis.core.errors import EngineFailed
 from jarvis.core.events import Event
 from jarvis.core.time import Clock
 from jarvis.voice import events
-from jarvis.voice.listener import Closed, Engine, Heard, Listener
+from jarvis.voice.arbiter import Alone, Arbiter
+from jarvis.voice.capture import Closed, Heard, Wording
+from jarvis.voice.conversation import Chime, Company, Conversation
+from jarvis.voice.ears import Ears, Engine
+from jarvis.voice.frontend import available as echo_can_be_cancelled
+from jarvis.voice.listener import Listener
+from jarvis.voice.played import Played
+from jarvis.voice.room import Room
+from jarvis.voice.senses import Senses
 from jarvis.voice.settings import VoiceSettings
-from jarvis.voice.speaker import Interrupted, Speaker, Speech, first_of, once
+from jarvis.voice.speaker import Interrupted, Speaker, Speech, once
 from jarvis.voice.streams import RATE_HZ, Blocks, Sink, Source, WavSink
+from jarvis.voice.windows import Accepts
 
 if TYPE_CHECKING:
     from jarvis.voice.wav import Samples
-
-DEAF_ONLY = "Sorry, I could not listen just now. Please say it again."
-WAKE_WORD = "jarvis"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,7 @@ Answer = Callable[[Utterance], AsyncIterator[str]]
 class VoicePipeline:
     def __init__(
         self,
+        ears: Ears,
         stt: Engine,
         tts: Engine,
         *,
@@ -75,25 +82,31 @@ class VoicePipeline:
         whole_intent: Callable[[str], bool],
         missing_slot: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """`stt` is a worker of jarvis.voice.hearing.TARGET, `tts` one of jarvis.voice.tts.TARGET, or anything with
-        their `call`. `whole_intent` says whether a text is a request with nothing missing, `missing_slot` whether it
-        is one that lacks something. Raises Missing when the voice extra is not installed."""
-        self._stt, self._emit, self._clock = stt, emit, clock
+        """`ears` of a worker of jarvis.voice.ears_engine.TARGET, `stt` one of jarvis.voice.stt.TARGET, `tts` one of
+        jarvis.voice.tts.TARGET, or anything with their `call`. `whole_intent` says whether a text is a request with
+        nothing missing, `missing_slot` whether it is one that lacks something."""
+        self._ears, self._stt, self._tts = ears, stt, tts
+        self._emit, self._clock = emit, clock
         self._settings = settings or VoiceSettings()
-        self._whole_intent, self._missing_slot = whole_intent, missing_slot
-        self._speaker = Speaker(tts, emit=emit, clock=clock, settings=self._settings)
-        self._listener()  # fail now, and not at the first word
+        self._wording = Wording(whole_intent, missing_slot)
+        self._speaker = self._new_speaker()
+        self._running: list[Conversation] = []
+        self._announcing: set[asyncio.Task[Speech]] = set()
 
-    def _listener(self) -> Listener:
-        """One a stream: its detectors remember."""
-        return Listener(
-            self._stt,
-            emit=self._emit,
-            clock=self._clock,
-            settings=self._settings,
-            whole_intent=self._whole_intent,
-            missing_slot=self._missing_slot,
-        )
+    @property
+    def engaged(self) -> bool:
+        """Somebody is being heard or answered, or is awaited to answer."""
+        return any(one.engaged for one in self._running)
+
+    @property
+    def speaking(self) -> bool:
+        """The room's loudspeaker says something."""
+        return bool(self._speaker.saying)
+
+    def attend(self, ms: float, accepts: Accepts | None = None) -> None:
+        """For so long from now, words that `accepts` takes need no wake word, whoever listens; 0 ends it."""
+        for one in self._running:
+            one.listener.attend(ms, accepts)
 
     async def run(
         self,
@@ -101,61 +114,61 @@ class VoicePipeline:
         sink: Sink,
         answer: Answer,
         *,
+        arbiter: Arbiter | None = None,
         interrupted: Interrupted | None = None,
+        chime: Chime | None = None,
         wake: bool = True,
+        one_clock: bool = False,
+        own_voice: bool = False,
     ) -> None:
-        """Listen until the source ends: for a microphone. While a reply plays the wake word interrupts it;
-        `interrupted` has come to its end before the next answer is asked for. Raises what the source raises; an engine
-        that fails costs one utterance."""
-        listener, blocks = self._listener(), Blocks(source)
-        reply: asyncio.Task[None] | None = None
+        """Listen until the source ends: for a microphone. Several may run at once, each with a state of its own.
 
-        def interrupt() -> None:
-            if reply is not None and not reply.done():
-                reply.cancel()
-                sink.stop()
+        While a reply plays the wake word interrupts it. With `one_clock`, where microphone and loudspeaker go by one
+        clock, so that our own voice can be taken out of what is heard, words that are an intent do too. `arbiter`
+        decides between the rooms that heard the same. `interrupted` has come to its end before the next answer is
+        asked for. `own_voice` says that the sink is heard by nobody else: it waits for no announcement.
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                while not blocks.ended:
-                    try:
-                        heard = await listener.listen(blocks, wake=wake, on_wake=interrupt, deaf=self._says_wake_word)
-                    except JarvisError as error:
-                        if not error.retry or blocks.failed:
-                            raise
-                        self._problem("stt", error)
-                        heard = None
-                    if isinstance(heard, Closed):
-                        continue
-                    interrupt()
-                    if reply is not None:
-                        await asyncio.wait({reply})
-                    reply = group.create_task(self._reply(heard, sink, answer, interrupted, listener), name="reply")
-        except BaseExceptionGroup as failed:
-            raise first_of(failed) from None
-        finally:
-            await blocks.aclose()
-
-    async def _reply(
-        self, heard: Heard | None, sink: Sink, answer: Answer, interrupted: Interrupted | None, listener: Listener
-    ) -> None:
-        if heard is None:
-            await self._speaker.speak(once(DEAF_ONLY), sink)
-            return
-        speech = await self._speaker.speak(
-            answer(_utterance(heard)), sink, turn=heard.turn, heard_ms=heard.ended_ms, interrupted=interrupted
+        Raises Overloaded for too many sources, or what the source raises; an engine that fails costs one utterance."""
+        blocks, ear = Blocks(source), self._ears.open()
+        played = Played() if one_clock and echo_can_be_cancelled() else None
+        speaker = self._new_speaker() if own_voice else self._speaker
+        conversation = Conversation(
+            self._listener(),
+            speaker,
+            sink,
+            Company(
+                arbiter or Alone(),
+                self._wording.whole_intent,
+                lambda heard: answer(_utterance(heard)),
+                interrupted,
+                chime,
+            ),
+            emit=self._emit,
+            clock=self._clock,
+            settings=self._settings,
+            played=played,
+            hush=(lambda: None) if own_voice else self._hush,
         )
-        if speech.reply.endswith("?"):
-            listener.open_window()
+        self._running.append(conversation)
+        sink.reference = played
+        try:
+            await conversation.run(Senses(blocks, ear, played), wake=wake)
+        finally:
+            sink.reference = None
+            self._running.remove(conversation)
+            ear.close()
+            await blocks.aclose()
 
     async def hear(self, source: Source, sink: Sink, answer: Answer, *, wake: bool = True) -> HeardResult:
         """One utterance. Without `wake`, everything until the source ends is the utterance. Raises what the source
         or the hearing engine raises."""
-        listener, blocks = self._listener(), Blocks(source)
+        listener, blocks, ear = self._listener(), Blocks(source), self._ears.open()
+        senses = Senses(blocks, ear)
         began_ms = self._clock.mono_ms()
         try:
-            heard = await (listener.listen(blocks) if wake else listener.transcribe_all(blocks))
+            heard = await (listener.listen(senses, Room()) if wake else listener.transcribe_all(senses))
         finally:
+            ear.close()
             await blocks.aclose()
         if isinstance(heard, Closed):
             total = {"total": round(self._clock.mono_ms() - began_ms, 1)}
@@ -176,10 +189,34 @@ class VoicePipeline:
             speech.problems,
         )
 
-    async def speak(self, text: str | AsyncIterator[str], sink: Sink) -> events.Spoken:
-        """Say a text, or one that is still being written. Raises EngineFailed or what the sink raised when no sound
-        came at all."""
-        speech = await self._speaker.speak(once(text) if isinstance(text, str) else text, sink)
+    async def speak(
+        self,
+        text: str | AsyncIterator[str],
+        sink: Sink,
+        *,
+        interruptible: bool = False,
+    ) -> events.Spoken:
+        """Say a text, or one that is still being written. When it is `interruptible`, whoever speaks to us in this
+        room ends it. Raises EngineFailed or what the sink raised when no sound came at all."""
+        heard: list[str] = []
+
+        async def interrupted(turn: str, spoken: str) -> None:
+            heard.append(spoken)
+
+        pieces = once(text) if isinstance(text, str) else text
+        speaking = asyncio.create_task(self._speaker.speak(pieces, sink, interrupted=interrupted), name="announce")
+        if interruptible:
+            self._announcing.add(speaking)
+        try:
+            speech = await speaking
+        except asyncio.CancelledError:
+            if speaking not in self._announcing or (me := asyncio.current_task()) is None or me.cancelling():
+                raise
+            return events.Spoken(
+                at_ms=self._clock.mono_ms(), text="".join(heard), audio_ms=0.0, first_audio_ms=0.0, interrupted=True
+            )
+        finally:
+            self._announcing.discard(speaking)
         if speech.problems and not speech.spoken:
             raise EngineFailed(speech.problems[0])
         first_ms = 0.0 if speech.first_audio_ms is None else speech.first_audio_ms - speech.began_ms
@@ -191,11 +228,23 @@ class VoicePipeline:
             first_audio_ms=first_ms,
         )
 
-    def _says_wake_word(self) -> bool:
-        return WAKE_WORD in self._speaker.saying.lower()
+    def _hush(self) -> None:
+        for announcement in self._announcing:
+            announcement.cancel()
 
-    def _problem(self, stage: str, error: JarvisError) -> None:
-        self._emit(events.AudioProblem(at_ms=self._clock.mono_ms(), stage=stage, message=str(error)))
+    def _new_speaker(self) -> Speaker:
+        return Speaker(self._tts, emit=self._emit, clock=self._clock, settings=self._settings)
+
+    def _listener(self) -> Listener:
+        """One a stream: it remembers."""
+        return Listener(
+            self._ears,
+            self._stt,
+            emit=self._emit,
+            clock=self._clock,
+            settings=self._settings,
+            wording=self._wording,
+        )
 
 
 def _utterance(heard: Heard) -> Utterance:

@@ -20,6 +20,22 @@ class VoiceSettings:
     slow_decode_ms: float = 300.0
     """On a machine that decodes slower than this, text is first asked for after `endpoint.pause_ms` of silence: it
     would come no earlier, and every breath would cost a decode."""
+    barge_in_frames: int = 5
+    """160 ms of speech in what the microphone hears without us: then we play quieter, and listen."""
+    duck_db: float = 15.0
+    """Quiet enough to be talked over and to be understood through, loud enough to be followed."""
+    barge_in_cap_ms: float = 6_000.0
+    """Somebody who talks for so long while we speak talks to somebody else."""
+    barge_in_quiet_ms: float = 800.0
+    """A noise that was no words has passed after so long."""
+    window_frames: int = 3
+    """96 ms of speech begin an answer without the wake word."""
+    before_voice_ms: float = 300.0
+    """Kept of what was before those frames: a word begins more softly than the detector hears."""
+    cut_off_ms: float = 1_000.0
+    """Speech so soon after the end of an utterance says that it was not the end."""
+    deaf_ms: float = 1_000.0
+    """When the ears fail while nobody speaks, sound passes unheard for so long before they are asked again."""
     stt_deadline_s: float = 20.0
     """For one utterance; a file handed over whole gets its own length more."""
     tts_deadline_s: float = 20.0

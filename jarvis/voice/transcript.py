@@ -8,12 +8,14 @@ speech (over -0.5, doubt under 0.3, both worse with noise).
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 from jarvis.core.codec import Value
 from jarvis.core.errors import EngineFailed
 
 _WAKE_PHRASE = re.compile(r"^\W*(?:hey|hay|hi|a|the)?\W*\b(?:jarvis|jarvis'|travis)\b[\s,.!?…-]*", re.IGNORECASE)
+_WORDS = re.compile(r"[\w']+")
 _NOISE_MARK = re.compile(r"^\W*[\[(♪][^\])]*[\])♪]?\W*$")
 
 
@@ -27,7 +29,7 @@ class Transcript:
     """Smart Turn's probability, where it was asked."""
 
     @classmethod
-    def of(cls, answer: Value) -> Transcript:
+    def of(cls, answer: Value, finished: float = 0.0) -> Transcript:
         """From what the hearing engine answered. Raises EngineFailed when that makes no sense."""
         try:
             return cls(
@@ -35,7 +37,7 @@ class Transcript:
                 float(answer["logprob"]),
                 float(answer["no_speech"]),
                 float(answer["decode_ms"]),
-                float(answer.get("finished", 0.0)),
+                finished,
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise EngineFailed("The hearing engine's answer makes no sense.") from None
@@ -54,3 +56,9 @@ def without_wake_phrase(text: str) -> str:
     """The text without a leading "Hey Jarvis", which is sometimes heard once more."""
     rest = _WAKE_PHRASE.sub("", text, count=1).strip()
     return rest[:1].upper() + rest[1:] if rest and rest != text else rest
+
+
+def shared_words(text: str, said: str) -> float:
+    """How much of `text` was in `said`, 0 to 1: our own voice, heard by our own ears, is what we are saying."""
+    words, of = _WORDS.findall(text.lower()), Counter(_WORDS.findall(said.lower()))
+    return sum((Counter(words) & of).values()) / len(words) if words else 0.0

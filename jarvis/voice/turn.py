@@ -9,25 +9,25 @@ from __future__ import annotations
 from typing import Any
 
 from jarvis.models import cache
+from jarvis.voice.mel import RATE_HZ, log_mel
 
 MODEL = "smart-turn-v3"
-RATE_HZ = 16_000
 WINDOW_S = 8
 
 
 class SmartTurn:
-    """Lives in the hearing worker."""
+    """Lives in the ears worker."""
 
     def __init__(self, threads: int = 1) -> None:
         import onnxruntime
-        from faster_whisper.feature_extractor import FeatureExtractor
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        options.enable_cpu_mem_arena = False  # it would keep the largest moment's memory for ever
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # ears are idle all day
         path = next(cache.locate(MODEL).glob("*.onnx"))
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
-        self._features = FeatureExtractor(feature_size=80, chunk_length=WINDOW_S)
 
     def finished(self, samples: Any) -> float:
         """Probability that the speaker has finished. float32 samples, 16 kHz; the last 8 s count, silence fills up
@@ -39,5 +39,4 @@ class SmartTurn:
         if len(recent):
             window[-len(recent) :] = recent
         window = (window - window.mean()) / np.sqrt(window.var() + 1e-7)
-        features = self._features(window, padding=0).astype(np.float32)[np.newaxis]
-        return float(np.ravel(self._session.run(None, {self._input: features})[0])[0])
+        return float(np.ravel(self._session.run(None, {self._input: log_mel(window)[np.newaxis]})[0])[0])

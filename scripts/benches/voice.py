@@ -21,7 +21,9 @@ from benches.table import Row, percentile, row
 from jarvis.core.time import SystemClock
 from jarvis.engines.worker import Worker
 from jarvis.models.pull import pull
-from jarvis.voice import hearing, tts, wav
+from jarvis.voice import ears_engine, tts, wav
+from jarvis.voice import stt as recogniser
+from jarvis.voice.ears import Ears
 from jarvis.voice.pipeline import Utterance, VoicePipeline
 from jarvis.voice.streams import RATE_HZ, NullSink, WavSource
 from jarvis.voice.vad import FRAME_SAMPLES, VoiceActivity
@@ -56,15 +58,16 @@ def run() -> list[Row]:
 
 
 async def _measure() -> list[Row]:
-    stt, voice = Worker("stt", hearing.TARGET, {}), Worker("tts", tts.TARGET, {})
+    hearing, stt = Worker("ears", ears_engine.TARGET, {}), Worker("stt", recogniser.TARGET, {})
+    voice, ears = Worker("tts", tts.TARGET, {}), Ears(hearing)
     began = time.monotonic()
     try:
-        await asyncio.gather(stt.start(), voice.start())
+        await asyncio.gather(hearing.start(), stt.start(), voice.start())
         loaded_ms = (time.monotonic() - began) * 1000
         utterances = _recorded() or await _spoken(voice)
-        intents = await _shots(stt, voice, utterances, whole=True)
-        free = await _shots(stt, voice, utterances, whole=False)
-        first, whole = await _long_reply(stt, voice)
+        intents = await _shots(ears, stt, voice, utterances, whole=True)
+        free = await _shots(ears, stt, voice, utterances, whole=False)
+        first, whole = await _long_reply(ears, stt, voice)
         return [
             *_latency("whole intent", intents),
             *_latency("free text", free),
@@ -82,7 +85,7 @@ async def _measure() -> list[Row]:
             row("voice worker, memory", voice.rss_bytes() / 1e6, "MB"),
         ]
     finally:
-        await asyncio.gather(stt.close(), voice.close())
+        await asyncio.gather(hearing.close(), stt.close(), voice.close())
 
 
 def _latency(kind: str, shots: Sequence[Shot]) -> list[Row]:
@@ -100,11 +103,11 @@ def _latency(kind: str, shots: Sequence[Shot]) -> list[Row]:
     return rows
 
 
-async def _shots(stt: Worker, voice: Worker, utterances: Sequence[Any], *, whole: bool) -> list[Shot]:
+async def _shots(ears: Ears, stt: Worker, voice: Worker, utterances: Sequence[Any], *, whole: bool) -> list[Shot]:
     def whole_intent(text: str) -> bool:
         return whole and text.lower().strip(" .?!") in WHOLE
 
-    pipeline = VoicePipeline(stt, voice, emit=lambda _: None, clock=SystemClock(), whole_intent=whole_intent)
+    pipeline = VoicePipeline(ears, stt, voice, emit=lambda _: None, clock=SystemClock(), whole_intent=whole_intent)
     shots = []
     for number in range(ROUNDS[whole] * len(utterances) + 1):
         shot = await _shot(pipeline, stt, voice, utterances[number % len(utterances)], number, whole)
@@ -158,9 +161,9 @@ def _speech_end_s(sound: Any) -> float:
     return (loud[-1] + 1) * FRAME_SAMPLES / RATE_HZ
 
 
-async def _long_reply(stt: Worker, voice: Worker) -> tuple[float, float]:
+async def _long_reply(ears: Ears, stt: Worker, voice: Worker) -> tuple[float, float]:
     """(first sound, all sound) of a reply of several sentences; medians of three, each worded anew."""
-    pipeline = VoicePipeline(stt, voice, emit=lambda _: None, clock=SystemClock(), whole_intent=lambda _: True)
+    pipeline = VoicePipeline(ears, stt, voice, emit=lambda _: None, clock=SystemClock(), whole_intent=lambda _: True)
     firsts, wholes = [], []
     for number in range(3):
         text = LONG_REPLY.format(("seven", "twelve", "ninety")[number])

@@ -188,7 +188,7 @@ def test_a_reply_cut_short_is_kept_as_far_as_it_was_heard() -> None:
     async def scene(kitchen: Kitchen) -> None:
         ready = cast(Any, Ready())
         speech = Speech(
-            kitchen.dialogue(Says()), cast(Assistant, None), EventBus(), SystemClock(), stt=ready, tts=ready
+            kitchen.dialogue(Says()), cast(Assistant, None), EventBus(), SystemClock(), ears=ready, stt=ready, tts=ready
         )
 
         class Pipeline:

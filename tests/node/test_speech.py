@@ -24,7 +24,7 @@ class ScriptedVoice:
 
 def speech() -> Speech:
     voice = cast(Any, ScriptedVoice())
-    made = Speech(cast(Dialogue, None), Assistant(), EventBus(), SystemClock(), stt=voice, tts=voice)
+    made = Speech(cast(Dialogue, None), Assistant(), EventBus(), SystemClock(), ears=voice, stt=voice, tts=voice)
     made.speaker = NullSink()
     return made
 

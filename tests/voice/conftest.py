@@ -15,7 +15,8 @@ from jarvis.core.events import Event
 from jarvis.core.time import SystemClock
 from jarvis.engines.worker import Worker
 from jarvis.models import cache
-from jarvis.voice import hearing, tts, wav
+from jarvis.voice import ears_engine, stt, tts, wav
+from jarvis.voice.ears import Ears
 from jarvis.voice.pipeline import VoicePipeline
 
 T = TypeVar("T")
@@ -58,10 +59,10 @@ def run() -> Iterator[Callable[[Awaitable[Any]], Any]]:
 @pytest.fixture(scope="session")
 def workers(run: Callable[[Awaitable[Any]], Any]) -> Iterator[tuple[Worker, Worker]]:
     """(hearing, voice), loaded."""
-    for name in ("whisper-tiny.en", "smart-turn-v3", "piper-en_US-joe-medium"):
+    for name in ("whisper-tiny.en", "piper-en_US-joe-medium"):
         if not cache.installed(name):
             absent(f"The model {name} is not installed; run `jarvis models pull`.")
-    pair = Worker("stt", hearing.TARGET, {}), Worker("tts", tts.TARGET, {"variation": 0.0})
+    pair = Worker("stt", stt.TARGET, {}), Worker("tts", tts.TARGET, {"variation": 0.0})
 
     async def start() -> None:
         await asyncio.gather(*(worker.start() for worker in pair))
@@ -72,6 +73,21 @@ def workers(run: Callable[[Awaitable[Any]], Any]) -> Iterator[tuple[Worker, Work
     run(start())
     yield pair
     run(stop())
+
+
+@pytest.fixture(scope="session")
+def ears_worker(run: Callable[[Awaitable[Any]], Any]) -> Iterator[Worker]:
+    if not cache.installed("smart-turn-v3"):
+        absent("The model smart-turn-v3 is not installed; run `jarvis models pull`.")
+    worker = Worker("ears", ears_engine.TARGET, {})
+    run(worker.start())
+    yield worker
+    run(worker.close())
+
+
+@pytest.fixture(scope="session")
+def ears(ears_worker: Worker) -> Ears:
+    return Ears(ears_worker)
 
 
 @pytest.fixture(scope="session")
@@ -92,8 +108,8 @@ def heard_events() -> list[Event]:
 
 
 @pytest.fixture
-def pipeline(workers: tuple[Worker, Worker], heard_events: list[Event]) -> VoicePipeline:
-    return VoicePipeline(*workers, emit=heard_events.append, clock=SystemClock(), whole_intent=is_whole)
+def pipeline(ears: Ears, workers: tuple[Worker, Worker], heard_events: list[Event]) -> VoicePipeline:
+    return VoicePipeline(ears, *workers, emit=heard_events.append, clock=SystemClock(), whole_intent=is_whole)
 
 
 def is_whole(text: str) -> bool:

@@ -17,7 +17,9 @@ from jarvis.core.events import Event
 from jarvis.core.time import SystemClock
 from jarvis.engines.worker import Worker
 from jarvis.voice import events, wav
-from jarvis.voice.pipeline import DEAF_ONLY, HeardResult, Utterance, VoicePipeline
+from jarvis.voice.conversation import DEAF_ONLY
+from jarvis.voice.ears import Ears
+from jarvis.voice.pipeline import HeardResult, Utterance, VoicePipeline
 from jarvis.voice.speaker import APOLOGY
 from jarvis.voice.streams import NullSink, WavSink, WavSource
 
@@ -84,7 +86,16 @@ def test_a_recorded_wake_and_command_are_heard_and_answered(
     assert words(result.reply) == f"you said {SAID[name]}" and result.reason == "whole intent"
     assert len(result.samples) > result.rate_hz and result.rate_hz == 22_050
     assert {"endpoint", "stt", "answer", "tts", "first_audio", "wake_at", "total"} <= set(result.timings_ms)
-    assert kinds(heard_events, result.turn) == ["wake", "speech", "endpoint", "stt", "reply", "tts", "spoken"]
+    assert kinds(heard_events, result.turn) == [
+        "wake",
+        "speech",
+        "partial",
+        "endpoint",
+        "stt",
+        "reply",
+        "tts",
+        "spoken",
+    ]
     assert [event.at_ms for event in heard_events] == sorted(event.at_ms for event in heard_events)
 
 
@@ -262,14 +273,14 @@ class Breaks:
         return await self._worker.call(method, *args, deadline_s=deadline_s)
 
 
-def piped(workers: tuple[Any, Any], seen: list[Event]) -> VoicePipeline:
-    return VoicePipeline(*workers, emit=seen.append, clock=SystemClock(), whole_intent=lambda _: False)
+def piped(ears: Ears, workers: tuple[Any, Any], seen: list[Event]) -> VoicePipeline:
+    return VoicePipeline(ears, *workers, emit=seen.append, clock=SystemClock(), whole_intent=lambda _: False)
 
 
 def test_a_voice_that_fails_loses_no_text(
-    workers: tuple[Worker, Worker], say: Say, silence: Say, run: Run, heard_events: list[Event]
+    ears: Ears, workers: tuple[Worker, Worker], say: Say, silence: Say, run: Run, heard_events: list[Event]
 ) -> None:
-    broken = piped((workers[0], Breaks(workers[1], EngineFailed("The tts engine failed."), 99)), heard_events)
+    broken = piped(ears, (workers[0], Breaks(workers[1], EngineFailed("The tts engine failed."), 99)), heard_events)
     sound = np.concatenate([say("Hey Jarvis. What time is it?"), silence(1)])
     result = run(broken.hear(WavSource(sound), NullSink(), echo))
     assert words(result.reply) == "you said what time is it" and result.spoken == ""
@@ -408,7 +419,7 @@ def test_a_reply_that_asks_may_be_answered_without_the_wake_word(
 
 
 def test_hearing_that_fails_costs_one_utterance(
-    workers: tuple[Worker, Worker], say: Say, silence: Say, run: Run, heard_events: list[Event]
+    ears: Ears, workers: tuple[Worker, Worker], say: Say, silence: Say, run: Run, heard_events: list[Event]
 ) -> None:
     sound = np.concatenate([silence(0.5), say("Hey Jarvis. What time is it?"), silence(2)])
     broken = Breaks(workers[0], EngineFailed("The stt engine failed."), 1)
@@ -426,7 +437,7 @@ def test_hearing_that_fails_costs_one_utterance(
             heard.append(words(utterance.text))
             yield "Yes."
 
-        pipeline = VoicePipeline(broken, workers[1], emit=emit, clock=SystemClock(), whole_intent=lambda _: False)
+        pipeline = VoicePipeline(ears, broken, workers[1], emit=emit, clock=SystemClock(), whole_intent=lambda _: False)
         await pipeline.run(Script((sound, None), (sound, apologised)), NullSink(), answer)
         return heard
 
@@ -448,13 +459,13 @@ def test_a_source_that_fails_ends_the_listening(pipeline: VoicePipeline, silence
 
 
 def test_a_slow_machine_asks_later_but_still_knows_an_open_sentence(
-    workers: tuple[Worker, Worker], say: Say, silence: Say, run: Run, heard_events: list[Event]
+    ears: Ears, workers: tuple[Worker, Worker], say: Say, silence: Say, run: Run, heard_events: list[Event]
 ) -> None:
     class Slowed:
         async def call(self, method: str, *args: Any, deadline_s: float) -> Any:
             return {**await workers[0].call(method, *args, deadline_s=deadline_s), "decode_ms": 900.0}
 
-    pipeline = piped((Slowed(), workers[1]), heard_events)
+    pipeline = piped(ears, (Slowed(), workers[1]), heard_events)
     parts = [say("Set a timer for"), silence(0.5), say("ten minutes."), silence(1.5)]
     sound = np.concatenate([silence(0.3), say("Hey Jarvis."), silence(0.2), *parts])
     heard: list[str] = []

@@ -1,0 +1,97 @@
+"""What was said so far, and whether that sounds finished: Whisper and Smart Turn asked side by side, while the sound
+goes on. One decode is in flight at a time, and the next is of the newest sound only: a decode cannot be stopped, and
+one of older sound answers nothing any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from jarvis.core.errors import JarvisError
+from jarvis.voice.ears import Ears, Engine
+from jarvis.voice.transcript import Transcript
+
+if TYPE_CHECKING:
+    from jarvis.voice.wav import Samples
+
+RATE_HZ = 16_000
+SHORT_AUDIO_S = 12
+"""Longer audio is decoded in a longer window and tells nothing of how long the next takes."""
+
+
+class Judge:
+    """Of one stream; `decode_ms` remembers how long a decode last took."""
+
+    def __init__(self, ears: Ears, stt: Engine, deadline_s: float) -> None:
+        self._ears, self._stt, self._deadline_s = ears, stt, deadline_s
+        self.decode_ms = 0.0
+        self.decodes = 0
+        """Of sound that might go on."""
+        self._newest: tuple[int, Samples] | None = None
+        self._answer: tuple[int, Transcript] | None = None
+        self._working: asyncio.Task[None] | None = None
+
+    def ask(self, number: int, audio: Samples) -> None:
+        """Judge `audio` as question `number`, after what is in flight, instead of what waits. Raises what the
+        recogniser raised meanwhile."""
+        self._reap()
+        self._newest = number, audio
+        if self._working is None:
+            self._working = asyncio.create_task(self._work(), name="judge")
+
+    async def wait(self) -> None:
+        """Until nothing is in flight; bounded by the deadlines of the calls."""
+        if self._working is not None:
+            await asyncio.wait({self._working})
+
+    def take(self) -> tuple[int, Transcript] | None:
+        """An answer that has come, once. Raises what the recogniser raised."""
+        self._reap()
+        answer, self._answer = self._answer, None
+        return answer
+
+    async def give_up(self) -> bool:
+        """Forget all questions; whether one was in flight."""
+        working, self._working = self._working, None
+        self._newest = self._answer = None
+        if working is None:
+            return False
+        busy = not working.done()
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        return busy
+
+    async def transcribe(self, audio: Samples) -> Transcript:
+        """The text alone, when nothing is known yet. Raises what the recogniser raises."""
+        seconds = len(audio) / RATE_HZ
+        answer = await self._stt.call("transcribe", audio.tobytes(), deadline_s=self._deadline_s + seconds)
+        transcript = Transcript.of(answer)
+        if seconds <= SHORT_AUDIO_S:
+            self.decode_ms = transcript.decode_ms
+        return transcript
+
+    def _reap(self) -> None:
+        working = self._working
+        if working is not None and working.done():
+            self._working = None
+            working.result()
+
+    async def _work(self) -> None:
+        while self._newest is not None:
+            (number, audio), self._newest = self._newest, None
+            self.decodes += 1
+            finished = asyncio.create_task(self._finished(audio), name="smart turn")
+            try:
+                answer = await self._stt.call("transcribe", audio.tobytes(), deadline_s=self._deadline_s)
+                transcript = Transcript.of(answer, await finished)
+            finally:
+                finished.cancel()
+            self.decode_ms = transcript.decode_ms
+            self._answer = number, transcript
+
+    async def _finished(self, audio: Samples) -> float:
+        try:
+            return await self._ears.finished(audio)
+        except JarvisError:
+            return 0.0  # without the melody a longer silence decides

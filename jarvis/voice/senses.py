@@ -1,0 +1,97 @@
+"""A source of sound as the ears make it out: its blocks, joined while nothing is going on, with their place in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jarvis.voice.ears import Ear, WakeSign
+from jarvis.voice.played import Played
+from jarvis.voice.streams import RATE_HZ, Blocks
+
+if TYPE_CHECKING:
+    from jarvis.voice.wav import Samples
+
+IDLE_SAMPLES = RATE_HZ * 80 // 1000
+"""Asking the worker costs as much as its answer: while only the wake word matters, four blocks of a microphone go at
+once. It makes a wake 40 ms later on average, and its claimed time not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A block and what is in it."""
+
+    clean: Samples
+    """Without our own voice, where that can be taken out."""
+    wakes: tuple[WakeSign, ...]
+    speech: tuple[float, ...]
+    end_ms: float
+    """In the stream's time."""
+
+
+class Senses:
+    """`played` is what our loudspeaker sounds, when it goes by the microphone's clock; else None."""
+
+    def __init__(self, blocks: Blocks, ear: Ear, played: Played | None = None) -> None:
+        self._blocks, self._ear, self._played = blocks, ear, played
+
+    @property
+    def realtime(self) -> bool:
+        return self._blocks.realtime
+
+    @property
+    def ended(self) -> bool:
+        return self._blocks.ended
+
+    @property
+    def failed(self) -> bool:
+        """The source itself did: nothing more will come."""
+        return self._blocks.failed
+
+    @property
+    def now_ms(self) -> float:
+        """The end of the last block, from the stream's beginning."""
+        return self._blocks.now_ms
+
+    @property
+    def cancelling(self) -> bool:
+        """Our own voice sounds, and is taken out of what is heard."""
+        return self._played is not None and self._played.sounding
+
+    async def next(self, *, speech: bool) -> Moment | None:
+        """What comes next, in short blocks where `speech` is asked about; None at the end of the source. Raises what
+        the source or the ears raise; the block is lost then."""
+        block = await self._block(1 if speech or self.cancelling else IDLE_SAMPLES)
+        if block is None:
+            return None
+        far = None if self._played is None else self._played.take(len(block))
+        sensed = await self._ear.hear(block, far=far, speech=speech)
+        return Moment(sensed.clean, sensed.wakes, sensed.speech, self.now_ms)
+
+    async def skip(self, ms: float) -> None:
+        """Let so much sound pass unheard."""
+        until_ms = self.now_ms + ms
+        while self.now_ms < until_ms and await self._blocks.next() is not None:
+            pass
+
+    async def speech_in(self, samples: Samples) -> list[float]:
+        """Probabilities for the last samples, heard before anybody asked."""
+        return await self._ear.speech_in(samples)
+
+    async def rest(self) -> list[Samples]:
+        """Everything that is still to come, of a source that ends, unheard."""
+        pieces = []
+        while (block := await self._blocks.next()) is not None:
+            pieces.append(block)  # a file is at most ten minutes
+        return pieces
+
+    async def _block(self, least: int) -> Samples | None:
+        import numpy as np
+
+        pieces: list[Samples] = []
+        while sum(map(len, pieces)) < least:
+            block = await self._blocks.next()
+            if block is None:
+                break
+            pieces.append(block)
+        return np.concatenate(pieces) if pieces else None
