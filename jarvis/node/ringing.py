@@ -19,9 +19,10 @@ TURN_MS = 5_000.0
 """Each next node waits so much longer for the ones before it to say that they ring."""
 OVERDUE_MS = 4_000.0
 """Who comes to a timer later than this after it was due, has missed something: another may have rung it."""
-LATE_MS = 15_000.0
-"""So long after a start, or after a timer came from a peer, one that was due before waits for links, and for what
-others say of it."""
+SETTLE_MS = 5_000.0
+"""A timer of an earlier life of ours waits so long for links, and for what others say of it."""
+LATE_MS = 12_000.0
+"""And so long when it was due before we heard of it."""
 BEHIND_MS = 45_000.0
 """And so long at most for records that a peer has and we lack."""
 SILENT_MS = 20_000.0
@@ -94,7 +95,11 @@ class _Watch:
     """Between the wall clock and the monotonic clock then."""
     turn_ms: float | None = None
     """When the owner's turn to ring is; the others' come after it. None while it is not due."""
-    late_since_ms: float | None = None
+    known_ms: float = 0.0
+    restored: bool = False
+    """It was there before we were, or came from a peer."""
+    late: bool = False
+    """It was due before we could have rung it."""
     began_ms: float | None = None
     """When somebody was first known to ring it."""
     rings: bool = False
@@ -145,7 +150,8 @@ class Ringing:
         for timer_id, timer in timers.items():
             watch = self._watches.get(timer_id)
             if watch is None:
-                watch = self._watches[timer_id] = _Watch(timer, timer_id not in private)
+                watch = self._watches[timer_id] = _Watch(timer, timer_id not in private, known_ms=now.mono_ms)
+                watch.restored = timer_id not in self._pins
                 self._count(timer_id, watch, now)
             else:
                 known, watch.timer = watch.timer, timer
@@ -161,6 +167,11 @@ class Ringing:
 
     def heard(self, peer: bytes, statement: Statement, now: Now) -> None:
         self._peers[peer] = _Peer(statement, now.mono_ms)
+
+    def parted(self, peer: bytes) -> None:
+        """A link with it began or ended: nothing it said holds any more, and it must be told everything anew."""
+        self._peers.pop(peer, None)
+        self._greeted.discard(peer)
 
     def over(self, timer_ids: Collection[str], now: Now) -> None:
         """Somebody said stop: these ring no more, whatever becomes of writing it down."""
@@ -273,8 +284,8 @@ class Ringing:
     def _turn(self, timer_id: str, watch: _Watch, now: Now) -> list[Effect]:
         left_ms = self.left_ms(timer_id, now)
         if left_ms > 0 or not watch.timer.count.runs:  # also one that rang and was given more time
-            watch.turn_ms = watch.late_since_ms = watch.began_ms = watch.over_ms = None
-            watch.rings = False
+            watch.turn_ms = watch.began_ms = watch.over_ms = None
+            watch.rings = watch.late = False
             return []
         if watch.over_ms is not None:
             watch.rings = False
@@ -283,18 +294,15 @@ class Ringing:
             watch.over_ms = now.mono_ms
             return [End(timer_id)]
         if watch.turn_ms is None:
-            late = -left_ms > OVERDUE_MS
-            watch.late_since_ms = now.mono_ms if late else None
-            waits_ms = LATE_MS if watch.shared and now.others else 0.0
-            watch.turn_ms = now.mono_ms + (waits_ms if late else left_ms)
+            watch.turn_ms = self._first_turn_ms(watch, now.mono_ms + left_ms, now)
         ringer = self._ringer(timer_id, now)
         if watch.rings:
             return self._go_on(timer_id, watch, ringer, -left_ms, now)
         if ringer is not None:
-            watch.turn_ms, watch.late_since_ms = now.mono_ms, None  # our turn comes when it falls silent
+            watch.turn_ms, watch.late = now.mono_ms, False  # our turn comes when it falls silent
             watch.began_ms = now.mono_ms if watch.began_ms is None else watch.began_ms
             return []
-        if watch.late_since_ms is not None and now.behind and now.mono_ms < watch.late_since_ms + BEHIND_MS:
+        if watch.late and now.behind and now.mono_ms < watch.turn_ms + BEHIND_MS:
             return []  # what we lack may say that it is over
         if now.mono_ms < watch.turn_ms + self._place(watch, self._me, now) * TURN_MS:
             return []
@@ -303,6 +311,15 @@ class Ringing:
         watch.rings, watch.next_ring_ms = True, now.mono_ms + RING_EVERY_MS
         watch.began_ms = now.mono_ms if watch.began_ms is None else watch.began_ms
         return [Ring(timer_id, -left_ms)]
+
+    def _first_turn_ms(self, watch: _Watch, due_ms: float, now: Now) -> float:
+        """When its owner may ring it: at once, unless somebody else may have done so while we knew nothing."""
+        if not (watch.shared and now.others):
+            return due_ms
+        watch.late = now.mono_ms - due_ms > OVERDUE_MS or (watch.restored and due_ms <= watch.known_ms)
+        if watch.late:
+            return now.mono_ms + LATE_MS
+        return max(due_ms, watch.known_ms + SETTLE_MS) if watch.restored else due_ms
 
     def _go_on(self, timer_id: str, watch: _Watch, ringer: bytes | None, overdue_ms: float, now: Now) -> list[Effect]:
         assert watch.began_ms is not None

@@ -1,5 +1,6 @@
-"""Rooms whose timers are the real ones, joined by the real merge, with everything else made up: one clock for the world,
-links that take their time and can be cut, nodes that die with all they had not kept, and wall clocks set to anything."""
+"""Rooms whose timers are the real ones, joined by the real merge, with everything else made up: one clock for the
+world, links that take their time and can be cut, nodes that die with all they had not kept, and wall clocks set to
+anything."""
 
 from __future__ import annotations
 
@@ -40,13 +41,14 @@ class Room:
 
 
 class Rooms:
-    def __init__(self, count: int, seed: int = 0, *, delay_ms: float = 300.0, link_ms: float = 2_000.0) -> None:
+    def __init__(self, count: int, seed: int = 0, *, delay_ms: float = 300.0, link_ms: float = 4_000.0) -> None:
         self.random = random.Random(seed)
         self.now_ms = 1_000_000.0
         self.delay_ms, self.link_ms = delay_ms, link_ms
         self.rooms = [Room(bytes([65 + number]) * 16) for number in range(count)]
         self.by_id = {room.node_id: room for room in self.rooms}
         self.cut: set[frozenset[bytes]] = set()
+        self._links_at: dict[frozenset[bytes], float] = {}
         self.rings: list[tuple[float, int, str]] = []
         self.deaths: list[tuple[float, int]] = []
         self._flying: list[tuple[float, int, bytes, bytes, Value]] = []
@@ -198,7 +200,11 @@ class Rooms:
                     continue
                 reach = a.alive and b.alive and frozenset((a.node_id, b.node_id)) not in self.cut
                 linked = b.node_id in a.links
-                if reach and not linked and self.random.random() < STEP_MS / self.link_ms:
+                pair = frozenset((a.node_id, b.node_id))
+                links_ms = self._links_at.setdefault(pair, self.now_ms + self.random.uniform(0.1, 1) * self.link_ms)
+                if not reach:
+                    del self._links_at[pair]
+                if reach and not linked and self.now_ms >= links_ms:
                     for one, other in ((a, b), (b, a)):
                         one.links[other.node_id] = self.now_ms
                         one.offsets[other.node_id] = self._wall(other) - self._wall(one)
@@ -209,6 +215,9 @@ class Rooms:
     def _unlink(self, a: Room, b: Room) -> None:
         a.links.pop(b.node_id, None)
         b.links.pop(a.node_id, None)
+        for one, other in ((a, b), (b, a)):
+            if one.ringing is not None:
+                one.ringing.parted(other.node_id)
         pair = {a.node_id, b.node_id}
         self._flying = [one for one in self._flying if {one[2], one[3]} != pair]
 
