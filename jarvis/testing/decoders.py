@@ -78,7 +78,6 @@ from jarvis.sync.messages import (
 )
 from jarvis.testing.fuzzing import Target
 from jarvis.testing.lending_decoders import lending_targets
-from jarvis.testing.lending_decoders import lending_targets
 
 NOW_MS = 1_800_000_000_000
 OWNER, RECOVERY = SigningKey(b"o" * 32), SigningKey(b"r" * 32)
@@ -420,7 +419,6 @@ def targets() -> dict[str, Target]:
         Target(
             "edit", _edit, lambda: [one[1] for one in dict(_operations())["notes/aaaaaaaaaaaaaaaa"]], damage_value=False
         ),
-        *lending_targets(),
         *lending_targets(),
     ]
     return {target.name: target for target in found}
