@@ -294,7 +294,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         offsets=lambda: map(peering.clock_offset_ms, peering.connected()),
         place=lambda: sum(one < key.node_id for one in members.chain.members),
     )
-    speech = Speech(dialogue, assistant, events, clock, stt=lent("stt", stt), tts=lent("tts", tts))
+    speech = Speech(dialogue, assistant, events, clock, ears=ears, stt=lent("stt", stt), tts=lent("tts", tts))
     removal = Removal(journal, members, peering, audit, clock)
     leaving = Leaving(journal, members, peering, removal, key.node_id, str(directory.path))
     invitations = Invitations(
