@@ -1,5 +1,5 @@
-"""Text as it is written into text as it is said: no markdown, links or emoji, times and units as words; and the cut
-into sentences while the rest is still being written.
+"""Text as it is written into text as it is said: no markdown, links or emoji; abbreviations in full, figures as people
+say them (`spoken_forms`).
 
 Pure text work, English. It never adds a fact and never drops one, except the code and addresses nobody can listen to.
 """
@@ -7,210 +7,106 @@ Pure text work, English. It never adds a fact and never drops one, except the co
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 
-CLAUSE_CHARACTERS = 80
-"""A voice model gives no sound before the sentence's end: longer ones are cut where one would breathe."""
-FIRST_CLAUSE_CHARACTERS = 40
-"""The first is cut earlier: somebody is waiting for it."""
-MAX_CHARACTERS = 200
-"""Cut at any space, for text without punctuation."""
-_BUFFER_CHARACTERS = 4_000
-"""Text without any space, such as a data address, is dropped beyond this."""
+from jarvis.voice.spoken_forms import FORMS, Replace
 
-_Replace = str | Callable[[re.Match[str]], str]
-
-
-def _words(text: str) -> list[str]:
-    return text.split()
-
-
-_ONES = _words(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-)
-_TENS = ("", "", "twenty", "thirty", "forty", "fifty")
-
-_UNITS = {
-    "km/h": "kilometres per hour", "mph": "miles per hour", "m/s": "metres per second",
-    "km": "kilometres", "cm": "centimetres", "mm": "millimetres", "m": "metres",
-    "kg": "kilograms", "g": "grams", "mg": "milligrams", "l": "litres", "ml": "millilitres",
-    "min": "minutes", "mins": "minutes", "h": "hours", "hrs": "hours", "hr": "hours", "s": "seconds", "sec": "seconds",
-    "secs": "seconds", "ms": "milliseconds",
-    "kb": "kilobytes", "mb": "megabytes", "gb": "gigabytes", "tb": "terabytes",
-    "kwh": "kilowatt hours", "kw": "kilowatts", "w": "watts",
+_EMOJI = "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\ufe0f\u200d\u20e3\U000e0000-\U000e007f\ue000-\uf8ff]+"
+_FACES = r"(?<![\w)])[:;=8xX]['’]?-?[)(DPpOo/|\\\]\[](?!\w)|<3(?!\d)"
+_TITLES = {
+    "Dr": "Doctor", "Mr": "Mister", "Mrs": "Missus", "Prof": "Professor", "Sgt": "Sergeant", "Capt": "Captain",
+    "Lt": "Lieutenant", "Gen": "General", "Col": "Colonel", "Rev": "Reverend", "Mt": "Mount", "St": "Saint",
 }  # fmt: skip
-_MONEY = {"$": "dollars", "€": "euros", "£": "pounds"}
+_SHORT = {
+    "e.g": "for example", "i.e": "that is", "etc": "et cetera", "vs": "versus", "approx": "approximately",
+    "ca": "about", "incl": "including", "dept": "department", "est": "established", "cf": "compare",
+    "et al": "and others", "a.k.a": "also known as",
+}  # fmt: skip
+_STREETS = {"St": "Street", "Ave": "Avenue", "Rd": "Road", "Blvd": "Boulevard", "Ln": "Lane", "Sq": "Square"}
+_COUNTED = {
+    "No": "number", "no": "number", "Nr": "number", "№": "number", "p": "page", "pp": "pages", "Fig": "figure",
+    "fig": "figure", "ch": "chapter", "Ch": "chapter", "vol": "volume", "Vol": "volume", "Sec": "section",
+}  # fmt: skip
+_ENTITIES = {"amp": " and ", "nbsp": " ", "lt": " less than ", "gt": " more than ", "quot": '"', "apos": "'"}
 
 
-def under_sixty(number: int) -> str:
-    """0 to 59 in words. Raises IndexError beyond."""
-    if number < 20:
-        return _ONES[number]
-    tens, ones = divmod(number, 10)
-    return _TENS[tens] + (f"-{_ONES[ones]}" if ones else "")
+def _any(table: dict[str, str]) -> str:
+    return "|".join(sorted(map(re.escape, table), key=len, reverse=True))
 
 
-def _time(match: re.Match[str]) -> str:
-    hour, minute = int(match["hour"]), int(match["minute"])
-    half = f" {match['half'][0].upper()} M" if match["half"] else ""
-    said = under_sixty(hour)
-    if minute == 0:
-        return said + (half or (" o'clock" if 1 <= hour <= 12 else " hundred hours"))
-    return f"{said} {'oh ' if minute < 10 else ''}{under_sixty(minute)}{half}"
+def _row(match: re.Match[str]) -> str:
+    cells = [cell.strip() for cell in match[0].strip().strip("|").split("|")]
+    said = ", ".join(cell for cell in cells if cell)
+    return "" if re.fullmatch(r"[\s:,-]*", said) else f"{said}."
 
 
-def _unit(match: re.Match[str]) -> str:
-    word = _UNITS[match["unit"].lower()]
-    if match["number"] == "1":
-        word = re.sub(r"s\b", "", word, count=1)
-    return f"{match['number']} {word}"
+def _short(match: re.Match[str]) -> str:
+    """Its full stop may end a sentence too."""
+    said = _SHORT[match["short"].lower()]
+    return f"{said}." if match["short"].lower() in ("etc", "et al") and match["end"] is not None else said
 
 
-def _degrees(match: re.Match[str]) -> str:
-    scale = {"C": " Celsius", "F": " Fahrenheit"}.get(match["scale"] or "", "")
-    minus = "minus " if match["sign"] else ""
-    return f"{minus}{match['number']} degree{'' if match['number'] == '1' else 's'}{scale}"
+def _mail(match: re.Match[str]) -> str:
+    return re.sub(r"\.", " dot ", match[0]).replace("@", " at ").replace("_", " underscore ")
 
 
-def _money(match: re.Match[str]) -> str:
-    return f"{match['number']} {_MONEY[match['sign']]}"
+def _domain(match: re.Match[str]) -> str:
+    return match[0].replace(".", " dot ")
 
 
-_NUMBER = r"(?P<number>\d+(?:[.,]\d+)*)"
-_CLOCK = r"\b(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?::[0-5]\d)?"
-_UNIT_NAMES = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
-_EMOJI = "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2190-\u21ff\ufe0f\u200d\U000e0000-\U000e007f]+"
-
-_RULES: tuple[tuple[re.Pattern[str], _Replace], ...] = tuple(
-    (re.compile(pattern), replace)
-    for pattern, replace in (
-        (r"(?s)```.*?(?:```|$)", " "),
-        (r"<[^<>\n]{1,200}>", " "),
-        (r"!?\[([^\[\]\n]*)\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*\)", r"\1"),
-        (r"\b(?:https?://|www\.)\S+[^\s.,;:!?)]", "a link"),
-        (r"(?m)^\s{0,3}(?:#{1,6}|>|[-*+•])\s+", ""),
-        (r"(?m)^\s*(?:[-*_]\s*){3,}$", ""),
-        (r"`([^`\n]*)`", r"\1"),
-        (r"\*+|(?<!\w)_+|_+(?!\w)|~~", ""),
-        (_EMOJI, " "),
-        (rf"{_CLOCK}(?:\s*(?P<half>[AaPp])\.?\s?[Mm]\b(?:\.(?=\s*\S))?)?", _time),
-        (rf"(?P<sign>[-−]?)(?<!\d){_NUMBER}\s*°\s*(?P<scale>[CF]?)\b", _degrees),
-        (rf"(?P<sign>[-−]?)(?<!\d){_NUMBER}\s*°(?P<scale>)", _degrees),
-        (rf"(?P<sign>[$€£])\s?{_NUMBER}", _money),
-        (rf"\b{_NUMBER}\s?(?P<unit>{_UNIT_NAMES})(?![\w'/])", _unit),
-        (rf"{_NUMBER}\s?%", r"\g<number> percent"),
-        (r"\s&\s", " and "),
-        (r"\s[-–—]{1,3}\s", ", "),
-        (r"[\u0000-\u0008\u000b-\u001f\u007f\ufffd|]", " "),
-        (r"\s+", " "),
-        (r"\s+([.,;:!?])", r"\1"),
-    )
+_MARKUP: tuple[tuple[str, Replace], ...] = (
+    (r"(?s)```.*?(?:```|$)", " "),
+    (r"</?[A-Za-z!][\w-]*(?:\s[^<>\n]{0,200})?/?>", " "),
+    (r"<(?=https?://)|(?<=\w)>(?=[\s.,;:!?]|$)", " "),
+    (rf"&({_any(_ENTITIES)});", lambda match: _ENTITIES[match[1]]),
+    (r"!?\[([^\[\]\n]*)\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*(?:\s\"[^\"\n]*\")?\)", r"\1"),
+    (r"\[\^?\d{1,3}\](?!\()", ""),
+    (r"\[([^\[\]\n]+)\]\[[^\[\]\n]*\]", r"\1"),
+    (r"(?i)\b(?:https?://|www\.)\S*[^\s.,;:!?)\]*_]", "a link"),
+    (r"(?m)^[ \t]*\|.*\|[ \t]*$", _row),
+    (r"(?m)^\s{0,3}(?:[-*_]\s*){3,}$", ""),
+    (r"(?m)^\s{0,3}(?:>\s?)*(?:#{1,6}\s+|[-*+•‣◦]\s+)?(?:\[[ xX]\]\s+)?", ""),
+    (r"(?m)\s+#{1,6}\s*$", ""),
+    (r"\\([\\`*_{}\[\]()#+.!$-])", r"\1"),
+    (r"(?<=\d)\s?\*\s?(?=\d)", " times "),
+    (r"`([^`\n]*)`", r"\1"),
+    (r"\*+|(?<!\w)_+|_+(?!\w)|~~|`+", ""),
+    (_EMOJI, " "),
+    (_FACES, " "),
+    (r"\s?(?:->|=>|→|⇒|➔)\s?", " to "),
+    (r"[←-⇿©®™†‡•‣◦]", " "),
 )  # fmt: skip
+_WORDS: tuple[tuple[str, Replace], ...] = (
+    (r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b", _mail),
+    (r"(?<![\w@./-])(?:[\w-]+\.)+(?:com|org|net|edu|gov|io|dev|ai|de|uk|eu|local)\b(?!\.?\w)", _domain),
+    (rf"(?<=[a-z]\s)(?P<st>{_any(_STREETS)})\b\.(?=\s+[a-z]|[,;])", lambda match: _STREETS[match["st"]]),
+    (r"(?<=[a-z]\s)(?P<st>Ave|Rd|Blvd|Ln)\b(?P<end>\.?)", lambda match: _STREETS[match["st"]] + match["end"]),
+    (rf"\b(?P<title>{_any(_TITLES)})\.?\s(?=[A-Z])", lambda match: f"{_TITLES[match['title']]} "),
+    (rf"(?<![\w.])(?P<what>{_any(_COUNTED)})\.\s?(?=\d)", lambda match: f"{_COUNTED[match['what']]} "),
+    (rf"(?i)(?<![\w.])(?P<short>{_any(_SHORT)})\b(?!/)(?:\.(?P<end>(?=\s*$|\s+[A-Z]))?)", _short),
+    (r"(?<=[\w-])\.(?=(?:py|txt|md|json|js|ts|csv|pdf|jpg|png|wav|mp3|html|xml|yaml|toml|sh|exe|zip)\b)", " dot "),
+    (r"\b[Tt]el\.\s?(?=[+\d(])", "telephone "),
+    (r"(?<!\w)w/o(?=\s)", "without"),
+    (r"(?<!\w)w/(?=\s?\w)", "with "),
+    (r"(?<=\w)\s?&\s?(?=\w)", " and "),
+    (r"\band/or\b", "and or"),
+    (r"(?<!\w)[@#](?=[A-Za-z])", ""),
+)  # fmt: skip
+_TIDY: tuple[tuple[str, Replace], ...] = (
+    (r"\s[-–—]{1,3}\s|\s?—\s?", ", "),
+    (r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\ufeff\ufffd|]", " "),
+    (r"([!?])[!?]*\1[!?]*", r"\1"),
+    (r"\.{4,}", "..."),
+    (r"\(\s*\)|\[\s*\]|\{\s*\}", " "),
+    (r"\s+", " "),
+    (r"\s+([.,;:!?])", r"\1"),
+    (r",(?:\s*,)+", ","),
+)  # fmt: skip
+_RULES = tuple((re.compile(pattern), replace) for pattern, replace in (*_MARKUP, *_WORDS, *FORMS, *_TIDY))
 
 
 def speakable(text: str) -> str:
     """One sentence, or a few, as a voice should say it; "" when nothing of it can be said."""
     for pattern, replace in _RULES:
         text = pattern.sub(replace, text)
-    text = text.strip()
+    text = text.strip().lstrip(",;: ")
     return text if any(map(str.isalnum, text)) else ""
-
-
-_ABBREVIATIONS = frozenset(
-    _words(
-        "dr mr mrs ms prof st sr jr rev gen col capt lt sgt mt vs no fig approx dept est inc ltd co corp e.g i.e cf al "
-        "jan feb mar apr jun jul aug sep sept oct nov dec a.m p.m"
-    )
-)
-_END = re.compile(r"[.!?…]+[\"'”’)\]*_]*(?=\s)|\n")
-_CLAUSE = re.compile(r"[,;:][\"'”’)]*\s|\s[-–—]\s|\s(?=(?:and|but|or|because|so|which|while|when)\s)")
-
-
-class Sentences:
-    """Takes text in pieces of any size and gives sentences as soon as they are whole."""
-
-    def __init__(self) -> None:
-        self._buffer = ""
-        self._in_code = False
-        self._first = True
-
-    def feed(self, piece: str) -> Iterator[str]:
-        """Speakable sentences this piece completes."""
-        self._buffer += piece
-        yield from self._take(final=False)
-
-    def flush(self) -> Iterator[str]:
-        """What is left, at the end of the text."""
-        yield from self._take(final=True)
-
-    def _take(self, final: bool) -> Iterator[str]:
-        while (cut := self._cut(final)) is not None:
-            said = speakable(cut)
-            if said:
-                yield from _clauses(said, FIRST_CLAUSE_CHARACTERS if self._first else CLAUSE_CHARACTERS)
-                self._first = False
-
-    def _cut(self, final: bool) -> str | None:
-        """The next sentence as written; None when more text is needed."""
-        fence = self._buffer.find("```")
-        if self._in_code:
-            self._buffer = self._buffer[fence + 3 :] if fence >= 0 else self._buffer[-2:]
-            self._in_code = fence < 0
-            return None if self._in_code or not self._buffer else self._cut(final)
-        end = _sentence_end(self._buffer if fence < 0 else self._buffer[:fence] + "\n")
-        if end is None and fence >= 0:
-            end = fence
-        if end is not None and 0 <= fence <= end:
-            cut, self._buffer, self._in_code = self._buffer[:fence], self._buffer[fence + 3 :], True
-            return cut
-        if end is None and len(self._buffer) > MAX_CHARACTERS:
-            end = self._buffer.rfind(" ", 0, MAX_CHARACTERS)
-            if end <= 0:
-                end = None
-                self._buffer = self._buffer[-_BUFFER_CHARACTERS:]
-        if end is None and final and self._buffer:
-            end = len(self._buffer)
-        if end is None:
-            return None
-        cut, self._buffer = self._buffer[:end], self._buffer[end:].lstrip(" \t\r\n")
-        return cut
-
-
-def _sentence_end(text: str) -> int | None:
-    for match in _END.finditer(text):
-        if match[0] == "\n":
-            if text[: match.start()].strip():
-                return match.end()
-        elif not _goes_on(text[: match.start()], match[0]):
-            return match.end()
-    return None
-
-
-def _goes_on(before: str, mark: str) -> bool:
-    """Whether this full stop belongs to an abbreviation, an initial or a list's number."""
-    if not mark.startswith(".") or mark.startswith(".."):
-        return False
-    words = before.rsplit(None, 1)
-    word = words[-1].lstrip("\"'“‘([*_").lower() if words else ""
-    if word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word != "i"):
-        return True
-    return word.isdigit() and not before[: len(before) - len(word)].strip(" \t*_")
-
-
-def _clauses(sentence: str, limit: int) -> Iterator[str]:
-    """The sentence in parts of about `limit` characters, cut at clauses; never over MAX_CHARACTERS."""
-    while len(sentence) > max(limit, CLAUSE_CHARACTERS):
-        cuts = [match.end() for match in _CLAUSE.finditer(sentence) if 15 <= match.end() <= len(sentence) - 10]
-        good = [cut for cut in cuts if cut <= limit] or cuts[:1]
-        if good and good[-1] <= MAX_CHARACTERS:
-            cut = good[-1]
-        elif len(sentence) > MAX_CHARACTERS:
-            cut = sentence.rfind(" ", 0, MAX_CHARACTERS)
-            cut = cut if cut > 0 else MAX_CHARACTERS
-        else:
-            break
-        yield sentence[:cut].strip()
-        sentence, limit = sentence[cut:].strip(), CLAUSE_CHARACTERS
-    if sentence:
-        yield sentence

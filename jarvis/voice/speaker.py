@@ -6,21 +6,18 @@ It loses no text: when the voice or the loudspeaker fails, the reply is still re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from jarvis.core.errors import EngineFailed, JarvisError
 from jarvis.core.events import Event
 from jarvis.core.time import Clock
 from jarvis.voice import events
 from jarvis.voice.listener import Engine
+from jarvis.voice.replies import Replies, Sound
+from jarvis.voice.sentences import Sentences, cut
 from jarvis.voice.settings import VoiceSettings
-from jarvis.voice.speakable import Sentences
 from jarvis.voice.streams import Sink
-
-if TYPE_CHECKING:
-    from jarvis.voice.wav import Samples
 
 SENTENCES_AHEAD = 16
 """Text that waits for the voice; about 1,200 characters. When it is full, whoever writes waits."""
@@ -28,7 +25,15 @@ SOUNDS_AHEAD = 2
 """Sound that waits for the loudspeaker. Each is made faster than it plays: more would only be thrown away when
 somebody interrupts."""
 Interrupted = Callable[[str, str], Awaitable[None]]
-"""Told the turn and the sentences that were played to their end, when somebody interrupts."""
+"""Told the turn and what was heard of it, when somebody interrupts: whole sentences, and the words of the last one."""
+Saying = Callable[[str, float], None]
+"""Told each sentence and its length in ms, just before it sounds: other rooms must not take it for somebody."""
+PREPARING_SHARE = 0.2
+"""Of the time that the voice may prepare replies while nothing is to do: a core has other things to do."""
+VOICE_FAILED = "Sorry, my voice has just failed."
+"""Said with sound that was prepared while the voice still worked."""
+_LOUD = 500
+"""Of 32,767: what is quieter at a sentence's ends is no word."""
 APOLOGY = "Sorry, something went wrong. Please try again."
 
 
@@ -42,10 +47,13 @@ class Speech:
     """When the user stopped speaking; None when nobody did."""
     written: list[str] = field(default_factory=list)
     spoken: list[str] = field(default_factory=list)
-    """Sentences that were played to their end."""
+    """What was heard: sentences that were played to their end, and the words of one that was cut."""
     audio_ms: float = 0.0
     first_text_ms: float | None = None
+    sentences: int = 0
+    """How many became sound."""
     first_synthesis_ms: float = 0.0
+    """0 when the first sentence was known already."""
     first_audio_ms: float | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -57,6 +65,7 @@ class Speech:
 class Speaker:
     def __init__(self, tts: Engine, *, emit: Callable[[Event], None], clock: Clock, settings: VoiceSettings) -> None:
         self._tts, self._emit, self._clock, self._settings = tts, emit, clock, settings
+        self._replies = Replies()
         self.saying = ""
         """The sentence being played."""
         self._voice = asyncio.Lock()
@@ -71,18 +80,19 @@ class Speaker:
         turn: str = "",
         heard_ms: float | None = None,
         interrupted: Interrupted | None = None,
+        saying: Saying = lambda sentence, ms: None,
     ) -> Speech:
         """Say the text as it comes. Errors become events and `problems`, never an exception; cancelling it stops
         the sound at once, and then `interrupted` is awaited."""
         speech = Speech(turn, self._clock.mono_ms(), heard_ms)
         sentences: asyncio.Queue[str | None] = asyncio.Queue(SENTENCES_AHEAD)
-        sounds: asyncio.Queue[tuple[str, Samples, int] | None] = asyncio.Queue(SOUNDS_AHEAD)
+        sounds: asyncio.Queue[tuple[str, Sound] | None] = asyncio.Queue(SOUNDS_AHEAD)
         finished = False
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._write(pieces, sentences, speech), name="write")
                 group.create_task(self._synthesise(sentences, sounds, speech), name="synthesise")
-                group.create_task(self._play(sounds, sink, speech), name="play")
+                group.create_task(self._play(sounds, sink, speech, saying), name="play")
             finished = True
         except asyncio.CancelledError:
             if interrupted is not None:
@@ -123,7 +133,7 @@ class Speaker:
     async def _synthesise(
         self,
         sentences: asyncio.Queue[str | None],
-        out: asyncio.Queue[tuple[str, Samples, int] | None],
+        out: asyncio.Queue[tuple[str, Sound] | None],
         speech: Speech,
     ) -> None:
         silent = False
@@ -135,24 +145,57 @@ class Speaker:
             except JarvisError as error:
                 self._problem(speech, "tts", error)
                 silent = True
+                apology = self._replies.find(VOICE_FAILED)
+                if apology is not None:
+                    await out.put((VOICE_FAILED, apology))
                 continue
-            await out.put((sentence, *sound))
+            await out.put((sentence, sound))
         await out.put(None)
 
-    async def _sound_of(self, sentence: str, speech: Speech) -> tuple[Samples, int]:
+    async def _sound_of(self, sentence: str, speech: Speech) -> Sound:
+        speech.sentences += 1
+        known = self._replies.find(sentence)
+        if known is not None:
+            return known
+        sound, voice, synthesis_ms = await self._made(sentence)
+        self._replies.keep(voice, sentence, sound)
+        if speech.sentences == 1:
+            speech.first_synthesis_ms = synthesis_ms
+        return sound
+
+    async def _made(self, sentence: str) -> tuple[Sound, str, float]:
+        """The sound, whose voice it is, and the milliseconds it took."""
         import numpy as np
 
         answer = await self._tts.call("synthesize", sentence, deadline_s=self._settings.tts_deadline_s)
         try:
-            samples, rate_hz = np.frombuffer(answer["audio"], "<i2").astype(np.int16), int(answer["rate_hz"])
-            synthesis_ms = float(answer["synthesis_ms"])
-        except (KeyError, TypeError, ValueError):
+            samples = np.frombuffer(answer["audio"], "<i2").astype(np.int16)
+            sound = Sound(samples, int(answer["rate_hz"]))
+            if sound.rate_hz < 1:
+                raise ValueError(sound.rate_hz)
+            return sound, str(answer.get("voice", "")), float(answer["synthesis_ms"])
+        except (AttributeError, KeyError, TypeError, ValueError):
             raise EngineFailed("The voice's answer makes no sense.") from None
-        if not speech.first_synthesis_ms:
-            speech.first_synthesis_ms = synthesis_ms
-        return samples, rate_hz
 
-    async def _play(self, sounds: asyncio.Queue[tuple[str, Samples, int] | None], sink: Sink, speech: Speech) -> None:
+    async def prepare(self, texts: Iterable[str]) -> int:
+        """Make what is often said before anybody waits for it, at leisure; how many sentences are ready. Raises what
+        the voice raises."""
+        ready = 0
+        for sentence in [one for text in texts for one in cut(text)]:
+            async with self._voice:  # not while somebody is being spoken to
+                began_ms = self._clock.mono_ms()
+                known = self._replies.find(sentence)
+                sound, voice = (known, self._replies.voice) if known else (await self._made(sentence))[:2]
+                if not self._replies.prepare(voice, sentence, sound):
+                    return ready
+                ready += 1
+                took_s = (self._clock.mono_ms() - began_ms) / 1000
+            await asyncio.sleep(took_s * (1 / PREPARING_SHARE - 1))
+        return ready
+
+    async def _play(
+        self, sounds: asyncio.Queue[tuple[str, Sound] | None], sink: Sink, speech: Speech, saying: Saying
+    ) -> None:
         sound, silent = await sounds.get(), False
         if sound is None:
             return
@@ -160,7 +203,7 @@ class Speaker:
             try:
                 while sound is not None:
                     if not silent:
-                        silent = not await self._heard(sound, sink, speech)
+                        silent = not await self._heard(*sound, sink, speech, saying)
                     sound = await sounds.get()
             except BaseException:
                 sink.stop()
@@ -168,18 +211,25 @@ class Speaker:
             finally:
                 self.saying = ""
 
-    async def _heard(self, sound: tuple[str, Samples, int], sink: Sink, speech: Speech) -> bool:
-        """Play one sentence; whether the loudspeaker could."""
-        sentence, samples, rate_hz = sound
+    async def _heard(self, sentence: str, sound: Sound, sink: Sink, speech: Speech, saying: Saying) -> bool:
+        """Play one sentence; whether the loudspeaker could. However it ends, what was heard of it is kept."""
         self._tell_first(speech)
-        self.saying = sentence
+        saying(sentence, sound.ms)
+        self.saying, words, ms = sentence, "", 0.0
         try:
-            await sink.play(samples, rate_hz)
+            await sink.play(sound.samples, sound.rate_hz)
+            words, ms = sentence, sound.ms
         except JarvisError as error:
             self._problem(speech, "sink", error)
+            words, ms = said_by(sentence, sound, sink.played_ms), sink.played_ms
             return False
-        speech.spoken.append(sentence)
-        speech.audio_ms += len(samples) * 1000 / rate_hz
+        except asyncio.CancelledError:
+            words, ms = said_by(sentence, sound, sink.played_ms), sink.played_ms
+            raise
+        finally:
+            if words:
+                speech.spoken.append(words)
+            speech.audio_ms += ms
         return True
 
     def _tell_first(self, speech: Speech) -> None:
@@ -211,6 +261,24 @@ class Speaker:
     def _problem(self, speech: Speech, stage: str, error: JarvisError) -> None:
         speech.problems.append(str(error))
         self._emit(events.AudioProblem(at_ms=self._clock.mono_ms(), turn=speech.turn, stage=stage, message=str(error)))
+
+
+def said_by(sentence: str, sound: Sound, played_ms: float) -> str:
+    """The words of the sentence that had been said when `played_ms` of its sound were heard. Words take as long as
+    they have letters, between the sound's first and last loud sample: on average right to half a word."""
+    import numpy as np
+
+    loud = np.flatnonzero(np.abs(sound.samples.astype(np.int32)) > _LOUD)
+    if not len(loud) or played_ms <= 0:
+        return ""
+    heard = (played_ms * sound.rate_hz / 1000 - loud[0]) / max(loud[-1] - loud[0], 1)
+    words = sentence.split()
+    letters, said = sum(len(word) + 1 for word in words), 0.0
+    for count, word in enumerate(words):
+        said += len(word) + 1
+        if said / letters > heard:
+            return " ".join(words[:count])
+    return sentence
 
 
 async def once(text: str) -> AsyncIterator[str]:

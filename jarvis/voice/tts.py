@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import OrderedDict
 from pathlib import Path
 
 from jarvis.core.codec import Value
@@ -20,17 +19,15 @@ from jarvis.models import cache
 TARGET = "jarvis.voice.tts:PiperEngine"
 MAX_CHARACTERS = 1_000
 """About a minute of speech. Sentences come one by one and are cut at 200; more is a mistake of the caller."""
-CACHE_BYTES = 8 * 1024 * 1024
-"""Three minutes of speech: the replies a home hears every day."""
-CACHE_CHARACTERS = 80
-"""Longer sentences are seldom said twice."""
 
 
 class PiperEngine:
     """`model` is a name of the catalogue or the path of a voice's .onnx with its .json beside it. `variation` 1 is
-    the voice's own liveliness; with 0 it says the same text always the same way."""
+    the voice's own liveliness; with 0 it says the same text always the same way. `pace` 2 is twice as fast."""
 
-    def __init__(self, model: str = "piper-en_US-joe-medium", threads: int = 2, variation: float = 1.0) -> None:
+    def __init__(
+        self, model: str = "piper-en_US-joe-medium", threads: int = 2, variation: float = 1.0, pace: float = 1.0
+    ) -> None:
         try:
             import onnxruntime
             from piper.config import PiperConfig, SynthesisConfig
@@ -46,34 +43,26 @@ class PiperEngine:
         config = PiperConfig.from_dict(json.loads(Path(f"{path}.json").read_text(encoding="utf-8")))
         self._voice = PiperVoice(session=session, config=config)
         self._manner = SynthesisConfig(
-            noise_scale=config.noise_scale * variation, noise_w_scale=config.noise_w_scale * variation
+            length_scale=config.length_scale / pace,
+            noise_scale=config.noise_scale * variation,
+            noise_w_scale=config.noise_w_scale * variation,
         )
-        self._said: OrderedDict[str, bytes] = OrderedDict()
-        self._said_bytes = 0
+        self._name = path.stem
         self.synthesize("Hello.")  # the first sentence allocates; nobody should wait for that
 
     def synthesize(self, text: str) -> dict[str, Value]:
-        """{audio: int16 mono bytes, rate_hz, synthesis_ms}. Raises InvalidInput for over a thousand characters."""
+        """{audio: int16 mono bytes, rate_hz, voice: its name, synthesis_ms}. Raises InvalidInput for over a thousand
+        characters."""
         if len(text) > MAX_CHARACTERS:
             raise InvalidInput(f"A sentence of {len(text)} characters is too long to speak.", fix="Split it.")
         began = time.perf_counter()
-        audio = self._said.get(text)
-        if audio is None:
-            # A full stop, or the voice swallows the last word.
-            spoken = text if text.rstrip()[-1:] in ".!?" else f"{text.rstrip()}."
-            chunks = self._voice.synthesize(spoken, self._manner) if any(map(str.isalnum, text)) else ()
-            audio = b"".join(chunk.audio_int16_bytes for chunk in chunks)
-            self._remember(text, audio)
-        else:
-            self._said.move_to_end(text)
-        rate_hz = self._voice.config.sample_rate
-        return {"audio": audio, "rate_hz": rate_hz, "synthesis_ms": (time.perf_counter() - began) * 1000}
-
-    def _remember(self, text: str, audio: bytes) -> None:
-        if len(text) > CACHE_CHARACTERS:
-            return
-        self._said[text] = audio
-        self._said_bytes += len(audio)
-        while self._said_bytes > CACHE_BYTES:
-            _, dropped = self._said.popitem(last=False)
-            self._said_bytes -= len(dropped)
+        # A full stop, or the voice swallows the last word.
+        spoken = text if text.rstrip()[-1:] in ".!?" else f"{text.rstrip()}."
+        chunks = self._voice.synthesize(spoken, self._manner) if any(map(str.isalnum, text)) else ()
+        audio = b"".join(chunk.audio_int16_bytes for chunk in chunks)
+        return {
+            "audio": audio,
+            "rate_hz": self._voice.config.sample_rate,
+            "voice": self._name,
+            "synthesis_ms": (time.perf_counter() - began) * 1000,
+        }

@@ -62,6 +62,21 @@ def test_sentences_lose_nothing_but_a_stump_at_the_end(pieces: list[str]) -> Non
     assert out.strip() or not whole.strip()
 
 
+def test_of_the_first_sentence_each_clause_is_given_out() -> None:
+    sentences = Sentences()
+    told = [
+        sentences.feed(piece) for piece in ("Well, the ", "weather looks fine, ", "though ", "not, ", "now. A, ", "B")
+    ]
+    assert told == ["", "Well, the weather looks fine, ", "", "though not, ", "now. ", ""]
+    assert sentences.finish() == ""
+
+
+def test_a_first_sentence_that_never_ends_is_given_out_whole() -> None:
+    sentences = Sentences()
+    told = [sentences.feed(piece) for piece in ("The weather looks fine today, ", "though I")]
+    assert told == ["The weather looks fine today, ", ""] and sentences.finish() == "though I"
+
+
 def test_a_sentence_is_given_out_as_soon_as_it_ends() -> None:
     sentences = Sentences()
     assert [sentences.feed(piece) for piece in ("Hel", "lo.", " How", ' are "you?" ', "Wel")] == [

@@ -136,11 +136,10 @@ def test_repeated_speech_neither_loops_nor_takes_seconds(say: Say, silence: Say,
     assert answer["decode_ms"] < 3_000 and len(answer["text"]) < 400
 
 
-def test_piper_speaks_remembers_and_refuses_pages(workers: Workers, run: Callable[..., Any]) -> None:
+def test_piper_speaks_and_refuses_pages(workers: Workers, run: Callable[..., Any]) -> None:
     first = run(workers[1].call("synthesize", "The kettle is ready.", deadline_s=20))
-    again = run(workers[1].call("synthesize", "The kettle is ready.", deadline_s=20))
     assert first["rate_hz"] == 22_050 and 0.8 < len(first["audio"]) / 2 / 22_050 < 3
-    assert again["audio"] == first["audio"] and again["synthesis_ms"] < 5
+    assert first["voice"] == "en_US-joe-medium"
     for text in ("", "...", "🎉", "\x00"):
         assert len(run(workers[1].call("synthesize", text, deadline_s=20))["audio"]) == 0
     with pytest.raises(InvalidInput):
