@@ -52,6 +52,7 @@ from jarvis.node.lending import Lending, PeersEngine
 from jarvis.node.listening import Listening
 from jarvis.node.members import Members, load_addresses
 from jarvis.node.memory import Memory
+from jarvis.node.mute import Mute
 from jarvis.node.node import Node, Parts
 from jarvis.node.notes import Notes
 from jarvis.node.partials import LIMITS as PARTIAL_LIMITS
@@ -65,6 +66,7 @@ from jarvis.node.retention import Retention
 from jarvis.node.rewriting import RewritingTask
 from jarvis.node.sessions import Sessions
 from jarvis.node.skills import HomeSkills
+from jarvis.node.sound import Sound
 from jarvis.node.speech import Speech
 from jarvis.node.status import Status
 from jarvis.node.timers import Timers
@@ -295,6 +297,8 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         place=lambda: sum(one < key.node_id for one in members.chain.members),
     )
     speech = Speech(dialogue, assistant, events, clock, ears=ears, stt=lent("stt", stt), tts=lent("tts", tts))
+    mute = Mute(journal, events, clock)
+    sound = None if settings.audio == "none" else Sound(settings.audio, config.value, config.follow)
     removal = Removal(journal, members, peering, audit, clock)
     leaving = Leaving(journal, members, peering, removal, key.node_id, str(directory.path))
     invitations = Invitations(
@@ -350,7 +354,8 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                     key.node_id, journal, members, copies, assistant, connected=lambda: len(peering.connected())
                 ),
                 bind=settings.bind,
-                listening=Listening(_listening(settings.audio, speech)),
+                mute=mute,
+                listening=Listening(sound, mute, events, clock, listen=speech.listen, ready=speech.speak_through),
                 engines=engines,
                 lending=lending,
                 close=store.close,
@@ -358,27 +363,3 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         )
     )
     return node()
-
-
-def _listening(audio: str, speech: Speech) -> Callable[[], Any] | None:
-    """What `--audio` asks for."""
-    kind, _, name = audio.partition(":")
-    if kind == "none":
-        return None
-    if kind == "wav":
-
-        async def play_file() -> None:
-            from jarvis.voice import wav
-            from jarvis.voice.streams import NullSink, WavSource
-
-            samples = await asyncio.to_thread(wav.read, Path(name))  # up to ten minutes of sound
-            await speech.listen(WavSource(samples, realtime=True), NullSink())
-
-        return play_file
-
-    async def use_device() -> None:
-        from jarvis.voice.audio import DeviceSink, DeviceSource
-
-        await speech.listen(DeviceSource(name), DeviceSink(name))
-
-    return use_device

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "note": ("note", "Notes and lists, edited together."),
     "timer": ("timer", "Timers that run."),
     "engine": ("engine", "The models at work: how they are, and starting one again."),
+    "mute": ("mute", "Whether this node may hear."),
     "sync": ("sync", "Links to the other rooms."),
     "backup": ("backup", "One sealed file that holds the home, and a node from it."),
     "quarantine": ("quarantine", "What is kept and does not count, and why."),

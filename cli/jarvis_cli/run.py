@@ -29,7 +29,7 @@ _PORT = click.IntRange(0, 65535)
 @click.option("--api-port", type=_PORT, help="Of the local API; 0 takes any free one.")
 @click.option("--peer-port", type=_PORT, help="For links from other nodes; 0 takes any free one.")
 @click.option("--bind", metavar="ADDR", help="Address the peer port listens on.")
-@click.option("--audio", metavar="none|device|wav:FILE", help="What it hears with.")
+@click.option("--audio", metavar="none|device[:NAME]|wav:FILE", help="What it hears with.")
 @click.option("--no-mdns", is_flag=True, help="Neither announce this node nor look for others.")
 @click.option("--peer", multiple=True, metavar="HOST:PORT", help="A node to link with besides those found; repeatable.")
 @click.pass_context

@@ -78,6 +78,23 @@ class PeerLinked(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MuteChanged(Event):
+    name: ClassVar[str] = "mute"
+    on: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ListeningChanged(Event):
+    """What the node's microphone is doing."""
+
+    name: ClassVar[str] = "listening"
+    state: str
+    """`listening`, `muted`, `failed`, or `ended` when a file was heard to its end."""
+    reason: str
+    """A sentence for a person, when it failed."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class TimerRang(Event):
     name: ClassVar[str] = "timer.rang"
     timer_id: str

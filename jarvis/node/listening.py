@@ -1,41 +1,157 @@
-"""Keeps the node's microphone open: one that vanishes is waited for, and the node answers by text meanwhile."""
+"""Keeps the node's microphone open, unless it is muted: one that vanishes is waited for, and the node answers by text
+meanwhile. What it is doing shows in the status, and every change of it is an event."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from jarvis.core.errors import JarvisError
+from jarvis.core.events import EventBus
+from jarvis.core.time import Clock
+from jarvis.node.events import ListeningChanged
+from jarvis.node.mute import Mute
+from jarvis.node.sound import Sound
 from jarvis.node.status import State
 
+if TYPE_CHECKING:
+    from jarvis.voice.streams import Sink, Source
+    from jarvis.voice.wav import Samples
+
 RETRY_S = 5.0
+GRACE_S = 1.0
+"""A muted microphone closes with its next block, 20 ms later; one whose reader is busy is closed after this."""
 
 log = structlog.get_logger()
 
 
 class Listening:
-    """`listen` hears and answers until the source ends; None on a node without sound."""
+    """`listen` hears and answers until the source ends; `ready` is told the loudspeaker, which speaks also while
+    nothing is heard. `sound` is None on a node without."""
 
-    def __init__(self, listen: Callable[[], Awaitable[None]] | None) -> None:
-        self._listen = listen
-        self._problem = ""
+    def __init__(
+        self,
+        sound: Sound | None,
+        mute: Mute,
+        events: EventBus,
+        clock: Clock,
+        *,
+        listen: Callable[[Source, Sink], Awaitable[None]],
+        ready: Callable[[Sink], None],
+        retry_s: float = RETRY_S,
+    ) -> None:
+        self._sound, self._mute, self._events, self._clock = sound, mute, events, clock
+        self._listen, self._ready, self._retry_s = listen, ready, retry_s
+        self._state, self._detail = "starting", ""
 
     async def run(self) -> None:
-        while self._listen is not None:
+        sound = self._sound
+        if sound is None:
+            return
+        try:
+            self._ready(await sound.open())
+        except JarvisError as error:
+            self._failed(error)
+            return
+        async with asyncio.TaskGroup() as group:
+            following = group.create_task(sound.follow(), name="volume")
             try:
-                await self._listen()
-                return
+                await self._keep_open(sound)
+            finally:
+                following.cancel()
+                await sound.close()
+
+    async def _keep_open(self, sound: Sound) -> None:
+        while True:
+            if self._mute.on:
+                self._is("muted")
+                await self._mute.until(False)
+            try:
+                await self._until_muted(sound)
+                if not self._mute.on:
+                    self._is("ended")
+                    return
             except JarvisError as error:
-                if self._problem != str(error):
-                    log.warning("audio failed", reason=str(error), fix=error.fix)
-                self._problem = str(error)
+                self._failed(error)
                 if not error.retry:
                     return
-            await asyncio.sleep(RETRY_S)
+                with contextlib.suppress(TimeoutError):  # whoever unmutes wants to be heard now
+                    async with asyncio.timeout(self._retry_s):
+                        await self._mute.until(not self._mute.on)
+
+    async def _until_muted(self, sound: Sound) -> None:
+        """Or until the source ends. What is being said goes on; what is being heard does not."""
+        source = _Unmuted(await sound.source(), self._mute, lambda: self._is("listening"))
+        listening = asyncio.ensure_future(self._listen(source, sound.sink))
+        muted = asyncio.ensure_future(self._mute.until(True))
+        try:
+            await asyncio.wait({listening, muted}, return_when=asyncio.FIRST_COMPLETED)
+            if not listening.done():
+                self._is("muted")
+                await asyncio.wait({listening}, timeout=GRACE_S)
+                if source.open:
+                    listening.cancel()
+                await asyncio.wait({listening})
+            if not listening.cancelled():
+                listening.result()
+        finally:
+            for task in (listening, muted):
+                task.cancel()
+            await asyncio.gather(listening, muted, return_exceptions=True)
+
+    def _failed(self, error: JarvisError) -> None:
+        if self._detail != str(error):
+            log.warning("audio failed", reason=str(error), fix=error.fix)
+        self._is("failed", str(error))
+
+    def _is(self, state: str, detail: str = "") -> None:
+        if (state, detail) != (self._state, self._detail):
+            self._state, self._detail = state, detail
+            self._events.publish(ListeningChanged(at_ms=self._clock.mono_ms(), state=state, reason=detail))
 
     def state(self) -> State:
-        if self._listen is None:
+        if self._sound is None:
             return {"state": "off", "detail": "this node has no microphone"}
-        return {"state": "failed" if self._problem else "ok", "detail": self._problem or "listening"}
+        if self._mute.on:
+            return {"state": "off", "detail": "muted: the microphone is closed"}
+        return {"state": "failed" if self._state == "failed" else "ok", "detail": self._detail or self._state}
+
+    @property
+    def able(self) -> bool:
+        """Whether this node can answer who speaks to it."""
+        return not self._mute.on
+
+
+class _Unmuted:
+    """A microphone that ends when it is muted, and says when it is open."""
+
+    def __init__(self, source: Source, mute: Mute, begun: Callable[[], None]) -> None:
+        self._source, self._mute, self._begun = source, mute, begun
+        self.realtime = source.realtime
+        self.open = False
+
+    @property
+    def forgotten(self) -> bool:
+        """What was heard of it last must not be answered."""
+        return self._mute.on
+
+    async def blocks(self) -> AsyncIterator[Samples]:
+        if self._mute.on:
+            return
+        self.open = True
+        self._mute.opens()
+        blocks: Any = self._source.blocks()
+        try:
+            async for block in blocks:
+                if self._mute.on:
+                    return
+                self._begun()
+                yield block
+        finally:
+            await blocks.aclose()
+            self.open = False
+            await self._mute.closed()

@@ -37,6 +37,7 @@ from jarvis.node.journal import Commit, Journal
 from jarvis.node.lending import Lending
 from jarvis.node.listening import Listening
 from jarvis.node.members import Members, save_addresses
+from jarvis.node.mute import Mute
 from jarvis.node.notes import Notes
 from jarvis.node.partials import Partials
 from jarvis.node.peering import Peering
@@ -95,6 +96,7 @@ class Parts:
     status: Status
     bind: str
     """Address the peer port listens on."""
+    mute: Mute
     listening: Listening
     engines: Engines
     """Closed with the node: whatever is being answered ends with them."""
@@ -121,6 +123,7 @@ class Node:
         self.notes = parts.notes
         self.backups = parts.backups
         self.home = parts.home
+        self.mute = parts.mute
         self.engines = parts.engines
         self.peering = parts.comparison
         self.api_url = ""
@@ -140,6 +143,7 @@ class Node:
         try:
             await parts.members.refresh()
             await parts.timers.load()
+            await parts.mute.load()
             await parts.sessions.private.load()
             await parts.dialogue.close_left(self.node_id)
             self.peer_port = await parts.connector.open()

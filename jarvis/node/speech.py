@@ -129,6 +129,10 @@ class Speech:
         except JarvisError as error:
             log.warning("nothing could be said", reason=str(error))
 
+    def speak_through(self, sink: Sink) -> None:
+        """Announcements and rings are heard there from now on."""
+        self.speaker = sink
+
     async def listen(self, source: Source, sink: Sink) -> None:
         """Answer whatever is heard, until the source ends."""
         self.speaker = sink

@@ -131,6 +131,17 @@ class ScriptedEngines:
         return self.ROW | {"restarts": 2}
 
 
+class ScriptedMute:
+    on = False
+
+    def status(self) -> dict[str, Any]:
+        return {"muted": self.on, "microphone": "closed"}
+
+    async def set(self, on: bool) -> dict[str, Any]:
+        self.on = on
+        return self.status()
+
+
 class ScriptedNotes:
     def __init__(self) -> None:
         self.texts = {"shopping": "milk\neggs"}
@@ -249,6 +260,7 @@ class ScriptedNode:
         self.asked, self.cancelled = asyncio.Event(), asyncio.Event()
         self.sessions, self.config, self.audit = ScriptedSessions(), ScriptedConfig(), ScriptedAudit()
         self.engines = ScriptedEngines()
+        self.mute = ScriptedMute()
         self.timers, self.peering, self.backups = ScriptedTimers(), ScriptedPeering(), ScriptedBackups()
         self.notes = ScriptedNotes()
         self.home = ScriptedHome(self.calls)

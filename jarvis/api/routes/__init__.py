@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from jarvis.api.route import Route
-from jarvis.api.routes import audit, backups, config, engines, health, home, nodes, notes, sessions, sync, talk, timers
+from jarvis.api.routes import (
+    audit,
+    backups,
+    config,
+    engines,
+    health,
+    home,
+    mute,
+    nodes,
+    notes,
+    sessions,
+    sync,
+    talk,
+    timers,
+)
 
 ROUTES: tuple[Route, ...] = (
     *health.ROUTES,
@@ -14,6 +28,7 @@ ROUTES: tuple[Route, ...] = (
     *config.ROUTES,
     *audit.ROUTES,
     *timers.ROUTES,
+    *mute.ROUTES,
     *engines.ROUTES,
     *notes.ROUTES,
     *sync.ROUTES,
