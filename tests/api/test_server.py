@@ -62,6 +62,7 @@ def _request_of(route: Any) -> tuple[str, dict[str, Any]]:
         "value": "1",
         "base": "milk",
         "edits": [{"position": 4, "insert": "!"}],
+        "muted": True,
     }
     fields = {name: bodies[name] for name in bodies if route.body and name in route.body.model_fields}
     return path, {"json": fields} if route.body else {}
