@@ -296,7 +296,17 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         offsets=lambda: map(peering.clock_offset_ms, peering.connected()),
         place=lambda: sum(one < key.node_id for one in members.chain.members),
     )
-    speech = Speech(dialogue, assistant, events, clock, ears=ears, stt=lent("stt", stt), tts=lent("tts", tts))
+    speech = Speech(
+        dialogue,
+        assistant,
+        events,
+        clock,
+        ears=ears,
+        stt=lent("stt", stt),
+        tts=lent("tts", tts),
+        partials=partials,
+        privacy=privacy,
+    )
     mute = Mute(journal, events, clock)
     sound = None if settings.audio == "none" else Sound(settings.audio, config.value, config.follow)
     removal = Removal(journal, members, peering, audit, clock)

@@ -3,7 +3,7 @@ tests. Every dict and list that comes back is JSON-ready and goes out as it is; 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any, Protocol
 
 from jarvis.core.events import EventBus
@@ -92,6 +92,22 @@ class Home(Protocol):
         """The node ends soon after it has answered."""
 
 
+class VoiceCall(Protocol):
+    """One client that brings its own microphone and loudspeaker."""
+
+    async def feed(self, pcm: bytes) -> None:
+        """The next sound; waits while too much waits to be heard."""
+
+    async def end(self) -> None:
+        """No more sound: `run` ends when what was said is answered."""
+
+    def messages(self) -> AsyncIterator[Json | bytes]:
+        """What to send to the client, until `run` has ended."""
+
+    async def run(self) -> None:
+        """Hear and answer; cancel it when the client has left."""
+
+
 class NodeFace(Protocol):
     @property
     def sessions(self) -> Sessions: ...
@@ -125,6 +141,11 @@ class NodeFace(Protocol):
 
     async def hear(self, audio: bytes, *, wake: bool, realtime: bool) -> tuple[Json, bytes]:
         """`audio`: any WAV or FLAC file's bytes. The turn, and the reply as WAV bytes, empty when there is none."""
+
+    async def converse(
+        self, *, rate_hz: int, session: str, wake: bool, room: str, realtime: bool, private: bool
+    ) -> VoiceCall:
+        """Another source of sound, apart from the room's and from all others."""
 
     async def say(self, text: str, *, room: str | None, everywhere: bool) -> tuple[Json, bytes]:
         """The rooms that speak, and what is spoken as WAV bytes."""

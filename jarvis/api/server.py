@@ -17,6 +17,7 @@ from jarvis.api.incoming import AUDIO_BYTES, call_of
 from jarvis.api.route import Route
 from jarvis.api.routes import ROUTES
 from jarvis.api.streams import Streams
+from jarvis.api.voice import VoiceSockets
 from jarvis.core.errors import BadConfiguration, JarvisError, Overloaded, StoreFailed
 from jarvis.core.time import Clock, SystemClock
 
@@ -25,6 +26,7 @@ SHUTDOWN_S = 2.0
 """For answers under way when the node stops; all of it must end in 5 s."""
 MAX_SOUNDS = 4
 """Held in memory at once, 32 MiB each at most; the node hears one at a time anyway."""
+_VOICE_PATH = "/api/v2/voice"
 _READY_PATH, _OPENAPI_PATH, _EVENTS_PATH, _METRICS_PATH = "/readyz", "/openapi.json", "/api/v2/events", "/metrics"
 
 
@@ -36,6 +38,7 @@ class ApiServer:
         self._token = token
         self._port = port
         self._sockets = EventSockets(node, clock or SystemClock())
+        self._voices = VoiceSockets(node)
         self._streams = Streams()
         self._sounds = 0
         self._runner: web.AppRunner | None = None
@@ -73,6 +76,7 @@ class ApiServer:
         if runner is not None:
             runtime.remove(self._data_dir(), os.getpid())
             await self._sockets.close()
+            await self._voices.close()
             await self._streams.close()
             await runner.cleanup()
 
@@ -94,6 +98,7 @@ class ApiServer:
         application.router.add_get(_READY_PATH, self._ready)
         application.router.add_get(_OPENAPI_PATH, self._openapi)
         application.router.add_get(_EVENTS_PATH, self._sockets.handle)
+        application.router.add_get(_VOICE_PATH, self._voices.handle)
         application.router.add_get(_METRICS_PATH, self._metrics)
         return application
 

@@ -41,6 +41,12 @@ def direction(text: str, assistant_name: str, room: str, rooms: Sequence[str]) -
     return _said_before(text, room, rooms)
 
 
+def asks_privacy(text: str) -> bool:
+    """Whether it asks to keep to ourselves what is said: also this sentence is nobody else's then."""
+    match = match_intent(text)
+    return match is not None and match.intent == "private"
+
+
 def meant(match: Match, request: Request) -> bool:
     """Whether an intent about the conversation is one here: "go on" within a talk is for who is talked with, and "go
     on in English" names no room."""

@@ -227,6 +227,11 @@ class Dialogue:
         )
         return ongoing
 
+    async def check(self, session: str | None) -> None:
+        """Raises NotFound when there is no such session."""
+        if session is not None:
+            await self._sessions.resolve(session)
+
     async def close_left(self, node_id: bytes) -> None:
         """Turns of this node whose reply ended with an earlier process: they are pending no more."""
         for session_id, turn in await self._sessions.pending(node_id):

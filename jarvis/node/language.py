@@ -59,6 +59,8 @@ class BorrowedModel:
     """Another room's embedded model. `well` says whether our own is: then nobody is asked what they would lend."""
 
     name = "another room"
+    elsewhere = True
+    """What is asked of it leaves this node."""
     trusted = LlamaModel.trusted
     context_tokens = LlamaModel.context_tokens
     max_tokens = LlamaModel.max_tokens

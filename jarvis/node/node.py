@@ -50,6 +50,7 @@ from jarvis.node.sessions import Sessions
 from jarvis.node.speech import Speech
 from jarvis.node.status import State, Status
 from jarvis.node.timers import Timers
+from jarvis.node.voice_client import Hello, VoiceClient
 
 SHUTDOWN_S = 4.0
 """Of the five seconds that a stop may take."""
@@ -295,6 +296,11 @@ class Node:
             "citations": [],
             "timings_ms": turn.timings_ms,
         }
+
+    async def converse(
+        self, *, rate_hz: int, session: str, wake: bool, room: str, realtime: bool, private: bool
+    ) -> VoiceClient:
+        return await self._parts.speech.client(Hello(rate_hz, session, wake, room, realtime, private))
 
     async def hear(self, audio: bytes, *, wake: bool, realtime: bool) -> tuple[dict[str, Any], bytes]:
         return await self._parts.speech.hear(audio, wake=wake, realtime=realtime)

@@ -4,7 +4,8 @@ record, a partial transcript, a claim, or audio for a peer's engine. What is not
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -32,7 +33,9 @@ class Privacy:
         self._changed = asyncio.Event()
         self._changed.set()
         self._shared = False
-        self._room = ""
+        self._kept = 0
+        self.room = ""
+        """This node's, as far as it is known."""
         follow(self._doubt)
 
     async def shared(self) -> bool:
@@ -41,8 +44,17 @@ class Privacy:
 
     def closed(self) -> bool:
         """Whether nothing that is said here now may leave the node: `session.share` is not `home`, or this room's open
-        conversation is private. At once, for those who cannot wait."""
-        return not self._shared or self._private_in(self._room)
+        conversation is private, or a client's is. At once, for those who cannot wait."""
+        return bool(self._kept) or not self._shared or self._private_in(self.room)
+
+    @contextmanager
+    def keep(self) -> Iterator[None]:
+        """Something private is said as long as this lasts."""
+        self._kept += 1
+        try:
+            yield
+        finally:
+            self._kept -= 1
 
     async def run(self) -> None:
         """Know the setting, until cancelled."""
@@ -57,7 +69,7 @@ class Privacy:
                 self._changed.set()
                 continue
             if not self._changed.is_set():  # else it may be out of date again
-                self._room, self._shared = room, shared
+                self.room, self._shared = room, shared
 
     def _doubt(self) -> None:
         self._shared = False

@@ -1,5 +1,5 @@
-"""This node's ears and voice: the voice pipeline with its three workers, made when they are first needed. It joins sound
-to the dialogue; without the voice extra or its models the node answers by text and says here what is missing."""
+"""This node's ears and voice: the voice pipeline with its three workers, made when they are first needed. It joins
+sound to the dialogue; without the voice extra or its models the node answers by text and says here what is missing."""
 
 from __future__ import annotations
 
@@ -11,19 +11,28 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from jarvis.assistant.assistant import Assistant
+from jarvis.assistant.directions import asks_privacy
 from jarvis.core.codec import Value
 from jarvis.core.errors import JarvisError, Missing, install_extra
-from jarvis.core.events import EventBus
+from jarvis.core.events import Event, EventBus
 from jarvis.core.time import Clock
 from jarvis.node.dialogue import Dialogue, OngoingTurn
+from jarvis.node.partials import Partials
+from jarvis.node.privacy import Privacy
+from jarvis.node.voice_client import OWN, ROOM, Hello, VoiceClient
 
 if TYPE_CHECKING:
+    from jarvis.voice.arbiter import Arbiter
+    from jarvis.voice.ears import Ears
     from jarvis.voice.pipeline import Utterance, VoicePipeline
     from jarvis.voice.streams import Reference, Sink, Source
     from jarvis.voice.wav import Samples
 
 MAX_AT_ONCE = 4
 """Files heard at once; each waits its turn for the one hearing engine."""
+
+BEGINS, ENDS = frozenset({"wake", "speech", "partial", "stt"}), frozenset({"spoken", "closed"})
+"""Events after which somebody speaks in this room, and those after which nobody does."""
 
 log = structlog.get_logger()
 
@@ -49,7 +58,11 @@ class Speech:
         ears: VoiceEngine,
         stt: VoiceEngine,
         tts: VoiceEngine,
+        partials: Partials | None = None,
+        privacy: Privacy | None = None,
+        arbiter: Callable[[], Arbiter | None] = lambda: None,
     ) -> None:
+        """`arbiter` decides between the rooms that hear the same; it is asked for when the room begins to listen."""
         self._dialogue = dialogue
         self._assistant = assistant
         self._events = events
@@ -57,34 +70,68 @@ class Speech:
         self.ears, self.stt, self.tts = ears, stt, tts
         self.speaker: Sink | None = None
         """Where announcements and rings are heard; None on a node without sound."""
+        self._partials, self._privacy, self._arbiter = partials, privacy, arbiter
         self._pipeline: VoicePipeline | None = None
+        self._ears: Ears | None = None
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
 
     def pipeline(self) -> VoicePipeline:
-        """Raises Missing when the voice extra is not installed."""
+        """The room's. Raises Missing when the voice extra is not installed."""
         if self._pipeline is None:
-            try:
-                from jarvis.voice.ears import Ears
-                from jarvis.voice.pipeline import VoicePipeline
-            except ImportError as error:
-                raise Missing(
-                    f"This node cannot hear or speak: {error.name} is not installed.",
-                    fix=install_extra("voice"),
-                ) from None
-            self._pipeline = VoicePipeline(
-                Ears(self.ears),
-                self.stt,
-                self.tts,
-                emit=self._events.publish,
-                clock=self._clock,
-                whole_intent=self._assistant.whole_intent,
-                missing_slot=self._assistant.missing_slot,
-            )
+            self._pipeline = self._new_pipeline(self._emit)
         return self._pipeline
+
+    def _new_pipeline(self, emit: Callable[[Event], None]) -> VoicePipeline:
+        try:
+            from jarvis.voice.ears import Ears
+            from jarvis.voice.pipeline import VoicePipeline
+        except ImportError as error:
+            raise Missing(
+                f"This node cannot hear or speak: {error.name} is not installed.",
+                fix=install_extra("voice"),
+            ) from None
+        self._ears = self._ears or Ears(self.ears)
+        return VoicePipeline(
+            self._ears,
+            self.stt,
+            self.tts,
+            emit=emit,
+            clock=self._clock,
+            whole_intent=self._assistant.whole_intent,
+            missing_slot=self._assistant.missing_slot,
+        )
+
+    def _emit(self, event: Event) -> None:
+        """What the room hears and says, for this node's listeners and, where that may be, for the other rooms."""
+        self._events.publish(event)
+        partials, privacy = self._partials, self._privacy
+        if partials is None or privacy is None or not event.turn:
+            return
+        if event.name in ENDS:
+            partials.over(event.turn)
+        elif event.name in BEGINS and not privacy.closed():
+            text = str(getattr(event, "text", ""))
+            if not asks_privacy(text):
+                partials.hearing(event.turn, privacy.room, text)
+
+    async def client(self, hello: Hello) -> VoiceClient:
+        """One more source of sound, with an ear and a voice of its own. Close it by cancelling its `run`. Raises
+        Missing, EngineFailed, NotFound for a session that is not there, Overloaded."""
+        await self._dialogue.check(hello.session if hello.session not in (OWN, ROOM) else None)
+        await self.warm()
+        partials, privacy = self._partials, self._privacy
+        return VoiceClient(
+            hello,
+            self._new_pipeline,
+            self._dialogue,
+            self._clock,
+            over=partials.over if partials else lambda turn: None,
+            keep=privacy.keep if privacy else contextlib.nullcontext,
+        )
 
     async def hear(self, audio: bytes, *, wake: bool, realtime: bool) -> tuple[dict[str, Any], bytes]:
         """One utterance from a WAV or FLAC file's bytes, answered. The turn, and the reply as WAV bytes."""
-        pipeline = self.pipeline()
+        pipeline = self._new_pipeline(self._emit)  # with a voice of its own: nobody here hears it
         from jarvis.voice import wav
         from jarvis.voice.streams import NullSink, WavSource
 
@@ -129,6 +176,11 @@ class Speech:
         except JarvisError as error:
             log.warning("nothing could be said", reason=str(error))
 
+    def attend(self, ms: float, accepts: Callable[[str], bool]) -> None:
+        """For so long, words that `accepts` takes need no wake word."""
+        if self._pipeline is not None:
+            self._pipeline.attend(ms, accepts)
+
     def speak_through(self, sink: Sink) -> None:
         """Announcements and rings are heard there from now on."""
         self.speaker = sink
@@ -143,7 +195,8 @@ class Speech:
             if turn in turns:
                 await turns[turn].cut_short(spoken)
 
-        await self.pipeline().run(source, sink, self._answer(turns), interrupted=interrupted)
+        arbiter = self._arbiter()
+        await self.pipeline().run(source, sink, self._answer(turns), arbiter=arbiter, interrupted=interrupted)
 
     async def warm(self) -> None:
         """Load all models before they are needed, side by side. Raises Missing, EngineFailed."""

@@ -192,7 +192,7 @@ def test_a_reply_cut_short_is_kept_as_far_as_it_was_heard() -> None:
         )
 
         class Pipeline:
-            async def run(self, source: Any, sink: Any, answer: Any, *, interrupted: Any) -> None:
+            async def run(self, source: Any, sink: Any, answer: Any, *, arbiter: Any, interrupted: Any) -> None:
                 assert [piece async for piece in answer(SimpleNamespace(text="Count.", turn="a"))][-1] == "Three."
                 assert await kitchen.replies() == [("answered", "One. Two. Three.")]
                 await interrupted("an older turn", "Nothing.")
