@@ -118,7 +118,7 @@ class Conversation(Room):
 
     async def _answer(self, heard: Heard | None) -> None:
         if heard is None:
-            await self._speaker.speak(once(DEAF_ONLY), self._sink)
+            await self._speaker.speak(once(DEAF_ONLY), self._sink, saying=self._company.arbiter.saying)
             return
         if heard.bid is not None and not await heard.bid.answers(heard.text):
             self._emit(
@@ -131,6 +131,7 @@ class Conversation(Room):
             turn=heard.turn,
             heard_ms=heard.ended_ms,
             interrupted=self._company.interrupted,
+            saying=self._company.arbiter.saying,
         )
         if speech.reply.endswith("?"):
             self._listener.follow_up()

@@ -6,25 +6,26 @@ It runs on the event loop; the models it asks are workers elsewhere. It keeps no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jarvis.core.errors import EngineFailed
+from jarvis.core.errors import EngineFailed, JarvisError
 from jarvis.core.events import Event
 from jarvis.core.time import Clock
 from jarvis.voice import events
 from jarvis.voice.arbiter import Alone, Arbiter
 from jarvis.voice.capture import Closed, Heard, Wording
-from jarvis.voice.conversation import Chime, Company, Conversation
+from jarvis.voice.conversation import DEAF_ONLY, Chime, Company, Conversation
 from jarvis.voice.ears import Ears, Engine
 from jarvis.voice.frontend import available as echo_can_be_cancelled
 from jarvis.voice.listener import Listener
 from jarvis.voice.played import Played
+from jarvis.voice.replies import Replies
 from jarvis.voice.room import Room
 from jarvis.voice.senses import Senses
 from jarvis.voice.settings import VoiceSettings
-from jarvis.voice.speaker import Interrupted, Speaker, Speech, once
+from jarvis.voice.speaker import APOLOGY, VOICE_FAILED, Interrupted, Saying, Speaker, Speech, once, unheard
 from jarvis.voice.streams import RATE_HZ, Blocks, Sink, Source, WavSink
 from jarvis.voice.windows import Accepts
 
@@ -81,14 +82,17 @@ class VoicePipeline:
         settings: VoiceSettings | None = None,
         whole_intent: Callable[[str], bool],
         missing_slot: Callable[[str], bool] = lambda _: False,
+        replies: Replies | None = None,
     ) -> None:
         """`ears` of a worker of jarvis.voice.ears_engine.TARGET, `stt` one of jarvis.voice.stt.TARGET, `tts` one of
         jarvis.voice.tts.TARGET, or anything with their `call`. `whole_intent` says whether a text is a request with
-        nothing missing, `missing_slot` whether it is one that lacks something."""
+        nothing missing, `missing_slot` whether it is one that lacks something. `replies` may be shared with others of the same
+        `tts`."""
         self._ears, self._stt, self._tts = ears, stt, tts
         self._emit, self._clock = emit, clock
         self._settings = settings or VoiceSettings()
         self._wording = Wording(whole_intent, missing_slot)
+        self._replies = replies if replies is not None else Replies()
         self._speaker = self._new_speaker()
         self._running: list[Conversation] = []
         self._announcing: set[asyncio.Task[Speech]] = set()
@@ -160,13 +164,17 @@ class VoicePipeline:
             await blocks.aclose()
 
     async def hear(self, source: Source, sink: Sink, answer: Answer, *, wake: bool = True) -> HeardResult:
-        """One utterance. Without `wake`, everything until the source ends is the utterance. Raises what the source
-        or the hearing engine raises."""
+        """One utterance. Without `wake`, everything until the source ends is the utterance. An engine that fails costs
+        the utterance, and an apology is spoken; raises what the source raises, and what no second try can mend."""
         listener, blocks, ear = self._listener(), Blocks(source), self._ears.open()
         senses = Senses(blocks, ear)
         began_ms = self._clock.mono_ms()
         try:
             heard = await (listener.listen(senses, Room()) if wake else listener.transcribe_all(senses))
+        except JarvisError as error:
+            if not error.retry or senses.failed:
+                raise
+            return await self._apologise(error, "stt" if listener.owing else "ears", sink, began_ms)
         finally:
             ear.close()
             await blocks.aclose()
@@ -189,12 +197,23 @@ class VoicePipeline:
             speech.problems,
         )
 
+    async def _apologise(self, error: JarvisError, stage: str, sink: Sink, began_ms: float) -> HeardResult:
+        self._emit(events.AudioProblem(at_ms=self._clock.mono_ms(), stage=stage, message=str(error)))
+        tee = WavSink(sink)
+        speech = await self._speaker.speak(once(DEAF_ONLY), tee)
+        total = {"total": round(self._clock.mono_ms() - began_ms, 1)}
+        spoken, rate_hz, problems = " ".join(speech.spoken), tee.rate_hz or RATE_HZ, [str(error), *speech.problems]
+        return HeardResult(
+            None, "", speech.reply, spoken, "an engine failed", "", total, tee.samples, rate_hz, problems
+        )
+
     async def speak(
         self,
         text: str | AsyncIterator[str],
         sink: Sink,
         *,
         interruptible: bool = False,
+        saying: Saying = unheard,
     ) -> events.Spoken:
         """Say a text, or one that is still being written. When it is `interruptible`, whoever speaks to us in this
         room ends it. Raises EngineFailed or what the sink raised when no sound came at all."""
@@ -204,7 +223,9 @@ class VoicePipeline:
             heard.append(spoken)
 
         pieces = once(text) if isinstance(text, str) else text
-        speaking = asyncio.create_task(self._speaker.speak(pieces, sink, interrupted=interrupted), name="announce")
+        speaking = asyncio.create_task(
+            self._speaker.speak(pieces, sink, interrupted=interrupted, saying=saying), name="announce"
+        )
         if interruptible:
             self._announcing.add(speaking)
         try:
@@ -228,12 +249,16 @@ class VoicePipeline:
             first_audio_ms=first_ms,
         )
 
+    async def prepare(self, texts: Iterable[str]) -> int:
+        """Make what is often said before anybody waits for it; see `Speaker.prepare`."""
+        return await self._speaker.prepare([VOICE_FAILED, APOLOGY, DEAF_ONLY, *texts])
+
     def _hush(self) -> None:
         for announcement in self._announcing:
             announcement.cancel()
 
     def _new_speaker(self) -> Speaker:
-        return Speaker(self._tts, emit=self._emit, clock=self._clock, settings=self._settings)
+        return Speaker(self._tts, emit=self._emit, clock=self._clock, settings=self._settings, replies=self._replies)
 
     def _listener(self) -> Listener:
         """One a stream: it remembers."""

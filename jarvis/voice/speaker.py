@@ -37,6 +37,10 @@ _LOUD = 500
 APOLOGY = "Sorry, something went wrong. Please try again."
 
 
+def unheard(sentence: str, ms: float) -> None:
+    """Nobody else hears it."""
+
+
 @dataclass(slots=True)
 class Speech:
     """One reply on its way out."""
@@ -63,9 +67,18 @@ class Speech:
 
 
 class Speaker:
-    def __init__(self, tts: Engine, *, emit: Callable[[Event], None], clock: Clock, settings: VoiceSettings) -> None:
+    def __init__(
+        self,
+        tts: Engine,
+        *,
+        emit: Callable[[Event], None],
+        clock: Clock,
+        settings: VoiceSettings,
+        replies: Replies | None = None,
+    ) -> None:
+        """`replies` are shared by all who speak with the same voice."""
         self._tts, self._emit, self._clock, self._settings = tts, emit, clock, settings
-        self._replies = Replies()
+        self._replies = replies if replies is not None else Replies()
         self.saying = ""
         """The sentence being played."""
         self._voice = asyncio.Lock()
@@ -80,7 +93,7 @@ class Speaker:
         turn: str = "",
         heard_ms: float | None = None,
         interrupted: Interrupted | None = None,
-        saying: Saying = lambda sentence, ms: None,
+        saying: Saying = unheard,
     ) -> Speech:
         """Say the text as it comes. Errors become events and `problems`, never an exception; cancelling it stops
         the sound at once, and then `interrupted` is awaited."""
