@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from jarvis.assistant.assistant import Assistant
+from jarvis.assistant.common import common_replies
 from jarvis.assistant.directions import asks_privacy
 from jarvis.core.codec import Value
 from jarvis.core.errors import JarvisError, Missing, install_extra
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from jarvis.voice.arbiter import Arbiter
     from jarvis.voice.ears import Ears
     from jarvis.voice.pipeline import Utterance, VoicePipeline
+    from jarvis.voice.replies import Replies
     from jarvis.voice.streams import Reference, Sink, Source
     from jarvis.voice.wav import Samples
 
@@ -73,6 +75,7 @@ class Speech:
         self._partials, self._privacy, self._arbiter = partials, privacy, arbiter
         self._pipeline: VoicePipeline | None = None
         self._ears: Ears | None = None
+        self._replies: Replies | None = None
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
 
     def pipeline(self) -> VoicePipeline:
@@ -85,12 +88,13 @@ class Speech:
         try:
             from jarvis.voice.ears import Ears
             from jarvis.voice.pipeline import VoicePipeline
+            from jarvis.voice.replies import Replies
         except ImportError as error:
             raise Missing(
                 f"This node cannot hear or speak: {error.name} is not installed.",
                 fix=install_extra("voice"),
             ) from None
-        self._ears = self._ears or Ears(self.ears)
+        self._ears, self._replies = self._ears or Ears(self.ears), self._replies or Replies()
         return VoicePipeline(
             self._ears,
             self.stt,
@@ -99,6 +103,7 @@ class Speech:
             clock=self._clock,
             whole_intent=self._assistant.whole_intent,
             missing_slot=self._assistant.missing_slot,
+            replies=self._replies,
         )
 
     def _emit(self, event: Event) -> None:
@@ -163,8 +168,13 @@ class Speech:
         from jarvis.voice import wav
         from jarvis.voice.streams import NullSink, WavSink
 
-        sink = WavSink(self.speaker if aloud and self.speaker else NullSink())
-        await pipeline.speak(text, _Cue(sink, begins))
+        loudspeaker = self.speaker if aloud else None
+        arbiter = self._arbiter() if loudspeaker is not None else None
+        sink = WavSink(loudspeaker or NullSink())
+        if arbiter is not None:
+            await pipeline.speak(text, _Cue(sink, begins), saying=arbiter.saying)
+        else:
+            await pipeline.speak(text, _Cue(sink, begins))
         return wav.to_bytes(sink.samples, sink.rate_hz) if sink.rate_hz else b""
 
     async def announce(self, text: str) -> None:
@@ -189,14 +199,35 @@ class Speech:
         """Answer whatever is heard, until the source ends."""
         self.speaker = sink
         await self.warm()
+        from jarvis.voice.chime import chime
+
         turns: dict[str, OngoingTurn] = {}
 
         async def interrupted(turn: str, spoken: str) -> None:
             if turn in turns:
                 await turns[turn].cut_short(spoken)
 
-        arbiter = self._arbiter()
-        await self.pipeline().run(source, sink, self._answer(turns), arbiter=arbiter, interrupted=interrupted)
+        preparing = asyncio.create_task(self._prepare(), name="replies")
+        try:
+            await self.pipeline().run(
+                source,
+                sink,
+                self._answer(turns),
+                arbiter=self._arbiter(),
+                interrupted=interrupted,
+                chime=lambda rate_hz: chime("listening", rate_hz),
+            )
+        finally:
+            preparing.cancel()
+            await asyncio.gather(preparing, return_exceptions=True)
+
+    async def _prepare(self) -> None:
+        """Make what is said most, while nothing else is to do."""
+        try:
+            ready = await self.pipeline().prepare(common_replies())
+            log.debug("replies prepared", sentences=ready)
+        except JarvisError as error:
+            log.warning("no replies were prepared", reason=str(error))
 
     async def warm(self) -> None:
         """Load all models before they are needed, side by side. Raises Missing, EngineFailed."""

@@ -86,8 +86,8 @@ class VoicePipeline:
     ) -> None:
         """`ears` of a worker of jarvis.voice.ears_engine.TARGET, `stt` one of jarvis.voice.stt.TARGET, `tts` one of
         jarvis.voice.tts.TARGET, or anything with their `call`. `whole_intent` says whether a text is a request with
-        nothing missing, `missing_slot` whether it is one that lacks something. `replies` may be shared with others of the same
-        `tts`."""
+        nothing missing, `missing_slot` whether it is one that lacks something. `replies` may be shared with others
+        of the same `tts`."""
         self._ears, self._stt, self._tts = ears, stt, tts
         self._emit, self._clock = emit, clock
         self._settings = settings or VoiceSettings()
