@@ -25,6 +25,9 @@ from jarvis.node.sessions import Sessions
 from jarvis.node.speech import Speech
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
+from jarvis.voice.settings import VoiceSettings
+from jarvis.voice.speaker import Speaker
+from jarvis.voice.streams import QuietSink
 
 
 def test_leaving_in_mid_reply_stops_the_model_and_keeps_the_rest() -> None:
@@ -174,7 +177,7 @@ class Says:
         reply = Reply("intent", "scripted", None, {}, pieces=cast(AsyncIterator[str], None))
 
         async def pieces() -> AsyncIterator[str]:
-            for piece in ("One. ", "Two. ", "Three."):
+            for piece in ("Here is one. ", "Then there is two. ", "And three."):
                 reply.said.append(piece)
                 yield piece
 
@@ -192,18 +195,50 @@ def test_a_reply_cut_short_is_kept_as_far_as_it_was_heard() -> None:
         )
 
         class Pipeline:
-            async def run(self, source: Any, sink: Any, answer: Any, *, arbiter: Any, interrupted: Any) -> None:
-                assert [piece async for piece in answer(SimpleNamespace(text="Count.", turn="a"))][-1] == "Three."
-                assert await kitchen.replies() == [("answered", "One. Two. Three.")]
+            async def prepare(self, texts: Any) -> int:
+                return 0
+
+            async def run(self, source: Any, sink: HalfHeard, answer: Any, *, interrupted: Any, **others: Any) -> None:
+                speaker = Speaker(Hum(), emit=lambda _: None, clock=SystemClock(), settings=VoiceSettings())
+                pieces = answer(SimpleNamespace(text="Count.", turn="a"))
+                speaking = asyncio.create_task(speaker.speak(pieces, sink, turn="a", interrupted=interrupted))
+                await sink.in_the_second.wait()
+                whole = [("answered", "Here is one. Then there is two. And three.")]
+                assert await kitchen.replies() == whole
                 await interrupted("an older turn", "Nothing.")
-                assert await kitchen.replies() == [("answered", "One. Two. Three.")]
-                await interrupted("a", "One.")
+                assert await kitchen.replies() == whole
+                speaking.cancel()
+                await asyncio.gather(speaking, return_exceptions=True)
 
         speech._pipeline = cast(Any, Pipeline())
-        await speech.listen(cast(Any, None), cast(Any, None))
-        assert await kitchen.replies() == [("interrupted", "One.")]
+        await speech.listen(cast(Any, None), HalfHeard())
+        assert await kitchen.replies() == [("interrupted", "Here is one. Then there")]
 
     play(scene)
+
+
+class Hum:
+    """A voice whose every sentence is a second of humming."""
+
+    async def call(self, method: str, *args: Any, deadline_s: float) -> Any:
+        return {"audio": bytes((1, 8)) * 16_000, "rate_hz": 16_000, "synthesis_ms": 1.0}
+
+
+class HalfHeard(QuietSink):
+    """Plays one sentence, and of the second as much as 0.65 s, until it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_the_second = asyncio.Event()
+        self._first = True
+
+    async def play(self, samples: Any, rate_hz: int) -> None:
+        if self._first:
+            self._first, self.played_ms = False, 1_000.0
+            return
+        self.played_ms = 650.0
+        self.in_the_second.set()
+        await asyncio.get_running_loop().create_future()
 
 
 class Ready:
