@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jarvis.api.server import ApiServer
-from jarvis.assistant.assistant import Assistant
+from jarvis.assistant.assistant import APOLOGIES, Assistant
 from jarvis.assistant.language import LanguageModel
 from jarvis.assistant.ollama_model import OllamaModel
 from jarvis.core.codec import pack
@@ -61,6 +61,7 @@ from jarvis.node.partials import Partials
 from jarvis.node.peering import Peering
 from jarvis.node.privacy import Privacy
 from jarvis.node.private import PrivateSessions
+from jarvis.node.readiness import Readiness
 from jarvis.node.removal import Removal
 from jarvis.node.retention import Retention
 from jarvis.node.rewriting import RewritingTask
@@ -368,6 +369,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                 listening=Listening(sound, mute, events, clock, listen=speech.listen, ready=speech.speak_through),
                 engines=engines,
                 lending=lending,
+                readiness=Readiness(events, (stt, tts), speech.prepare, APOLOGIES),
                 close=store.close,
             )
         )

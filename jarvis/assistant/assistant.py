@@ -28,6 +28,8 @@ BROKE_OFF = "Sorry, my language model stopped in the middle of that."
 FAILED = "Sorry, my language model failed, so I can't answer that."
 TOO_LONG = "Sorry, that is too long for me."
 NOT_HEARD = "Sorry, I didn't hear anything."
+APOLOGIES = (NO_MODEL, BROKE_OFF, FAILED, TOO_LONG, NOT_HEARD)
+"""Worth having as sound, since what fails may take the voice with it."""
 
 
 class Assistant:

@@ -42,6 +42,7 @@ from jarvis.node.notes import Notes
 from jarvis.node.partials import Partials
 from jarvis.node.peering import Peering
 from jarvis.node.privacy import Privacy
+from jarvis.node.readiness import Readiness
 from jarvis.node.recovery import recover
 from jarvis.node.removal import Removal
 from jarvis.node.retention import Retention
@@ -102,6 +103,7 @@ class Parts:
     engines: Engines
     """Closed with the node: whatever is being answered ends with them."""
     lending: Lending
+    readiness: Readiness
     close: Callable[[], Awaitable[None]]
     """Closes the store, last of all."""
 
@@ -170,6 +172,7 @@ class Node:
                 group.create_task(parts.partials.run(), name="partials")
                 group.create_task(parts.engines.run(), name="engines")
                 group.create_task(parts.lending.run(), name="lending")
+                group.create_task(parts.readiness.run(), name="readiness")
                 group.create_task(parts.listening.run(), name="audio")
                 await serve()
         except* _Left:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
@@ -17,6 +17,7 @@ from jarvis.core.codec import Value
 from jarvis.core.errors import JarvisError, Missing, install_extra
 from jarvis.core.events import Event, EventBus
 from jarvis.core.time import Clock
+from jarvis.engines.ranked import HELP
 from jarvis.node.dialogue import Dialogue, OngoingTurn
 from jarvis.node.partials import Partials
 from jarvis.node.privacy import Privacy
@@ -106,6 +107,10 @@ class Speech:
             replies=self._replies,
         )
 
+    async def prepare(self, texts: Iterable[str]) -> None:
+        """Make these sound while the voice works, at leisure: for when it has failed. Raises what the voice raises."""
+        await self.pipeline().prepare(texts)
+
     def _emit(self, event: Event) -> None:
         """What the room hears and says, for this node's listeners and, where that may be, for the other rooms."""
         self._events.publish(event)
@@ -141,6 +146,8 @@ class Speech:
         from jarvis.voice.streams import NullSink, WavSource
 
         samples = await asyncio.to_thread(wav.read_bytes, audio)
+        helped: list[str] = []
+        HELP.set(helped)
         async with self._places:
             await self.warm()
             turns: dict[str, OngoingTurn] = {}
@@ -156,7 +163,7 @@ class Speech:
             "turn_id": turn.turn_id if turn else None,
             "reply": heard.reply,
             "reason": heard.reason,
-            "problems": heard.problems,
+            "problems": [*helped, *heard.problems],
             "timings_ms": heard.timings_ms,
         }
         return result, wav.to_bytes(heard.samples, heard.rate_hz) if len(heard.samples) else b""
@@ -230,8 +237,12 @@ class Speech:
             log.warning("no replies were prepared", reason=str(error))
 
     async def warm(self) -> None:
-        """Load all models before they are needed, side by side. Raises Missing, EngineFailed."""
-        await asyncio.gather(self.ears.start(), self.stt.start(), self.tts.start())
+        """Load all models before they are needed, side by side. One that is down may be well, or another's in its
+        place, when it is asked; raises Missing for one that is not installed."""
+        engines = (self.ears, self.stt, self.tts)
+        for problem in await asyncio.gather(*(engine.start() for engine in engines), return_exceptions=True):
+            if isinstance(problem, BaseException) and not (isinstance(problem, JarvisError) and problem.retry):
+                raise problem
 
     def _answer(self, turns: dict[str, OngoingTurn]) -> Callable[[Utterance], AsyncIterator[str]]:
         """The pipeline's question to the dialogue; the turn that was begun last is left in `turns`, by the utterance's
