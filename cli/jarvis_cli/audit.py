@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from jarvis_cli.failures import FAILED
@@ -22,7 +24,13 @@ def listing(state: State, since: str | None, action: str | None) -> None:
     """List the audit log of every node of the home."""
     rows = state.client().get("/api/v2/audit", since=since, action=action)
     columns = ("at", "actor", "action", "target", "outcome", "detail")
-    state.show(rows, lambda: table(rows, columns, empty="There is no such entry."))
+    state.show(rows, lambda: table([_told(row) for row in rows], columns, empty="There is no such entry."))
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    """Where the detail has a sentence for a person, that is all a person needs."""
+    detail = row["detail"]
+    return row | {"detail": detail["sentence"]} if isinstance(detail, dict) and "sentence" in detail else row
 
 
 @audit.command()

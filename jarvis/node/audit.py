@@ -32,6 +32,12 @@ class Audit:
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal = journal
         self._clock = clock
+        self._explained: dict[str, Callable[[dict[str, Any]], str]] = {}
+
+    def explain(self, action: str, how: Callable[[dict[str, Any]], str]) -> None:
+        """Rows of this action get a `sentence` in their detail, made of the row when it is shown: names are of today,
+        and none is kept."""
+        self._explained[action] = how
 
     def entry(self, action: str, target: str, *, actor: str = "node", outcome: str = "ok", **detail: Any) -> Write:
         """One entry, to be written in the same transaction as what it tells of."""
@@ -47,7 +53,7 @@ class Audit:
             for entry in await self._journal.state(document, GSet.entries):
                 value = entry.value if isinstance(entry.value, dict) else {}
                 if ms_of(entry.at.hlc) >= since_ms and action in (None, value.get("action")):
-                    rows.append((entry.at, _row(entry, value)))
+                    rows.append((entry.at, self._told(_row(entry, value))))
         return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
 
     async def verify(self) -> dict[str, Any]:
@@ -80,6 +86,11 @@ class Audit:
                     problems.append(f"{to_text(author)[:12]}: the chain does not end at its head")
             count += seq - 1 - below
         return {"ok": not problems, "records": count, "problems": problems[:100]}
+
+    def _told(self, row: dict[str, Any]) -> dict[str, Any]:
+        how = self._explained.get(row["action"]) if isinstance(row["action"], str) else None
+        said = how(row) if how is not None else ""
+        return row | {"detail": row["detail"] | {"sentence": said}} if said and isinstance(row["detail"], dict) else row
 
     def _since(self, text: str) -> int:
         ago = _AGO.fullmatch(text.strip())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from jarvis.voice.claim_messages import Claim, Message
-from jarvis.voice.overlap import overlap
+from jarvis.voice.transcript import shared_words
 
 PHRASE_MS = 700.0
 """Claims heard so long before or after one's own are of the same phrase: the spread of detections and the delay of a
@@ -166,4 +166,4 @@ Effect = Send | Chimes | Answers | Settled
 
 def equal(text: str, other: str | None) -> bool:
     """Whether one person said both. What cannot be compared counts as equal: fewer rooms answer then."""
-    return other is None or overlap(text, other) >= EQUAL_SHARE
+    return other is None or shared_words(text, other) >= EQUAL_SHARE
