@@ -248,7 +248,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
             mdns=settings.mdns,
         )
 
-    engines = Engines(events, clock, lambda: config.value("engine.idle_minutes"))
+    engines = Engines(events, clock, lambda: config.value("engine.idle_minutes"), config.follow)
     ears = engines.add("ears", "ears", Worker("ears", "jarvis.voice.ears_engine:EarsEngine", {}))
     stt = engines.add("stt", "stt", Worker("stt", "jarvis.voice.stt:WhisperEngine", {}))
     tts = engines.add("tts", "tts", Worker("tts", "jarvis.voice.tts:PiperEngine", {}))

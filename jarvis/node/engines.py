@@ -7,22 +7,35 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from jarvis.core.errors import NotFound
+import structlog
+
+from jarvis.core.errors import JarvisError, NotFound
 from jarvis.core.events import EventBus
 from jarvis.core.time import Clock
 from jarvis.engines.engine import IDLE_S, Engine, Supervised
 from jarvis.engines.events import EngineHelped
 from jarvis.engines.ranked import Rank, Ranked
 
-SETTINGS_S = 30.0
-"""How often the configuration is looked at; nobody needs memory back sooner."""
+RETRY_S = 30.0
+"""After the configuration could not be read."""
+
+log = structlog.get_logger()
 
 
 class Engines:
-    """`idle_minutes` gives the configured text."""
+    """`idle_minutes` gives the configured text; `follow` takes whom to call when it may be another."""
 
-    def __init__(self, events: EventBus, clock: Clock, idle_minutes: Callable[[], Awaitable[str]]) -> None:
+    def __init__(
+        self,
+        events: EventBus,
+        clock: Clock,
+        idle_minutes: Callable[[], Awaitable[str]],
+        follow: Callable[[Callable[[], None]], None],
+    ) -> None:
         self._events, self._clock, self._idle_minutes = events, clock, idle_minutes
+        self._changed = asyncio.Event()
+        self._changed.set()
+        follow(self._changed.set)
         self._engines: dict[str, Engine] = {}
 
     def add(self, name: str, kind: str, worker: Supervised) -> Engine:
@@ -69,8 +82,15 @@ class Engines:
 
     async def _follow_settings(self) -> None:
         while True:
-            minutes = await self._idle_minutes()
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                minutes = await self._idle_minutes()
+            except JarvisError as error:
+                log.warning("engine.idle_minutes cannot be read", reason=str(error))
+                await asyncio.sleep(RETRY_S)
+                self._changed.set()
+                continue
             idle_s = float(minutes) * 60 if minutes.isdigit() else IDLE_S  # a file may say anything
             for engine in self._engines.values():
                 engine.idle_s = idle_s
-            await asyncio.sleep(SETTINGS_S)
