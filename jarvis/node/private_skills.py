@@ -4,6 +4,7 @@ those; and to what the home remembers for all nothing may be added."""
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from jarvis.assistant.types import Home, TimerInfo
@@ -17,22 +18,35 @@ class PrivateSkills:
     """The same as `home` but for what is here. Names of timers are known until the node ends; a timer rings without."""
 
     def __init__(self, home: Home) -> None:
-        self._home = home
+        self._home: Any = home
         self._names: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._home, name)
 
-    async def set_timer(self, seconds: int, name: str, *more: Any, **others: Any) -> TimerInfo:
-        timer = await self._home.set_timer(seconds, "", *more, **others)
-        while len(self._names) >= MAX_NAMES:
-            del self._names[next(iter(self._names))]
-        self._names[timer.timer_id] = name
-        return replace(timer, name=name)
+    async def set_timer(self, seconds: int, name: str) -> TimerInfo:
+        return self._call(await self._home.set_timer(seconds, ""), name)
+
+    async def set_alarm(self, at: datetime, name: str) -> TimerInfo:
+        return self._call(await self._home.set_alarm(at, ""), name)
+
+    async def add_time(self, timer_id: str, seconds: int) -> TimerInfo:
+        return self._called(await self._home.add_time(timer_id, seconds))
+
+    async def pause_timer(self, timer_id: str, paused: bool) -> TimerInfo:
+        return self._called(await self._home.pause_timer(timer_id, paused))
 
     async def list_timers(self) -> list[TimerInfo]:
-        timers = await self._home.list_timers()
-        return [replace(one, name=self._names.get(one.timer_id) or one.name) for one in timers]
+        return [self._called(timer) for timer in await self._home.list_timers()]
 
     async def remember(self, text: str) -> None:
         raise NotAllowed("What I remember is known in every room, and this conversation stays here.")
+
+    def _call(self, timer: TimerInfo, name: str) -> TimerInfo:
+        while len(self._names) >= MAX_NAMES:
+            del self._names[next(iter(self._names))]
+        self._names[timer.timer_id] = name
+        return self._called(timer)
+
+    def _called(self, timer: TimerInfo) -> TimerInfo:
+        return replace(timer, name=self._names.get(timer.timer_id) or timer.name)
