@@ -35,6 +35,8 @@ from jarvis.node.announcing import Announcing
 from jarvis.node.audit import Audit
 from jarvis.node.backup import Backups
 from jarvis.node.choosing import Choosing
+from jarvis.node.claim_account import explained
+from jarvis.node.claims import RoomClaims, Surroundings
 from jarvis.node.comparison import Comparison
 from jarvis.node.config import Config
 from jarvis.node.copies import CopyWatch
@@ -307,8 +309,23 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         tts=lent("tts", tts),
         partials=partials,
         privacy=privacy,
+        arbiter=lambda: claims,
     )
     mute = Mute(journal, events, clock)
+    claims = RoomClaims(
+        key.node_id,
+        topics,
+        journal,
+        audit,
+        clock,
+        Surroundings(
+            peers=peering.connected,
+            others=lambda: frozenset(members.chain.members) - {key.node_id},
+            able=lambda: not mute.on and all(one.component()["state"] != "failed" for one in (stt, tts)),
+            private=privacy.closed,
+        ),
+    )
+    explained(audit, members.room_of)
     sound = None if settings.audio == "none" else Sound(settings.audio, config.value, config.follow)
     removal = Removal(journal, members, peering, audit, clock)
     leaving = Leaving(journal, members, peering, removal, key.node_id, str(directory.path))
@@ -366,6 +383,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                 ),
                 bind=settings.bind,
                 mute=mute,
+                claims=claims,
                 listening=Listening(sound, mute, events, clock, listen=speech.listen, ready=speech.speak_through),
                 engines=engines,
                 lending=lending,

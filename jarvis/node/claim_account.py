@@ -8,6 +8,7 @@ from typing import Any
 
 from jarvis.core.errors import InvalidInput
 from jarvis.core.ids import from_text, to_text
+from jarvis.node.audit import Audit
 from jarvis.voice.claim_messages import SNR_STEP_DB, Claim
 from jarvis.voice.claim_state import Settled
 
@@ -38,6 +39,11 @@ def _fields(claim: Claim) -> Detail:
         "dialogue": claim.engaged,
         "first": claim.first,
     }
+
+
+def explained(audit: Audit, name_of: Callable[[bytes], str]) -> None:
+    """Entries of claims tell why, when they are shown."""
+    audit.explain(ACTION, lambda row: sentence(row["outcome"], row["node_id"], row["detail"], name_of))
 
 
 def sentence(outcome: str, node: str, detail: Any, name_of: Callable[[bytes], str]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -29,27 +30,25 @@ MAX_WAITING = 64
 log = structlog.get_logger()
 
 
-class Around(Protocol):
-    """What is asked about this node before it claims."""
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is asked about this node and its home before it claims."""
 
-    def peers(self) -> frozenset[bytes]:
-        """Linked now."""
-
-    def others(self) -> frozenset[bytes]:
-        """All other members of the home."""
-
-    def able(self) -> bool:
-        """Engines healthy, not muted."""
-
-    def private(self) -> bool:
-        """What is said here stays here."""
+    peers: Callable[[], frozenset[bytes]]
+    """Linked now."""
+    others: Callable[[], frozenset[bytes]]
+    """All other members of the home."""
+    able: Callable[[], bool]
+    """Engines healthy, not muted."""
+    private: Callable[[], bool]
+    """What is said here stays here."""
 
 
 class RoomClaims:
     """The arbiter of a home's node. `links_changed` is called when a link came or went; `run` writes the audit."""
 
     def __init__(
-        self, node_id: bytes, topics: Topics, journal: Journal, audit: Audit, clock: Clock, around: Around
+        self, node_id: bytes, topics: Topics, journal: Journal, audit: Audit, clock: Clock, around: Surroundings
     ) -> None:
         self._node_id, self._topics, self._around, self._clock = node_id, topics, around, clock
         self._journal, self._audit = journal, audit

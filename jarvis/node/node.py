@@ -25,6 +25,7 @@ from jarvis.net.interfaces import local_addresses
 from jarvis.node.announcing import Announcing
 from jarvis.node.audit import Audit
 from jarvis.node.backup import Backups
+from jarvis.node.claims import RoomClaims
 from jarvis.node.comparison import Comparison
 from jarvis.node.config import Config
 from jarvis.node.dialogue import Dialogue
@@ -99,6 +100,7 @@ class Parts:
     bind: str
     """Address the peer port listens on."""
     mute: Mute
+    claims: RoomClaims
     listening: Listening
     engines: Engines
     """Closed with the node: whatever is being answered ends with them."""
@@ -173,6 +175,7 @@ class Node:
                 group.create_task(parts.engines.run(), name="engines")
                 group.create_task(parts.lending.run(), name="lending")
                 group.create_task(parts.readiness.run(), name="readiness")
+                group.create_task(parts.claims.run(), name="claims")
                 group.create_task(parts.listening.run(), name="audio")
                 await serve()
         except* _Left:
@@ -226,6 +229,7 @@ class Node:
 
     def linked(self, peer: bytes, connected: bool) -> None:
         self._parts.members.seen(peer)
+        self._parts.claims.links_changed()
         self.events.publish(PeerLinked(at_ms=self._parts.clock.mono_ms(), node_id=to_text(peer), connected=connected))
 
     def members_changed(self, branches: Branches) -> None:
