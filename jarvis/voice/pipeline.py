@@ -122,19 +122,18 @@ class VoicePipeline:
         interrupted: Interrupted | None = None,
         chime: Chime | None = None,
         wake: bool = True,
-        one_clock: bool = False,
         own_voice: bool = False,
     ) -> None:
         """Listen until the source ends: for a microphone. Several may run at once, each with a state of its own.
 
-        While a reply plays the wake word interrupts it. With `one_clock`, where microphone and loudspeaker go by one
-        clock, so that our own voice can be taken out of what is heard, words that are an intent do too. `arbiter`
+        While a reply plays the wake word interrupts it. Where the sink tells what it plays, since it goes by the
+        microphone's clock, our own voice is taken out of what is heard, and words that are an intent do too. `arbiter`
         decides between the rooms that heard the same. `interrupted` has come to its end before the next answer is
         asked for. `own_voice` says that the sink is heard by nobody else: it waits for no announcement.
 
         Raises Overloaded for too many sources, or what the source raises; an engine that fails costs one utterance."""
         blocks, ear = Blocks(source), self._ears.open()
-        played = Played() if one_clock and echo_can_be_cancelled() else None
+        played = Played() if echo_can_be_cancelled() else None
         speaker = self._new_speaker() if own_voice else self._speaker
         conversation = Conversation(
             self._listener(),

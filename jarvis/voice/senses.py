@@ -30,7 +30,7 @@ class Moment:
 
 
 class Senses:
-    """`played` is what our loudspeaker sounds, when it goes by the microphone's clock; else None."""
+    """`played` is told what our loudspeaker sounds, if that goes by the microphone's clock."""
 
     def __init__(self, blocks: Blocks, ear: Ear, played: Played | None = None) -> None:
         self._blocks, self._ear, self._played = blocks, ear, played
