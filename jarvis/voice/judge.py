@@ -51,16 +51,13 @@ class Judge:
         answer, self._answer = self._answer, None
         return answer
 
-    async def give_up(self) -> bool:
-        """Forget all questions; whether one was in flight."""
+    async def give_up(self) -> None:
+        """Forget all questions."""
         working, self._working = self._working, None
         self._newest = self._answer = None
-        if working is None:
-            return False
-        busy = not working.done()
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-        return busy
+        if working is not None:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
 
     async def transcribe(self, audio: Samples) -> Transcript:
         """The text alone, when nothing is known yet. Raises what the recogniser raises."""

@@ -1,0 +1,142 @@
+"""Speculation and windows, in virtual time and with scripted engines."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jarvis.core.errors import EngineFailed
+from jarvis.testing.virtual_time import run_virtual
+from jarvis.voice.ears import Ears
+from jarvis.voice.judge import Judge
+from jarvis.voice.windows import Onset, Windows
+
+
+class Slow:
+    """Hears how long the sound is, in `decode_s`; deaf to melody when told so."""
+
+    def __init__(self, decode_s: float, *, melody: bool = True, fails: bool = False) -> None:
+        self._decode_s, self._melody, self._fails = decode_s, melody, fails
+        self.decoding = self.most_at_once = 0
+        self.decoded: list[int] = []
+
+    async def call(self, method: str, *args: Any, deadline_s: float) -> Any:
+        if method == "finished":
+            if not self._melody:
+                raise EngineFailed("The ears engine failed.")
+            return 0.75
+        self.decoding += 1
+        self.most_at_once = max(self.most_at_once, self.decoding)
+        try:
+            await asyncio.sleep(self._decode_s)
+        finally:
+            self.decoding -= 1
+        if self._fails:
+            raise EngineFailed("The stt engine failed.")
+        self.decoded.append(len(args[0]) // 2)
+        return {"text": str(len(args[0]) // 2), "logprob": 0.0, "no_speech": 0.0, "decode_ms": self._decode_s * 1000}
+
+
+def sound(samples: int) -> Any:
+    return np.zeros(samples, np.int16)
+
+
+def test_one_decode_is_in_flight_and_the_next_is_of_the_newest_sound() -> None:
+    async def main() -> None:
+        engine = Slow(1.0)
+        judge = Judge(Ears(engine), engine, 20)
+        for number in (1, 2, 3, 4):
+            judge.ask(number, sound(number))
+            await asyncio.sleep(0.1)
+        assert judge.take() is None
+        await asyncio.sleep(0.7)
+        answer = judge.take()
+        assert answer is not None and answer[0] == 1 and answer[1].finished == 0.75
+        await judge.wait()
+        answer = judge.take()
+        assert answer is not None and (answer[0], answer[1].text) == (4, "4")
+        assert engine.most_at_once == 1 and engine.decoded == [1, 4] and judge.decodes == 2
+        assert judge.decode_ms == 1_000
+        judge.ask(5, sound(5))
+        await judge.wait()
+        assert judge.take() is not None and judge.take() is None
+
+    run_virtual(main)
+
+
+def test_without_melody_the_text_still_comes() -> None:
+    async def main() -> None:
+        engine = Slow(0.1, melody=False)
+        judge = Judge(Ears(engine), engine, 20)
+        judge.ask(1, sound(1))
+        await judge.wait()
+        answer = judge.take()
+        assert answer is not None and answer[1].finished == 0.0 and answer[1].text == "1"
+
+    run_virtual(main)
+
+
+def test_a_recogniser_that_fails_is_told_once_and_asked_again() -> None:
+    async def main() -> None:
+        engine = Slow(0.1, fails=True)
+        judge = Judge(Ears(engine), engine, 20)
+        judge.ask(1, sound(1))
+        await judge.wait()
+        with pytest.raises(EngineFailed):
+            judge.take()
+        assert judge.take() is None
+        engine._fails = False
+        judge.ask(2, sound(2))
+        await judge.wait()
+        answer = judge.take()
+        assert answer is not None and answer[0] == 2
+
+    run_virtual(main)
+
+
+def test_giving_up_leaves_nothing_behind() -> None:
+    async def main() -> None:
+        engine = Slow(1.0)
+        judge = Judge(Ears(engine), engine, 20)
+        judge.ask(1, sound(1))
+        judge.ask(2, sound(2))
+        await asyncio.sleep(0.1)
+        await judge.give_up()
+        await judge.give_up()
+        await judge.wait()
+        assert engine.decoding == 0 and judge.take() is None
+        assert len(asyncio.all_tasks()) == 1
+
+    run_virtual(main)
+
+
+def test_an_answer_is_awaited_for_its_time_and_a_ring_for_its_own() -> None:
+    windows = Windows()
+    assert windows.at(0) is None and not windows.engaged(0)
+    windows.attend(600_000, lambda text: text == "stop")
+    windows.follow_up(8_000)
+    window = windows.at(7_999)
+    assert window is not None and window.takes("anything") and windows.engaged(7_999)
+    window = windows.at(8_000)
+    assert window is not None and window.takes("stop") and not window.takes("anything")
+    assert windows.lapsed(8_000) and not windows.lapsed(8_000) and not windows.engaged(8_000)
+    windows.follow_up(20_000)
+    windows.close()
+    assert not windows.lapsed(30_000), "an answer that came was not awaited in vain"
+    windows.attend(30_000, None)
+    assert windows.at(30_000) is None
+
+
+def test_speech_begins_with_so_many_loud_frames_in_a_row() -> None:
+    onset = Onset(0.5)
+    assert onset.heard([0.9, 0.9, 0.1, 0.9], 3) == []
+    assert onset.heard([0.8], 3) == []
+    assert onset.heard([0.7, 0.2], 3) == [], "by now it is silent again"
+    assert onset.heard([0.9] * 5, 5) == [0.9] * 5
+    assert onset.heard([0.9], 5) == [], "told once"
+    onset.heard([0.9] * 4, 5)
+    onset.forget()
+    assert onset.heard([0.9], 5) == []
