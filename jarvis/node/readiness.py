@@ -47,6 +47,7 @@ class Readiness:
     async def _make(self) -> None:
         try:
             await self._prepare(self._texts)
+            log.info("apologies are ready")
         except JarvisError as error:
             log.debug("apologies were not prepared", reason=str(error))
             self._preparing = None  # again when the voice is back

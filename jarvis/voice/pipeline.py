@@ -215,7 +215,7 @@ class VoicePipeline:
         saying: Saying = unheard,
     ) -> events.Spoken:
         """Say a text, or one that is still being written. When it is `interruptible`, whoever speaks to us in this
-        room ends it. Raises EngineFailed or what the sink raised when no sound came at all."""
+        room ends it. Raises EngineFailed when nothing of it was heard."""
         heard: list[str] = []
 
         async def interrupted(turn: str, spoken: str) -> None:
@@ -237,7 +237,7 @@ class VoicePipeline:
             )
         finally:
             self._announcing.discard(speaking)
-        if speech.problems and not speech.spoken:
+        if speech.problems and not set(speech.spoken) - {VOICE_FAILED}:
             raise EngineFailed(speech.problems[0])
         first_ms = 0.0 if speech.first_audio_ms is None else speech.first_audio_ms - speech.began_ms
         return events.Spoken(
