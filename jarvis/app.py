@@ -48,6 +48,7 @@ from jarvis.node.home import Home
 from jarvis.node.horizon import Compaction
 from jarvis.node.invitations import Invitations
 from jarvis.node.journal import Journal
+from jarvis.node.known_time import KnownTime
 from jarvis.node.language import BorrowedModel, EmbeddedModel, embedded_worker
 from jarvis.node.leaving import Leaving
 from jarvis.node.lending import Lending, PeersEngine
@@ -72,7 +73,7 @@ from jarvis.node.skills import HomeSkills
 from jarvis.node.sound import Sound
 from jarvis.node.speech import Speech
 from jarvis.node.status import Status
-from jarvis.node.timers import Timers
+from jarvis.node.timers import Around, Timers
 from jarvis.node.topics import Topics
 from jarvis.replica.replica import Replica
 from jarvis.store.protocol import Store
@@ -275,13 +276,21 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
     if settings.ollama_url:
         models.insert(0, OllamaModel(settings.ollama_url, settings.ollama_model))
     assistant = Assistant(models)
-    timers = Timers(journal, clock, key.node_id, ring=lambda timer: node().ring(timer))
+    time = KnownTime(clock, lambda: {peer: peering.clock_offset_ms(peer) for peer in peering.connected()})
+    around = Around(
+        room_of=members.room_of,
+        others=lambda: len(members.chain.members.keys() - {key.node_id}) > 0,
+        behind=lambda: any((peering.progress(peer) or (0, 0))[0] for peer in peering.connected()),
+        aloud=lambda: speech.speaker is not None,
+        attend=lambda ms: speech.attend(ms, assistant.hushes),
+    )
+    timers = Timers(journal, clock, time, key.node_id, topics, lambda timer: node().ring(timer), around)
     dialogue = Dialogue(
         journal,
         sessions,
         audit,
         assistant,
-        HomeSkills(clock, timers, Memory(journal)),
+        HomeSkills(time, timers, Memory(journal)),
         events,
         clock,
         room=lambda: config.value("node.room"),
@@ -358,6 +367,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                 config=config,
                 audit=audit,
                 timers=timers,
+                time=time,
                 notes=Notes(journal),
                 backups=Backups(journal, members, key.node_id, clock, audit),
                 home=Home(

@@ -36,7 +36,15 @@ class Audit(Protocol):
 
 class Timers(Protocol):
     async def list(self) -> Rows: ...
+
+    async def make(self, length: str | None, at: str | None, name: str) -> Json:
+        """For a length of time, or until a time of day."""
+
+    async def change(self, timer: str, add: str | None, paused: bool | None) -> Json: ...
     async def cancel(self, timer: str) -> Json: ...
+
+    async def stop(self) -> Json:
+        """Whatever rings, in every room."""
 
 
 class Engines(Protocol):

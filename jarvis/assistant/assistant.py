@@ -49,6 +49,11 @@ class Assistant:
         match = match_intent(text)
         return match is not None and bool(match.missing)
 
+    def hushes(self, text: str) -> bool:
+        """Whether `text` needs no wake word while something rings: "stop", and what ends or delays it."""
+        match = match_intent(text)
+        return match is not None and match.whole and match.intent in ("stop", "timer_cancel", "timer_add")
+
     async def answer(self, request: Request, home: Home) -> Reply:
         """The reply to one utterance. It never raises for a reason of its own: failures are spoken."""
         if not request.text.strip():

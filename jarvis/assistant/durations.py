@@ -92,6 +92,16 @@ def duration_at(words: Sequence[str], start: int) -> tuple[int, int] | None:
         return round(total), position
 
 
+def number_at(words: Sequence[str], start: int, *, one_word: bool = False) -> tuple[int, int] | None:
+    """A whole number under a hundred that begins at `start`, in digits or words, as (number, index after)."""
+    word = _at(words, start)
+    if word.isdigit() and word.isascii() and len(word) <= 2:
+        return int(word), start + 1
+    if one_word:
+        return (_SMALL[word], start + 1) if word in _SMALL else None
+    return _under_hundred(words, start)
+
+
 def _quantity(words: Sequence[str], start: int) -> tuple[Fraction, int, int] | None:
     """A number with its unit, and a half of it: (seconds, seconds of the unit, index after)."""
     if _at(words, start) in ("a", "the") and _at(words, start + 1) == "second" and _at(words, start + 2) == "timer":

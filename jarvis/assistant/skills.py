@@ -114,6 +114,11 @@ async def who_are_you(match: Match, request: Request, home: Home) -> Said:
     return Said(f"I'm {request.assistant_name}, your assistant{where}.")
 
 
+async def stop(match: Match, request: Request, home: Home) -> Said:
+    await home.stop_ringing()
+    return Said("Okay.", closes=True)
+
+
 async def never_mind(match: Match, request: Request, home: Home) -> Said:
     return Said("Okay.", closes=True)
 
@@ -192,7 +197,7 @@ SKILLS: dict[str, Skill] = {
     "timer_cancel": cancel_timer,
     "what_can_you_do": what_can_you_do,
     "who_are_you": who_are_you,
-    "stop": never_mind,
+    "stop": stop,
     "never_mind": never_mind,
     "continue": go_on,
     "go_back": go_on,

@@ -46,6 +46,16 @@ class TimerInfo:
     seconds: int
     """The length it was set to."""
     remaining_s: float
+    node_id: str = ""
+    room: str = ""
+    """Where it was set, and rings."""
+    alarm: bool = False
+    """It was set for a time of day."""
+    paused: bool = False
+    rings: bool = False
+    overdue_s: float = 0.0
+    due_ms: int | None = None
+    """Milliseconds since 1970; None while it is paused, or when nobody knows the time."""
 
 
 class Home(Protocol):
@@ -64,6 +74,16 @@ class Home(Protocol):
 
     async def cancel_timer(self, timer_id: str) -> bool:
         """False when it is gone already."""
+
+    async def add_time(self, timer_id: str, seconds: int) -> TimerInfo:
+        """Or take it away, when negative."""
+
+    async def pause_timer(self, timer_id: str, paused: bool) -> TimerInfo: ...
+
+    async def set_alarm(self, at: datetime, name: str) -> TimerInfo: ...
+
+    async def stop_ringing(self) -> list[TimerInfo]:
+        """In every room within reach: what rang."""
 
     async def remember(self, text: str) -> None: ...
 

@@ -35,6 +35,7 @@ from jarvis.node.home import Home
 from jarvis.node.horizon import Compaction
 from jarvis.node.invitations import Invitations
 from jarvis.node.journal import Commit, Journal
+from jarvis.node.known_time import KnownTime
 from jarvis.node.lending import Lending
 from jarvis.node.listening import Listening
 from jarvis.node.members import Members, save_addresses
@@ -51,7 +52,8 @@ from jarvis.node.rewriting import RewritingTask
 from jarvis.node.sessions import Sessions
 from jarvis.node.speech import Speech
 from jarvis.node.status import State, Status
-from jarvis.node.timers import Timers
+from jarvis.node.timer_face import TimerFace
+from jarvis.node.timers import Timers, words_of
 from jarvis.node.voice_client import Hello, VoiceClient
 
 SHUTDOWN_S = 4.0
@@ -83,6 +85,7 @@ class Parts:
     config: Config
     audit: Audit
     timers: Timers
+    time: KnownTime
     notes: Notes
     backups: Backups
     home: Home
@@ -124,7 +127,7 @@ class Node:
         self.sessions = parts.sessions
         self.config = parts.config
         self.audit = parts.audit
-        self.timers = parts.timers
+        self.timers = TimerFace(parts.timers, parts.time)
         self.notes = parts.notes
         self.backups = parts.backups
         self.home = parts.home
@@ -230,6 +233,7 @@ class Node:
     def linked(self, peer: bytes, connected: bool) -> None:
         self._parts.members.seen(peer)
         self._parts.claims.links_changed()
+        self._parts.timers.linked(peer)
         self.events.publish(PeerLinked(at_ms=self._parts.clock.mono_ms(), node_id=to_text(peer), connected=connected))
 
     def members_changed(self, branches: Branches) -> None:
@@ -244,7 +248,7 @@ class Node:
     async def ring(self, timer: TimerInfo) -> None:
         """One ring of a timer that is due."""
         self.events.publish(TimerRang(at_ms=self._parts.clock.mono_ms(), timer_id=timer.timer_id))
-        await self._parts.speech.announce(f"Your {timer.name + ' ' if timer.name else ''}timer is done.")
+        await self._parts.speech.announce(words_of(timer, here=self._parts.members.room_of(self.node_id)))
 
     def _committed(self, commit: Commit) -> None:
         if commit.documents:

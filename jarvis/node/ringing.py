@@ -86,7 +86,6 @@ class _Trust(IntEnum):
 @dataclass(slots=True)
 class _Watch:
     timer: Timer
-    shared: bool
     trust: _Trust = _Trust.BLIND
     elapsed_ms: float = 0.0
     since_ms: float = 0.0
@@ -138,8 +137,8 @@ class Ringing:
 
     # --- what goes in -------------------------------------------------------------------------------------------
 
-    def know(self, timers: Mapping[str, Timer], private: Collection[str], now: Now) -> None:
-        """All timers there are; those in `private` concern this node alone."""
+    def know(self, timers: Mapping[str, Timer], now: Now) -> None:
+        """All timers there are."""
         for timer_id in self._watches.keys() - timers.keys():
             del self._watches[timer_id]
         self._pins = {
@@ -150,7 +149,7 @@ class Ringing:
         for timer_id, timer in timers.items():
             watch = self._watches.get(timer_id)
             if watch is None:
-                watch = self._watches[timer_id] = _Watch(timer, timer_id not in private, known_ms=now.mono_ms)
+                watch = self._watches[timer_id] = _Watch(timer, known_ms=now.mono_ms)
                 watch.restored = timer_id not in self._pins
                 self._count(timer_id, watch, now)
             else:
@@ -217,6 +216,14 @@ class Ringing:
             if who is not None and watch.over_ms is None:
                 found[timer_id] = who
         return found
+
+    def due(self, now: Now) -> list[str]:
+        """Those that ring somewhere, or are about to."""
+        return [
+            timer_id
+            for timer_id, watch in self._watches.items()
+            if watch.over_ms is None and watch.timer.count.runs and self.left_ms(timer_id, now) <= 0
+        ]
 
     # --- how far each has run -----------------------------------------------------------------------------------
 
@@ -314,7 +321,7 @@ class Ringing:
 
     def _first_turn_ms(self, watch: _Watch, due_ms: float, now: Now) -> float:
         """When its owner may ring it: at once, unless somebody else may have done so while we knew nothing."""
-        if not (watch.shared and now.others):
+        if not now.others:
             return due_ms
         watch.late = now.mono_ms - due_ms > OVERDUE_MS or (watch.restored and due_ms <= watch.known_ms)
         if watch.late:
@@ -349,7 +356,7 @@ class Ringing:
 
     def _place(self, watch: _Watch, node_id: bytes, now: Now) -> int:
         """0 for the owner, then the nodes within reach: those that can be heard, by their ids."""
-        if node_id == watch.timer.owner or not watch.shared:
+        if node_id == watch.timer.owner:
             return 0
         nodes = (now.walls.keys() | {self._me, node_id}) - {watch.timer.owner}
         return 1 + sorted(nodes, key=lambda one: (not self._is_aloud(one), one)).index(node_id)
@@ -366,8 +373,6 @@ class Ringing:
         told: dict[str, Told] = {}
         changes: dict[str, object] = {}
         for timer_id, watch in list(self._watches.items())[:MAX_TOLD]:
-            if not watch.shared:
-                continue
             n, counted = watch.timer.count.n, watch.trust is _Trust.COUNTED and watch.timer.count.runs
             elapsed_ms = round(self._elapsed(watch, now)) if counted else -1
             told[timer_id] = Told(n, min(elapsed_ms, 2**40 - 1), watch.rings)

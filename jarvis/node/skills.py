@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from jarvis.assistant.types import TimerInfo
-from jarvis.core.time import EARLIEST_WALL_MS, Clock
+from jarvis.node.known_time import KnownTime
 from jarvis.node.memory import Memory
 from jarvis.node.timers import Timers
 
@@ -13,17 +13,17 @@ from jarvis.node.timers import Timers
 class HomeSkills:
     """See assistant.types.Home."""
 
-    def __init__(self, clock: Clock, timers: Timers, memory: Memory) -> None:
-        self._clock = clock
+    def __init__(self, time: KnownTime, timers: Timers, memory: Memory) -> None:
+        self._time = time
         self._timers = timers
         self._memory = memory
 
     @property
     def clock_is_set(self) -> bool:
-        return self._clock.wall_ms() >= EARLIEST_WALL_MS
+        return self._time.wall_ms() is not None
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.wall_ms() / 1000).astimezone()
+        return datetime.fromtimestamp((self._time.wall_ms() or 0) / 1000).astimezone()
 
     async def set_timer(self, seconds: int, name: str) -> TimerInfo:
         return await self._timers.set(seconds, name)
@@ -33,6 +33,18 @@ class HomeSkills:
 
     async def cancel_timer(self, timer_id: str) -> bool:
         return await self._timers.remove(timer_id)
+
+    async def add_time(self, timer_id: str, seconds: int) -> TimerInfo:
+        return await self._timers.add(timer_id, seconds)
+
+    async def pause_timer(self, timer_id: str, paused: bool) -> TimerInfo:
+        return await self._timers.pause(timer_id, paused)
+
+    async def set_alarm(self, at: datetime, name: str) -> TimerInfo:
+        return await self._timers.set_alarm(at, name)
+
+    async def stop_ringing(self) -> list[TimerInfo]:
+        return await self._timers.stop_ringing()
 
     async def remember(self, text: str) -> None:
         await self._memory.remember(text)

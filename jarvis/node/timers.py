@@ -1,158 +1,379 @@
-"""Timers of this node: kept in its store, so that a restart loses none, and rung here. A timer counts on the clock that
-only goes forward; the wall clock serves to carry on after a restart."""
+"""The home's timers: kept in the replicated document `timers`, counted and rung on every node as `ringing` decides. It
+reads clocks, writes the document and makes sound; it decides nothing about whose turn it is."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 import structlog
 
+from jarvis.assistant.durations import say_duration
 from jarvis.assistant.types import TimerInfo
-from jarvis.core.codec import pack, unpack
-from jarvis.core.errors import InvalidInput, JarvisError, Overloaded
+from jarvis.core.codec import Value, unpack
+from jarvis.core.errors import InvalidInput, JarvisError, NotFound, Overloaded
 from jarvis.core.ids import by_prefix, to_text
 from jarvis.core.time import Clock
-from jarvis.node.journal import Journal
-from jarvis.node.texts import iso_time
+from jarvis.crdt.mvmap import MVMap
+from jarvis.crdt.registry import TIMERS
+from jarvis.node import ring_words
+from jarvis.node.journal import Commit, Journal
+from jarvis.node.known_time import KnownTime
+from jarvis.node.ringing import RING_FOR_MS, End, Now, Ring, Ringing, Tell
+from jarvis.node.timer_facts import ADDED_ID_BYTES, MAX_ADDED, MAX_MS, MAX_NAME_CHARS, Count, Timer, timer_at, timers_of
+from jarvis.node.timer_facts import encode as encode_timer
+from jarvis.node.topics import Topics
+from jarvis.store.protocol import Transaction
 
 MAX_TIMERS = 100
-MAX_SECONDS = 7 * 86_400
-RING_EVERY_S = 6.0
-RING_FOR_S = 600.0
-"""Ringing gives up: somebody may be out."""
-_PREFIX = "timer/"
+"""Of a home. Rooms that cannot hear each other may each set so many."""
+MAX_SECONDS = MAX_MS // 1000
+ATTEND_MS = 4_000.0
+"""Longer than between two looks: while something rings, everybody listens for "stop"."""
+SAME_MS = 2_000
+"""Clocks of a home differ by so much without anybody minding."""
+_LEGACY_PREFIX = "timer/"
+"""Where an earlier version kept each node's own."""
+
+TimerIds = list[str]
+Infos = list[TimerInfo]
+Operations = list[Value]
 
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class _Timer:
-    timer_id: str
-    name: str
-    seconds: int
-    due_wall_ms: int
-    due_mono_ms: float
-    next_ring_ms: float
-    began_ringing_ms: float | None = None
-    over: bool = False
-    """It rang and somebody said stop."""
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is around the timers of a node; each is asked whenever it is needed."""
+
+    room_of: Callable[[bytes], str] = lambda _: ""
+    others: Callable[[], bool] = lambda: False
+    """The home has other members."""
+    behind: Callable[[], bool] = lambda: False
+    """A linked peer has records that we lack."""
+    aloud: Callable[[], bool] = lambda: True
+    """There is a loudspeaker."""
+    attend: Callable[[float], None] = lambda _: None
+    """Listen for "stop" for so many milliseconds."""
+
+
+def words_of(timer: TimerInfo, here: str) -> str:
+    """What a ring says."""
+    where = f" in the {timer.room}" if timer.room and timer.room != here else ""
+    what = f"{timer.name + ' ' if timer.name else ''}{'alarm' if timer.alarm else 'timer'}{where}"
+    if timer.overdue_s > RING_FOR_MS / 1000:  # the home was dark
+        return f"Your {what} was due {say_duration(timer.overdue_s // 60 * 60)} ago."
+    return f"Your {what} is {'ringing' if timer.alarm else 'done'}."
 
 
 class Timers:
-    """`ring` speaks once: it is called again and again until `silence`, the timer's end, or ten minutes have passed."""
+    """`ring` sounds once: it is called again and again until somebody says stop, or ten minutes have passed."""
 
     def __init__(
-        self, journal: Journal, clock: Clock, node_id: bytes, ring: Callable[[TimerInfo], Awaitable[None]]
+        self,
+        journal: Journal,
+        clock: Clock,
+        time: KnownTime,
+        node_id: bytes,
+        topics: Topics,
+        ring: Callable[[TimerInfo], Awaitable[None]],
+        around: Around = Around(),
     ) -> None:
-        self._journal = journal
-        self._clock = clock
+        self._journal, self._clock, self._time = journal, clock, time
         self._node_id = node_id
+        self._topics = topics
         self._ring = ring
-        self._timers: dict[str, _Timer] = {}
+        self._around = around
+        self._ringing = Ringing(node_id)
+        self._timers: dict[str, Timer] = {}
+        self._stale = True
         self._changed = asyncio.Event()
+        self._ending: dict[str, None] = {}
+        """To be taken out of the document; at most as many as there are."""
+        self._sounding: dict[str, None] = {}
+        """To be sounded, each once."""
+        self._sound = asyncio.Event()
+        topics.serve(ring_words.TOPIC, self._heard, ring_words.LIMITS)
+        journal.listen(self._committed)
 
     async def load(self) -> None:
-        stored = await self._journal.read(lambda tx, _: {name: tx.get(name) or b"" for name in tx.keys(_PREFIX)})
-        now_wall, now_mono = self._clock.wall_ms(), self._clock.mono_ms()
-        for key, data in stored.items():
-            name, seconds, due_wall_ms = unpack(data)
-            # A clock that was set cannot make a timer longer than it was.
-            left_ms = min(max(due_wall_ms - now_wall, 0), seconds * 1000)
-            timer_id = key.removeprefix(_PREFIX)
-            due_mono_ms = now_mono + left_ms
-            self._timers[timer_id] = _Timer(timer_id, name, seconds, due_wall_ms, due_mono_ms, due_mono_ms)
+        """What runs already. An earlier version's own timers become the home's."""
+        try:
+            await self._take_over_legacy()
+        except JarvisError as error:
+            log.warning("timers of an earlier version stay where they are", reason=str(error))
+        await self._refresh()
 
-    async def set(self, seconds: int, name: str) -> TimerInfo:
+    # --- what people do -----------------------------------------------------------------------------------------
+
+    async def set(self, seconds: int, name: str, *, alarm: bool = False) -> TimerInfo:
+        """`alarm`: it is for a time of day, so many seconds from now. Raises InvalidInput, Overloaded."""
         if not 1 <= seconds <= MAX_SECONDS:
             raise InvalidInput("A timer can run from one second to seven days.")
-        if len(self._timers) >= MAX_TIMERS:
-            raise Overloaded(f"{MAX_TIMERS} timers are running already.", fix="Cancel one first.")
         timer_id = to_text(os.urandom(5))
-        ms = seconds * 1000
-        due_mono_ms = self._clock.mono_ms() + ms
-        timer = _Timer(timer_id, name[:80], seconds, self._clock.wall_ms() + ms, due_mono_ms, due_mono_ms)
-        data = pack([timer.name, seconds, timer.due_wall_ms])
+        count = Count(0, 0, self._wall_ms(), self._node_id)
+        timer = Timer(name[:MAX_NAME_CHARS], self._node_id, seconds * 1000, count, alarm)
 
-        def begin(_: None) -> None:
-            self._timers[timer_id] = timer
+        def put(state: MVMap) -> list[Value]:
+            if len(state.keys()) >= MAX_TIMERS:
+                raise Overloaded(f"{MAX_TIMERS} timers are running already.", fix="Cancel one first.")
+            return [state.put(timer_id, encode_timer(timer))]
+
+        self._ringing.wrote(timer_id, 0, 0.0, self._now())
+        await self._write(put)
+        return self.info(timer_id)
+
+    async def set_alarm(self, at: datetime, name: str) -> TimerInfo:
+        """For when clocks on the wall show `at`, whatever its zone. Raises InvalidInput when this node does not know
+        the time."""
+        at_ms = round(at.replace(tzinfo=None).astimezone().timestamp() * 1000)
+        return await self.set(max(1, round((at_ms - self._time.known_ms()) / 1000)), name, alarm=True)
+
+    async def add(self, timer_id: str, seconds: int) -> TimerInfo:
+        """So much more time, or less when negative. One that rings already goes on for so long from now. Raises
+        NotFound, InvalidInput, Overloaded."""
+        if not 1 <= abs(seconds) <= MAX_SECONDS:
+            raise InvalidInput("A timer can be changed by one second to seven days.")
+        left_ms = self._left_ms(timer_id)
+        ms = max(seconds * 1000, -round(left_ms)) if seconds < 0 else seconds * 1000 + max(0, -round(left_ms))
+        added_id = os.urandom(ADDED_ID_BYTES)
+
+        def change(timer: Timer) -> Timer:
+            if len(timer.added) >= MAX_ADDED:
+                raise Overloaded("That timer was changed too often.", fix="Cancel it, and set another one.")
+            return timer.with_added(added_id, min(ms, MAX_MS))
+
+        return await self._change(timer_id, change)
+
+    async def pause(self, timer_id: str, paused: bool) -> TimerInfo:
+        """Or let it go on. Raises NotFound, InvalidInput."""
+        if self._timer(timer_id).alarm:
+            raise InvalidInput("An alarm can't be paused.", fix="Cancel it instead.")
+        elapsed_ms = round(self._ringing.elapsed_ms(timer_id, self._now()))
+        wall_ms, made = self._wall_ms(), 0
+
+        def change(timer: Timer) -> Timer:
+            nonlocal made
+            if timer.count.runs == paused:
+                timer = timer.counting(elapsed_ms, wall_ms, self._node_id, runs=not paused)
+            made = timer.count.n
+            return timer
+
+        began = self._now()
+        info = await self._change(timer_id, change)
+        if self._timers[timer_id].count == Count(made, elapsed_ms, wall_ms, self._node_id, not paused):
+            self._ringing.wrote(timer_id, made, elapsed_ms, began)
             self._changed.set()
+        return info
 
-        # With the commit: whoever asked may leave in the middle, and a timer that only the disk knows would not ring.
-        await self._journal.change_local(lambda tx: tx.put(_PREFIX + timer_id, data), begin)
-        return self._info(timer)
+    async def remove(self, timer_id: str) -> bool:
+        """Whether it was there."""
+        return bool(await self._end([timer_id]))
+
+    def find(self, wanted: str) -> str:
+        """A timer's id by its beginning. Raises NotFound."""
+        return by_prefix(wanted, self._timers, "timer")
 
     def infos(self) -> list[TimerInfo]:
         """The next to ring first."""
-        return [self._info(timer) for timer in sorted(self._timers.values(), key=lambda one: one.due_mono_ms)]
-
-    async def list(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "timer_id": timer.timer_id,
-                "name": timer.name,
-                "remaining_s": round(self._info(timer).remaining_s, 1),
-                "rings_at": iso_time(timer.due_wall_ms),
-                "node_id": to_text(self._node_id),
-            }
-            for timer in sorted(self._timers.values(), key=lambda one: one.due_mono_ms)
-        ]
-
-    async def cancel(self, wanted: str) -> dict[str, Any]:
-        """Raises NotFound."""
-        timer_id = by_prefix(wanted, self._timers, "timer")
-        await self.remove(timer_id)
-        return {"timer_id": timer_id, "cancelled": True}
-
-    async def remove(self, timer_id: str) -> bool:
-        known = timer_id in self._timers
-
-        def end(_: None) -> None:
-            self._timers.pop(timer_id, None)
-            self._changed.set()
-
-        await self._journal.change_local(lambda tx: tx.delete(_PREFIX + timer_id), end)
-        return known
+        now = self._now()
+        by_left = sorted(self._timers, key=lambda timer_id: (self._ringing.left_ms(timer_id, now), timer_id))
+        return [self.info(timer_id) for timer_id in by_left]
 
     def silence(self) -> None:
-        """Somebody said stop: whatever rings has rung enough."""
-        for timer in self._timers.values():
-            timer.over = timer.began_ringing_ms is not None
+        """What rings here has rung enough; other rooms ring on."""
+        rings = [one for one, who in self._ringing.ringing(self._now()).items() if who == self._node_id]
+        self._over(rings)
+        self._ending.update(dict.fromkeys(rings))
+
+    async def stop_ringing(self) -> Infos:
+        """Whatever rings or is about to, in any room that we hear of, has rung enough: what that was."""
+        rings = list(dict.fromkeys([*self._ringing.ringing(self._now()), *self._ringing.due(self._now())]))
+        infos = [self.info(timer_id) for timer_id in rings]
+        self._over(rings)
+        await self._end(rings)
+        return infos
+
+    def _over(self, timer_ids: Collection[str]) -> None:
+        self._ringing.over(timer_ids, self._now())
+        for timer_id in timer_ids:
+            self._sounding.pop(timer_id, None)
         self._changed.set()
 
+    # --- what happens -------------------------------------------------------------------------------------------
+
     async def run(self) -> None:
-        """Ring what is due, each for itself, until cancelled."""
-        while True:
-            self._changed.clear()
-            now_ms = self._clock.mono_ms()
-            for timer in list(self._timers.values()):
-                if timer.over or now_ms - (timer.began_ringing_ms or now_ms) >= RING_FOR_S * 1000:
-                    await self._finish(timer)
-            for timer in sorted(self._timers.values(), key=lambda one: one.next_ring_ms):
-                if timer.next_ring_ms <= now_ms and not timer.over and timer.timer_id in self._timers:
-                    timer.began_ringing_ms = timer.began_ringing_ms or now_ms
-                    timer.next_ring_ms = now_ms + RING_EVERY_S * 1000
-                    await self._ring(self._info(timer))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._pause_s()):
-                    await self._changed.wait()
+        """Count and ring until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._sound_all(), name="ringing")
+            while True:
+                self._changed.clear()
+                await self._look()
+                pause_ms = self._ringing.pause_ms(self._now())
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(None if pause_ms is None else pause_ms / 1000):
+                        await self._changed.wait()
 
-    def _pause_s(self) -> float | None:
-        """Until the next ring; None when there is none."""
-        next_ms = min((timer.next_ring_ms for timer in self._timers.values()), default=None)
-        return None if next_ms is None else max(0.0, (next_ms - self._clock.mono_ms()) / 1000)
+    def linked(self, peer: bytes) -> None:
+        """A link with a peer began or ended."""
+        self._ringing.parted(peer)
+        self._changed.set()
 
-    async def _finish(self, timer: _Timer) -> None:
+    async def _look(self) -> None:
         try:
-            await self.remove(timer.timer_id)
+            if self._stale:
+                await self._refresh()
+            ending, self._ending = list(self._ending), {}
+            await self._end(ending)
         except JarvisError as error:
-            log.warning("a timer that rang was not removed", reason=str(error))
-            self._timers.pop(timer.timer_id, None)
+            log.warning("timers could not be read or ended", reason=str(error))
+        self._ringing.aloud = self._around.aloud()
+        now = self._now()
+        for effect in self._ringing.look(now):
+            match effect:
+                case Ring(timer_id):
+                    self._sounding[timer_id] = None
+                    self._sound.set()
+                case End(timer_id):
+                    self._ending[timer_id] = None
+                    self._changed.set()
+                case Tell(None, statement):
+                    self._topics.broadcast(ring_words.TOPIC, ring_words.encode(statement))
+                case Tell(peer, statement) if peer is not None:
+                    self._topics.tell(peer, ring_words.TOPIC, ring_words.encode(statement))
+        if self._ringing.ringing(now):
+            self._around.attend(ATTEND_MS)
 
-    def _info(self, timer: _Timer) -> TimerInfo:
-        left_s = max(0.0, (timer.due_mono_ms - self._clock.mono_ms()) / 1000)
-        return TimerInfo(timer.timer_id, timer.name, timer.seconds, left_s)
+    async def _sound_all(self) -> None:
+        """One after another; one that has not had its turn when it is to ring again, does not ring twice."""
+        while True:
+            await self._sound.wait()
+            self._sound.clear()
+            while self._sounding:
+                timer_id = next(iter(self._sounding))
+                del self._sounding[timer_id]
+                if timer_id in self._timers:
+                    await self._ring(self.info(timer_id))
+
+    def _heard(self, peer: bytes, value: Value) -> None:
+        self._ringing.heard(peer, ring_words.decode(value), self._now())
+        self._changed.set()
+
+    def _committed(self, commit: Commit) -> None:
+        if TIMERS in commit.documents:
+            self._stale = True
+            self._changed.set()
+
+    # --- within -------------------------------------------------------------------------------------------------
+
+    def _now(self) -> Now:
+        return Now(
+            self._clock.mono_ms(),
+            self._wall_ms(),
+            self._time.walls(),
+            others=self._around.others(),
+            behind=self._around.behind(),
+        )
+
+    def _wall_ms(self) -> int:
+        known_ms = self._time.wall_ms()
+        return max(0, self._clock.wall_ms()) if known_ms is None else known_ms
+
+    async def _refresh(self) -> None:
+        self._stale = False  # first: what is written while we read makes it stale again
+        try:
+            self._timers = await self._journal.state(TIMERS, timers_of)
+        except BaseException:
+            self._stale = True
+            raise
+        self._ringing.know(self._timers, self._now())
+        self._changed.set()
+
+    async def _write(self, make: Callable[[MVMap], Operations]) -> None:
+        await self._journal.write((TIMERS, make))
+        await self._refresh()
+
+    async def _change(self, timer_id: str, change: Callable[[Timer], Timer]) -> TimerInfo:
+        def put(state: MVMap) -> Operations:
+            timer = timer_at(state, timer_id)
+            if timer is None:
+                raise NotFound("That timer is over.")
+            return [state.put(timer_id, encode_timer(change(timer)))]
+
+        await self._write(put)
+        return self.info(timer_id)
+
+    async def _end(self, timer_ids: Collection[str]) -> TimerIds:
+        """Take them out of the document: those that were there."""
+        ended: TimerIds = []
+
+        def delete(state: MVMap) -> Operations:
+            ended[:] = [timer_id for timer_id in timer_ids if state.get(timer_id) is not None]
+            return [state.delete(timer_id) for timer_id in ended]
+
+        if timer_ids:
+            await self._journal.write((TIMERS, delete), makes_room=True)
+            await self._refresh()
+        return ended
+
+    async def _take_over_legacy(self) -> None:
+        kept = await self._journal.read(lambda tx, _: {name: tx.get(name) or b"" for name in tx.keys(_LEGACY_PREFIX)})
+        if not kept:
+            return
+
+        def put(state: MVMap) -> Operations:
+            made = []
+            for key, data in kept.items():
+                name, seconds, due_wall_ms = unpack(data)
+                timer_id = key.removeprefix(_LEGACY_PREFIX)
+                count = Count(0, 0, max(0, due_wall_ms - seconds * 1000), self._node_id)
+                if state.get(timer_id) is None:
+                    timer = Timer(name, self._node_id, seconds * 1000, count)
+                    made.append(state.put(timer_id, encode_timer(timer)))
+            return made
+
+        await self._journal.write((TIMERS, put))
+
+        def forget(tx: Transaction) -> None:
+            for name in kept:
+                tx.delete(name)
+
+        await self._journal.change_local(forget)
+
+    def _timer(self, timer_id: str) -> Timer:
+        try:
+            return self._timers[timer_id]
+        except KeyError:
+            raise NotFound("That timer is over.") from None
+
+    def _left_ms(self, timer_id: str) -> float:
+        self._timer(timer_id)
+        return self._ringing.left_ms(timer_id, self._now())
+
+    def info(self, timer_id: str) -> TimerInfo:
+        timer, left_ms = self._timer(timer_id), self._left_ms(timer_id)
+        return TimerInfo(
+            timer_id,
+            timer.name,
+            timer.length_ms // 1000,
+            max(0.0, left_ms / 1000),
+            node_id=to_text(timer.owner),
+            room=self._around.room_of(timer.owner),
+            alarm=timer.alarm,
+            paused=not timer.count.runs,
+            rings=timer_id in self._ringing.ringing(self._now()),
+            overdue_s=max(0.0, -left_ms / 1000),
+            due_ms=self._due_ms(timer, left_ms),
+        )
+
+    def _due_ms(self, timer: Timer, left_ms: float) -> int | None:
+        """As everybody reads it in the document, unless our clock tells another story."""
+        now_ms, count = self._time.wall_ms(), timer.count
+        if now_ms is None or not count.runs:
+            return None
+        written_ms, own_ms = count.at_ms + timer.total_ms - count.elapsed_ms, round(now_ms + left_ms)
+        return written_ms if abs(written_ms - own_ms) < SAME_MS else own_ms

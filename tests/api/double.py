@@ -108,7 +108,17 @@ class ScriptedAudit:
 
 class ScriptedTimers:
     async def list(self) -> list[dict[str, Any]]:
-        return [{"timer_id": "tt", "name": "pasta", "remaining_s": 59, "rings_at": "soon", "node_id": "nnn"}]
+        row = {"timer_id": "tt", "name": "pasta", "remaining_s": 59, "rings_at": "soon", "node_id": "nnn"}
+        return [row | {"room": "kitchen", "seconds": 60, "kind": "timer", "state": "running"}]
+
+    async def make(self, length: str | None, at: str | None, name: str) -> dict[str, Any]:
+        return {**(await self.list())[0], "name": name, "seconds": 60, "kind": "alarm" if at else "timer"}
+
+    async def change(self, timer: str, add: str | None, paused: bool | None) -> dict[str, Any]:
+        return {**(await self.list())[0], "state": "paused" if paused else "running"}
+
+    async def stop(self) -> dict[str, Any]:
+        return {"stopped": ["tt"]}
 
     async def cancel(self, timer: str) -> dict[str, Any]:
         if timer != "tt":

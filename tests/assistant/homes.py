@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 from jarvis.assistant.language import Availability, Message
@@ -36,6 +36,28 @@ class MemoryHome:
         before = len(self.timers)
         self.timers = [timer for timer in self.timers if timer.timer_id != timer_id]
         return len(self.timers) < before
+
+    async def add_time(self, timer_id: str, seconds: int) -> TimerInfo:
+        return self._changed(timer_id, lambda one: replace(one, remaining_s=one.remaining_s + seconds))
+
+    async def pause_timer(self, timer_id: str, paused: bool) -> TimerInfo:
+        return self._changed(timer_id, lambda one: replace(one, paused=paused))
+
+    async def set_alarm(self, at: datetime, name: str) -> TimerInfo:
+        seconds = round((at - self.at).total_seconds())
+        due_ms = round(at.timestamp() * 1000)
+        timer = TimerInfo(f"t{len(self.timers) + 1}", name, seconds, seconds, alarm=True, due_ms=due_ms)
+        self.timers.append(timer)
+        return timer
+
+    async def stop_ringing(self) -> list[TimerInfo]:
+        rang = [one for one in self.timers if one.rings]
+        self.timers = [one for one in self.timers if not one.rings]
+        return rang
+
+    def _changed(self, timer_id: str, change: Callable[[TimerInfo], TimerInfo]) -> TimerInfo:
+        self.timers = [change(one) if one.timer_id == timer_id else one for one in self.timers]
+        return next(one for one in self.timers if one.timer_id == timer_id)
 
     async def remember(self, text: str) -> None:
         self.notes.append(text)

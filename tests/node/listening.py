@@ -1,9 +1,11 @@
-"""A listener at a running node's events."""
+"""Listeners at running nodes' events."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import aiohttp
@@ -38,3 +40,52 @@ def heard(
         return events
 
     return asyncio.run(main())
+
+
+SUBSCRIBED_S = 20.0
+
+
+@contextmanager
+def following(name: str, *nodes: NodeProcess) -> Iterator[list[list[dict[str, Any]]]]:
+    """The events of this name that each of `nodes` tells within the block: lists that grow meanwhile."""
+    found: list[list[dict[str, Any]]] = [[] for _ in nodes]
+    waiting = threading.Semaphore(0)
+    loop = asyncio.new_event_loop()
+
+    async def follow(node: NodeProcess, into: list[dict[str, Any]]) -> None:
+        running = runtime.read(node.data_dir)
+        assert running is not None
+        headers = {"Authorization": f"Bearer {running.token}"}
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.ws_connect(f"{running.api_url}/api/v2/events") as socket,
+        ):
+            assert (await socket.receive_json())["event"] == "subscribed"
+            waiting.release()
+            async for message in socket:
+                event = message.json()
+                into += [event] if event["event"] == name else []
+
+    async def main() -> None:
+        await asyncio.gather(*map(follow, nodes, found), return_exceptions=True)
+
+    task = loop.create_task(main())
+
+    def run() -> None:
+        try:
+            loop.run_until_complete(task)
+        except asyncio.CancelledError:
+            pass
+        finally:
+            loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        for node in nodes:
+            assert waiting.acquire(timeout=SUBSCRIBED_S), f"{node.data_dir.name} tells no events"
+        yield found
+    finally:
+        if thread.is_alive():
+            loop.call_soon_threadsafe(task.cancel)
+        thread.join(SUBSCRIBED_S)

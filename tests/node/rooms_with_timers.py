@@ -177,7 +177,7 @@ class Rooms:
         for dot, (operation, hlc) in room.ops.items():
             KIND.absorb(room.state, KIND.delta(operation, dot, hlc))
         assert room.ringing is not None
-        room.ringing.know(timers_of(room.state), (), self._now(room))
+        room.ringing.know(timers_of(room.state), self._now(room))
 
     def _put(self, room: Room, timer_id: str, timer: Timer) -> None:
         self._write(room, room.state.put(timer_id, encode_timer(timer)))
