@@ -18,7 +18,7 @@ MAX_ASKED_BYTES = 1024 * 1024
 MAX_GIVEN_BYTES = 4 * 1024 * 1024
 """A minute and a half of the voice's sound; a sentence is under 15 s."""
 MAX_SENTENCE_CHARS = 300
-METHODS = frozenset({("stt", "judge"), ("stt", "transcribe"), ("tts", "synthesize"), ("llm", "complete")})
+METHODS = frozenset({("stt", "transcribe"), ("tts", "synthesize"), ("llm", "complete")})
 """All that is lent: (kind of engine, method)."""
 _PIECE = Limits(size_bytes=32 * 1024, depth=1, items=5)
 _ASKED = Limits(size_bytes=MAX_ASKED_BYTES, depth=5, items=512)

@@ -34,7 +34,7 @@ def _given(data: bytes) -> None:
 def _asked_examples() -> list[bytes]:
     talk = [{"role": "user", "content": "Hello"}]
     return [
-        words.write_asked(words.Asked("stt", "judge", (bytes(640),), 9_000)),
+        words.write_asked(words.Asked("stt", "transcribe", (bytes(640),), 9_000)),
         words.write_asked(words.Asked("tts", "synthesize", ("It is nine o'clock.",), 9_000)),
         words.write_asked(words.Asked("llm", "complete", (talk, 96), 60_000)),
     ]

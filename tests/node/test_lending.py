@@ -57,7 +57,7 @@ def test_no_order_of_pieces_holds_more_than_its_bound(told: list[tuple[int, int,
 @pytest.mark.parametrize(
     "asked",
     [
-        words.Asked("stt", "judge", (bytes(320),), 900),
+        words.Asked("stt", "transcribe", (bytes(320),), 900),
         words.Asked("tts", "synthesize", ("Hello.",), 900),
         words.Asked("llm", "complete", ([{"role": "user", "content": "Hi"}], 96), 900),
     ],
@@ -70,10 +70,10 @@ def test_questions_come_back_as_they_went(asked: words.Asked) -> None:
     "wrong",
     [
         words.Asked("stt", "finished", (b"",), 1),
-        words.Asked("stt", "judge", ("text",), 1),
-        words.Asked("stt", "judge", (b"odd",), 1),
-        words.Asked("stt", "judge", (b"", b""), 1),
-        words.Asked("tts", "judge", ("x",), 1),
+        words.Asked("stt", "transcribe", ("text",), 1),
+        words.Asked("stt", "transcribe", (b"odd",), 1),
+        words.Asked("stt", "transcribe", (b"", b""), 1),
+        words.Asked("tts", "transcribe", ("x",), 1),
         words.Asked("ears", "feed", (b"",), 1),
         words.Asked("llm", "complete", ([{"role": "user"}], 96), 1),
         words.Asked("llm", "complete", ([], 10**9), 1),
@@ -89,7 +89,7 @@ def test_a_refusal_is_a_sentence_without_control_characters() -> None:
     with pytest.raises(EngineFailed, match=r"^no x$"):
         words.read_given(words.write_refused("no\x1bx"))
     with pytest.raises(InvalidInput, match="too long"):
-        words.write_asked(words.Asked("stt", "judge", (bytes(words.MAX_ASKED_BYTES),), 1))
+        words.write_asked(words.Asked("stt", "transcribe", (bytes(words.MAX_ASKED_BYTES),), 1))
 
 
 # --- between rooms ---------------------------------------------------------------------------------------------------
@@ -204,8 +204,11 @@ def test_a_room_without_ears_is_told_what_was_said() -> None:
         bedroom = home.room(b"bedroom", Scripted("stt", {"text": "lights on"}))
         await asyncio.sleep(0)
         sound = bytes(15 * 32_000)
-        assert await kitchen.lending.borrow("stt", "judge", sound, deadline_s=9) == ("bedroom", {"text": "lights on"})
-        await kitchen.lending.borrow("stt", "judge", sound, deadline_s=9)
+        assert await kitchen.lending.borrow("stt", "transcribe", sound, deadline_s=9) == (
+            "bedroom",
+            {"text": "lights on"},
+        )
+        await kitchen.lending.borrow("stt", "transcribe", sound, deadline_s=9)
         await until(lambda: bedroom.lending._working == 0)
         assert kitchen.noted.entries == [("engine.borrowed", "stt")], "once, not for every sentence"
         assert bedroom.noted.entries == [("engine.lent", "stt")]
@@ -235,7 +238,7 @@ def test_nothing_of_a_closed_room_is_sent_anywhere() -> None:
         await asyncio.sleep(0)
         kitchen.open = False
         with pytest.raises(NotAllowed):
-            await kitchen.lending.borrow("stt", "judge", bytes(100), deadline_s=9)
+            await kitchen.lending.borrow("stt", "transcribe", bytes(100), deadline_s=9)
         with pytest.raises(NotAllowed):
             await PeersEngine(kitchen.lending, "stt").start()
 
@@ -249,14 +252,14 @@ def test_the_next_room_is_asked_and_the_last_ones_reason_is_told() -> None:
         home.room(b"bedroom", broken)
         home.room(b"hall", busy)
         await asyncio.sleep(0)
-        assert (await kitchen.lending.borrow("stt", "judge", b"", deadline_s=9))[0] == "hall"
+        assert (await kitchen.lending.borrow("stt", "transcribe", b"", deadline_s=9))[0] == "hall"
         busy.lendable = False
         with pytest.raises(EngineFailed, match="could help"):
-            await kitchen.lending.borrow("stt", "judge", b"", deadline_s=9)
+            await kitchen.lending.borrow("stt", "transcribe", b"", deadline_s=9)
         home.clock.ms += 60_000
         broken.lendable = False
         with pytest.raises(Unreachable, match="No other room"):
-            await kitchen.lending.borrow("stt", "judge", b"", deadline_s=9)
+            await kitchen.lending.borrow("stt", "transcribe", b"", deadline_s=9)
 
     play(scene)
 
@@ -267,7 +270,7 @@ def test_a_room_that_goes_away_in_the_middle_is_not_waited_for() -> None:
         home.room(b"bedroom", slow)
         await asyncio.sleep(0)
         slow.free.clear()
-        loan = asyncio.create_task(kitchen.lending.borrow("stt", "judge", b"", deadline_s=15))
+        loan = asyncio.create_task(kitchen.lending.borrow("stt", "transcribe", b"", deadline_s=15))
         await until(lambda: slow.asked == 1)
         del home.rooms[b"bedroom"]
         with pytest.raises(EngineFailed, match="is gone"):
@@ -284,7 +287,7 @@ def test_one_that_never_answers_costs_no_more_than_the_deadline() -> None:
         await asyncio.sleep(0)
         slow.free.clear()
         with pytest.raises(DeadlineExceeded):
-            await kitchen.lending.borrow("stt", "judge", b"", deadline_s=0.3)
+            await kitchen.lending.borrow("stt", "transcribe", b"", deadline_s=0.3)
         assert not kitchen.lending._loans
         slow.free.set()
         await until(lambda: bedroom.lending._working == 0)  # its late answer is refused, and harms nothing
@@ -302,14 +305,14 @@ def test_a_member_cannot_ask_without_end() -> None:
         answered = 0
         for _ in range(100):
             try:
-                await kitchen.lending.borrow("stt", "judge", b"", deadline_s=9)
+                await kitchen.lending.borrow("stt", "transcribe", b"", deadline_s=9)
                 answered += 1
             except (EngineFailed, Unreachable):
                 home.clock.ms += 1  # offers are believed again
             await until(lambda: bedroom.lending._working == 0)
         assert answered == 40 == engine.asked
         home.clock.ms += 5_000
-        await kitchen.lending.borrow("stt", "judge", b"", deadline_s=9)
+        await kitchen.lending.borrow("stt", "transcribe", b"", deadline_s=9)
 
     play(scene)
 
@@ -343,7 +346,7 @@ def test_answers_that_nobody_asked_for_are_refused() -> None:
         home.room(b"hall", slow)
         await asyncio.sleep(0)
         slow.free.clear()
-        loan = asyncio.create_task(kitchen.lending.borrow("stt", "judge", b"", deadline_s=9))
+        loan = asyncio.create_task(kitchen.lending.borrow("stt", "transcribe", b"", deadline_s=9))
         await until(lambda: slow.asked == 1)
         job = next(iter(kitchen.lending._loans))
         for body in words.pieces(job, words.write_given("unlock the door")):
@@ -368,7 +371,7 @@ def test_ranked_says_whose_engine_helped() -> None:
         told: list[tuple[str, str]] = []
         own = Scripted("stt", EngineFailed("It broke."))
         ranked = Ranked([own, PeersEngine(kitchen.lending, "stt")], helped=lambda *it: told.append(it))
-        assert await ranked.call("judge", b"", deadline_s=9) == {"text": "hi"}
+        assert await ranked.call("transcribe", b"", deadline_s=9) == {"text": "hi"}
         assert told == [("bedroom's stt engine", "It broke.")]
 
     play(scene)
