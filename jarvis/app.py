@@ -273,9 +273,15 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
 
     embedded = EmbeddedModel(llm)
     models: list[LanguageModel] = [embedded, BorrowedModel(lending, embedded.well)]
-    if settings.ollama_url:
-        models.insert(0, OllamaModel(settings.ollama_url, settings.ollama_model))
+    ollama = OllamaModel(settings.ollama_url, settings.ollama_model) if settings.ollama_url else None
+    if ollama is not None:
+        models.insert(0, ollama)
     assistant = Assistant(models)
+
+    def rouse() -> None:
+        for engine in (stt, tts) if ollama is not None and ollama.answered else (stt, tts, llm):
+            engine.want()
+
     time = KnownTime(clock, lambda: {peer: peering.clock_offset_ms(peer) for peer in peering.connected()})
     around = Around(
         room_of=members.room_of,
@@ -319,6 +325,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         partials=partials,
         privacy=privacy,
         arbiter=lambda: claims,
+        rouse=rouse,
     )
     mute = Mute(journal, events, clock)
     claims = RoomClaims(

@@ -57,6 +57,11 @@ class OllamaModel:
         self._why_resting = ""
         self._model = ""
 
+    @property
+    def answered(self) -> bool:
+        """It had a model when it was asked last."""
+        return bool(self._model) and self._mono_s() >= self._resting_until
+
     async def available(self) -> Availability:
         if self._mono_s() < self._resting_until:
             return Availability(False, self._why_resting)

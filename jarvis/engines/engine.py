@@ -93,6 +93,7 @@ class Engine:
         self._lost = False
         """Its process ended while nobody used it, and was not brought back yet."""
         self._released = False
+        self._wanted = asyncio.Event()
         self._known_pid: int | None = None
         self._known_restarts = 0
 
@@ -215,23 +216,37 @@ class Engine:
             self._holders -= 1
             self._used_ms = self._clock.mono_ms()
 
+    def want(self) -> None:
+        """Somebody will ask soon: `supervise` loads it meanwhile, if it is not loaded."""
+        self._wanted.set()
+
     async def supervise(self) -> None:
         """Look after it until cancelled."""
         while True:
-            await asyncio.sleep(TICK_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self._wanted.wait()
             await self.tend()
 
     async def tend(self) -> None:
         """One look: notice an end that nobody saw, bring it back when its pause is over, end it when it is idle."""
+        wanted = self._wanted.is_set()
+        self._wanted.clear()
         if self._users:
             return
+        if wanted:
+            self._used_ms = self._clock.mono_ms()
         if self._worker.state == "ready" and self.pid is None and not self._lost:
             self._lost = True
             self._failed("It ended while nobody used it.")
         idle = not self._holders and 0 < self.idle_s < (self._clock.mono_ms() - self._used_ms) / 1000
         if idle and self._worker.state != "stopped":
             await self._release()
-        elif (self._lost or self._worker.state == "failed") and self._missing is None and not self.breaker.wait_s():
+        elif (
+            (self._lost or self._worker.state == "failed" or (wanted and self._worker.state == "stopped"))
+            and self._missing is None
+            and not self.breaker.wait_s()
+        ):
             await self._bring_back()
 
     async def _release(self) -> None:

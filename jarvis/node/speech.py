@@ -64,8 +64,10 @@ class Speech:
         partials: Partials | None = None,
         privacy: Privacy | None = None,
         arbiter: Callable[[], Arbiter | None] = lambda: None,
+        rouse: Callable[[], None] = lambda: None,
     ) -> None:
-        """`arbiter` decides between the rooms that hear the same; it is asked for when the room begins to listen."""
+        """`arbiter` decides between the rooms that hear the same; it is asked for when the room begins to listen.
+        `rouse` is called when somebody begins to speak: what an answer needs may be loaded meanwhile."""
         self._dialogue = dialogue
         self._assistant = assistant
         self._events = events
@@ -73,7 +75,7 @@ class Speech:
         self.ears, self.stt, self.tts = ears, stt, tts
         self.speaker: Sink | None = None
         """Where announcements and rings are heard; None on a node without sound."""
-        self._partials, self._privacy, self._arbiter = partials, privacy, arbiter
+        self._partials, self._privacy, self._arbiter, self._rouse = partials, privacy, arbiter, rouse
         self._pipeline: VoicePipeline | None = None
         self._ears: Ears | None = None
         self._replies: Replies | None = None
@@ -96,11 +98,17 @@ class Speech:
                 fix=install_extra("voice"),
             ) from None
         self._ears, self._replies = self._ears or Ears(self.ears), self._replies or Replies()
+
+        def told(event: Event) -> None:
+            if event.name in ("wake", "speech"):
+                self._rouse()
+            emit(event)
+
         return VoicePipeline(
             self._ears,
             self.stt,
             self.tts,
-            emit=emit,
+            emit=told,
             clock=self._clock,
             whole_intent=self._assistant.whole_intent,
             missing_slot=self._assistant.missing_slot,

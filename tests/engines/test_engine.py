@@ -259,6 +259,45 @@ def test_memory_is_given_back_after_idling_and_never_during_a_call_or_while_held
     asyncio.run(main())
 
 
+def test_what_will_be_asked_soon_is_loaded_without_waiting_for_the_next_look() -> None:
+    async def main() -> None:
+        bench = Bench(idle_s=60)
+        supervising = asyncio.create_task(bench.engine.supervise())
+        await asyncio.sleep(0)
+        bench.engine.want()
+        for _ in range(20):  # turns of the loop, and no second
+            await asyncio.sleep(0)
+        assert bench.engine.state == "ready"
+        bench.clock.ms += 59_000
+        await bench.engine.tend()
+        assert (bench.engine.state, bench.worker.starts) == ("ready", 1), "wanting counts as use"
+        bench.clock.ms += 2_000
+        await bench.engine.tend()
+        assert bench.engine.state == "stopped", "nobody asked in the end"
+        supervising.cancel()
+        await asyncio.gather(supervising, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+def test_wanting_respects_the_pause_of_one_that_fails() -> None:
+    async def main() -> None:
+        bench = Bench()
+        bench.worker.load = EngineFailed("It does not load.")
+        bench.engine.want()
+        await bench.engine.tend()
+        bench.worker.load = None
+        bench.engine.want()
+        await bench.engine.tend()
+        assert bench.worker.starts == 0
+        bench.clock.ms += 1_000
+        bench.engine.want()
+        await bench.engine.tend()
+        assert bench.worker.starts == 1
+
+    asyncio.run(main())
+
+
 def test_a_dead_engine_that_nobody_needs_stays_dead() -> None:
     async def main() -> None:
         bench = Bench(idle_s=60)
