@@ -296,7 +296,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         sessions,
         audit,
         assistant,
-        HomeSkills(time, timers, Memory(journal)),
+        HomeSkills(time, timers, Memory(journal), config, lambda text, room: announcing.announce(text, room)),
         events,
         clock,
         room=lambda: config.value("node.room"),
@@ -343,6 +343,9 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
     )
     explained(audit, members.room_of)
     sound = None if settings.audio == "none" else Sound(settings.audio, config.value, config.follow)
+    announcing = Announcing(
+        key.node_id, members, topics, speech, connected=peering.connected, value=config.value, time=time
+    )
     removal = Removal(journal, members, peering, audit, clock)
     leaving = Leaving(journal, members, peering, removal, key.node_id, str(directory.path))
     invitations = Invitations(
@@ -394,7 +397,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                 privacy=privacy,
                 partials=partials,
                 speech=speech,
-                announcing=Announcing(key.node_id, members, topics, speech, connected=peering.connected),
+                announcing=announcing,
                 status=Status(
                     key.node_id, journal, members, copies, assistant, connected=lambda: len(peering.connected())
                 ),

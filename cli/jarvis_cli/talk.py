@@ -69,18 +69,23 @@ def hear(state: State, file: Path, no_wake: bool, realtime: bool, out: Path | No
 @click.argument("text", nargs=-1, required=True)
 @click.option("--room", help="In that room; default: the node's own.")
 @click.option("--all", "everywhere", is_flag=True, help="In every room.")
+@click.option("--urgent", is_flag=True, help="Also where it is quiet hours.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE.wav", help="Where the speech goes.")
 @click.pass_obj
-def say(state: State, text: tuple[str, ...], room: str | None, everywhere: bool, out: Path | None) -> None:
+def say(
+    state: State, text: tuple[str, ...], room: str | None, everywhere: bool, urgent: bool, out: Path | None
+) -> None:
     """Speak a text."""
     if room and everywhere:
         raise click.UsageError("Give --room or --all, not both.", click.get_current_context())
     client = state.client()
     _fetch_missing("tts")
-    speech = {"text": " ".join(text), "room": room, "everywhere": everywhere}
+    speech = {"text": " ".join(text), "room": room, "everywhere": everywhere, "urgent": urgent}
     said = client.post("/api/v2/voice/say", speech, deadline_s=ANSWER_S)
     said["wav"] = keep_sound(b64decode(said.pop("audio")), out)
     rooms = ", ".join(said["rooms"]) or "no room"
+    if said["quiet"]:
+        note(f"Not said in {', '.join(said['quiet'])}: it is quiet hours there. --urgent says it all the same.")
     for problem in said["problems"]:
         note(problem)
     state.show(said, lambda: tell(f"Said in {rooms}." + (f" The speech is in {said['wav']}" if said["wav"] else "")))

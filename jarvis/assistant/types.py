@@ -58,6 +58,14 @@ class TimerInfo:
     """Milliseconds since 1970; None while it is paused, or when nobody knows the time."""
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    rooms: list[str]
+    """Where it is spoken."""
+    quiet: list[str]
+    """Where it is not, because of their quiet hours."""
+
+
 class Home(Protocol):
     """The part of the home that skills may touch. Every method may raise a JarvisError, which is spoken."""
 
@@ -84,6 +92,14 @@ class Home(Protocol):
 
     async def stop_ringing(self) -> list[TimerInfo]:
         """In every room within reach: what rang."""
+
+    async def announce(self, text: str, room: str | None) -> Announced:
+        """Have it spoken in that room, or in all others."""
+
+    async def volume(self) -> int:
+        """Of this room, 0 to 100."""
+
+    async def set_volume(self, percent: int) -> None: ...
 
     async def remember(self, text: str) -> None: ...
 

@@ -18,6 +18,8 @@ from jarvis.crdt.mvmap import Write as RegisterWrite
 from jarvis.crdt.registry import CONFIG
 from jarvis.node.audit import Audit
 from jarvis.node.journal import Commit, Journal
+from jarvis.node.quiet_hours import KEY as QUIET_HOURS
+from jarvis.node.quiet_hours import QuietHours
 from jarvis.node.texts import check_name, iso_time
 from jarvis.node.writing import Write
 from jarvis.replica.frontier import node_of
@@ -42,6 +44,8 @@ class Declared:
     """It is a whole number, and at least so much."""
     most: int | None = None
     """And at most so much."""
+    fits: Callable[[str], bool] | None = None
+    """Whether a value other than the default is one; `help` says what is."""
     names: str = ""
     """What it names, for one that everybody must see alike: no device may insist on a value of its own."""
 
@@ -71,6 +75,12 @@ DECLARED: Mapping[str, Declared] = {
     "audio.input": Declared("", "A node's microphone, by any part of its name; empty for the system's.", own=True),
     "audio.output": Declared("", "A node's loudspeaker, by any part of its name; empty for the system's.", own=True),
     "audio.volume": Declared("100", "How loud a node speaks, 0 to 100.", own=True, least=0, most=100),
+    QUIET_HOURS: Declared(
+        "",
+        "When a node speaks no announcements, such as 22:00-07:00; empty for never.",
+        own=True,
+        fits=lambda value: QuietHours.parse(value) is not None,
+    ),
     "node.name": Declared("", "What a node is called.", own=True, names="name"),
     "node.room": Declared("", "The room a node stands in.", own=True, names="room"),
 }
@@ -145,6 +155,8 @@ class Config:
         if declared and declared.least is not None and not _is_whole(value, declared.least, declared.most):
             until = "on" if declared.most is None else f"to {declared.most}"
             raise InvalidInput(f"{key} is a whole number from {declared.least} {until}.")
+        if declared and declared.fits and value != declared.default and not declared.fits(value):
+            raise InvalidInput(f"{value!r} is no value of {key}.", fix=declared.help)
         if declared and declared.names:
             value = check_name(value, declared.names)
             if local or (node is not None and not declared.own):

@@ -316,8 +316,8 @@ class Node:
     async def hear(self, audio: bytes, *, wake: bool, realtime: bool) -> tuple[dict[str, Any], bytes]:
         return await self._parts.speech.hear(audio, wake=wake, realtime=realtime)
 
-    async def say(self, text: str, *, room: str | None, everywhere: bool) -> tuple[dict[str, Any], bytes]:
-        return await self._parts.announcing.say(text, room=room, everywhere=everywhere)
+    async def say(self, text: str, *, room: str | None, everywhere: bool, urgent: bool) -> tuple[dict[str, Any], bytes]:
+        return await self._parts.announcing.say(text, room=room, everywhere=everywhere, urgent=urgent)
 
     async def status(self) -> dict[str, Any]:
         others = {

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from jarvis.assistant.types import TimerInfo
+from jarvis.assistant.types import Announced, TimerInfo
+from jarvis.node.config import Config
 from jarvis.node.known_time import KnownTime
 from jarvis.node.memory import Memory
 from jarvis.node.timers import Timers
+
+VOLUME = "audio.volume"
 
 
 class HomeSkills:
     """See assistant.types.Home."""
 
-    def __init__(self, time: KnownTime, timers: Timers, memory: Memory) -> None:
+    def __init__(
+        self,
+        time: KnownTime,
+        timers: Timers,
+        memory: Memory,
+        config: Config,
+        announce: Callable[[str, str | None], Awaitable[Announced]],
+    ) -> None:
         self._time = time
         self._timers = timers
         self._memory = memory
+        self._config = config
+        self._announce = announce
 
     @property
     def clock_is_set(self) -> bool:
@@ -45,6 +58,16 @@ class HomeSkills:
 
     async def stop_ringing(self) -> list[TimerInfo]:
         return await self._timers.stop_ringing()
+
+    async def announce(self, text: str, room: str | None) -> Announced:
+        return await self._announce(text, room)
+
+    async def volume(self) -> int:
+        value = await self._config.value(VOLUME)
+        return int(value) if value.isascii() and value.isdigit() else 100  # a file may say anything
+
+    async def set_volume(self, percent: int) -> None:
+        await self._config.set(VOLUME, str(percent))
 
     async def remember(self, text: str) -> None:
         await self._memory.remember(text)

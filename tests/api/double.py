@@ -41,13 +41,14 @@ class ScriptedSessions:
     def __init__(self) -> None:
         row = {"session_id": SESSION, "title": "Tea", "room": "kitchen", "turns": 1, "updated_at": "2026-01-01"}
         self.rows = [row | {"archived": False}, row | {"session_id": "zzzz", "archived": True}]
+        self.rows = [row | {"private": row["archived"]} for row in self.rows]
 
     async def list(self, *, archived: bool = False) -> list[dict[str, Any]]:
         return [row for row in self.rows if row["archived"] == archived]
 
     async def change(self, session: str, *, title: str | None = None, archived: bool | None = None) -> dict[str, Any]:
         await self.show(session)
-        return {"session_id": SESSION, "title": title or "Tea", "archived": bool(archived)}
+        return {"session_id": SESSION, "title": title or "Tea", "archived": bool(archived), "private": False}
 
     async def delete(self, session: str) -> dict[str, Any]:
         await self.show(session)
@@ -61,10 +62,10 @@ class ScriptedSessions:
             "turn_id": "t1", "role": "user", "text": "[bold]two\x1b[31m cups", "room": "kitchen", "node_id": "nnn",
             "at": "2026-01-01T10:00:00Z", "status": "answered",
         }  # fmt: skip
-        return {"session_id": SESSION, "title": "Tea", "turns": [turn]}
+        return {"session_id": SESSION, "title": "Tea", "private": False, "turns": [turn]}
 
-    async def new(self, title: str | None) -> dict[str, Any]:
-        return {"session_id": "zzzz", "title": title}
+    async def new(self, title: str | None, *, private: bool = False) -> dict[str, Any]:
+        return {"session_id": "zzzz", "title": title, "private": private}
 
     async def export(self, session: str, format: str) -> str:
         await self.show(session)
@@ -323,9 +324,9 @@ class ScriptedNode:
         turn = {"wake": wake, "claimed": wake, "heard": "What time is it?", "session_id": SESSION, "turn_id": "t1"}
         return {**turn, "reply": "Ten past ten.", "timings_ms": {"stt": 90.0}}, wav_bytes()
 
-    async def say(self, text: str, *, room: str | None, everywhere: bool) -> tuple[dict[str, Any], bytes]:
+    async def say(self, text: str, *, room: str | None, everywhere: bool, urgent: bool) -> tuple[dict[str, Any], bytes]:
         self.calls.append(("say", text, room, everywhere))
-        return {"rooms": [room or "kitchen"], "problems": []}, wav_bytes()
+        return {"rooms": [room or "kitchen"], "quiet": [], "problems": []}, wav_bytes()
 
     async def status(self) -> dict[str, Any]:
         parts = {name: {"state": state, "detail": "fine"} for name, state in self.states.items()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 from jarvis.assistant.language import Availability, Message
-from jarvis.assistant.types import PastTurn, Reply, Request, TimerInfo
+from jarvis.assistant.types import Announced, PastTurn, Reply, Request, TimerInfo
 from jarvis.core.errors import JarvisError
 
 
@@ -17,6 +17,9 @@ class MemoryHome:
     at: datetime = datetime(2026, 11, 21, 15, 7, tzinfo=timezone(timedelta(hours=1)))
     timers: list[TimerInfo] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    announced: list[tuple[str, str | None]] = field(default_factory=list)
+    quiet: list[str] = field(default_factory=list)
+    percent: int = 50
     broken: JarvisError | None = None
 
     def now(self) -> datetime:
@@ -58,6 +61,19 @@ class MemoryHome:
     def _changed(self, timer_id: str, change: Callable[[TimerInfo], TimerInfo]) -> TimerInfo:
         self.timers = [change(one) if one.timer_id == timer_id else one for one in self.timers]
         return next(one for one in self.timers if one.timer_id == timer_id)
+
+    async def announce(self, text: str, room: str | None) -> Announced:
+        if self.broken is not None:
+            raise self.broken
+        self.announced.append((text, room))
+        wanted = [room] if room else [one for one in ("bedroom", "hall") if one not in self.quiet]
+        return Announced([one for one in wanted if one not in self.quiet], [*self.quiet] if not room else [])
+
+    async def volume(self) -> int:
+        return self.percent
+
+    async def set_volume(self, percent: int) -> None:
+        self.percent = percent
 
     async def remember(self, text: str) -> None:
         self.notes.append(text)

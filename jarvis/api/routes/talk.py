@@ -34,6 +34,7 @@ class Speech(Fields):
     text: str = Field(min_length=1, max_length=TEXT_CHARS)
     room: str | None = Field(None, max_length=200)
     everywhere: bool = False
+    urgent: bool = Field(False, description="Also where it is quiet hours.")
 
 
 async def ask(node: NodeFace, call: Call) -> dict[str, Any]:
@@ -49,7 +50,7 @@ async def hear(node: NodeFace, call: Call) -> dict[str, Any]:
 
 async def say(node: NodeFace, call: Call) -> dict[str, Any]:
     speech: Speech = call.body
-    said, wav = await node.say(speech.text, room=speech.room, everywhere=speech.everywhere)
+    said, wav = await node.say(speech.text, room=speech.room, everywhere=speech.everywhere, urgent=speech.urgent)
     return {**said, "audio": b64encode(wav).decode("ascii")}
 
 
@@ -59,5 +60,5 @@ _HEARD = ("wake", "claimed", "heard", "session_id", "turn_id", "reply", "timings
 ROUTES = (
     Route("POST", "/api/v2/chat", "Ask in words.", ask, _ASKED, body=Question),
     Route("POST", "/api/v2/voice", "Hear a sound file as the microphone.", hear, _HEARD, query=Hearing, audio=True),
-    Route("POST", "/api/v2/voice/say", "Speak a text.", say, ("rooms", "problems", "audio"), body=Speech),
+    Route("POST", "/api/v2/voice/say", "Speak a text.", say, ("rooms", "quiet", "problems", "audio"), body=Speech),
 )
