@@ -191,6 +191,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         audit,
         clock,
         PrivateSessions(journal, clock, key.node_id),
+        shared=lambda: privacy.shared(),
         busy=lambda room: partials.busy(room),
         reachable=lambda node_id: node_id == key.node_id or node_id in peering.connected(),
     )

@@ -21,8 +21,9 @@ def session() -> None:
 def listing(state: State, archived: bool) -> None:
     """List the sessions."""
     rows = state.client().get(PATH, archived=archived)
-    columns = ("session_id", "title", "room", "turns", "updated_at")
-    state.show(rows, lambda: table(rows, columns, empty="Nobody has said anything yet."))
+    columns = ("session_id", "title", "room", "turns", "updated_at", "private")
+    shown = [{**row, "private": "on this node only" if row.get("private") else ""} for row in rows]
+    state.show(rows, lambda: table(shown, columns, empty="Nobody has said anything yet."))
 
 
 @session.command()
@@ -33,7 +34,7 @@ def show(state: State, session_id: str) -> None:
     found = state.client().get(_path(session_id))
 
     def human() -> None:
-        say(found["title"], style="bold")
+        say(found["title"] + (" (private: on this node only)" if found.get("private") else ""), style="bold")
         for turn in found["turns"]:
             say(f"{when(turn['at'])}  {turn['room']}  {turn['role']}: {turn['text']}")
 
@@ -42,10 +43,11 @@ def show(state: State, session_id: str) -> None:
 
 @session.command()
 @click.option("--title", help="What it is called.")
+@click.option("--private", is_flag=True, help="It never leaves this node.")
 @click.pass_obj
-def new(state: State, title: str | None) -> None:
+def new(state: State, title: str | None, private: bool) -> None:
     """Begin a session."""
-    made = state.client().post(PATH, {"title": title})
+    made = state.client().post(PATH, {"title": title, "private": private})
     state.show(made, lambda: say(made["session_id"]))
 
 

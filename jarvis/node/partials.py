@@ -35,6 +35,8 @@ BUSY_MS = 10_000.0
 """Who has said nothing for so long is no longer at it: two repetitions may be lost."""
 SPEAKING_MS = 120_000.0
 """A reply that is still spoken then has lost its end."""
+SAME_MS = 1_500.0
+"""Rooms that began to listen so close to each other hear the same person, whom one of them will answer."""
 MAX_TURNS = 16
 """At once here, or of one peer: a microphone, files and clients. The oldest is forgotten."""
 HEARING, ANSWERING, OVER = 0, 1, 2
@@ -71,6 +73,17 @@ def read(value: Value) -> Partial:
 
 
 @dataclass(slots=True)
+class _There:
+    """One of another room."""
+
+    room: str
+    phase: int
+    began_ms: float
+    until_ms: float = 0.0
+    """When it counts no more."""
+
+
+@dataclass(slots=True)
 class _Turn:
     """One of ours."""
 
@@ -81,6 +94,7 @@ class _Turn:
     reply: str = ""
     """Not yet sent."""
     dirty: bool = True
+    began_ms: float = 0.0
     until_ms: float = 0.0
     sent_ms: float = -math.inf
 
@@ -110,8 +124,8 @@ class Partials:
         self._turns: dict[str, _Turn] = {}
         self._private: dict[str, None] = {}
         """Turns that turned out to be private, newest last."""
-        self._there: dict[tuple[bytes, str], tuple[str, float]] = {}
-        """(peer, turn) to its room, and until when it counts."""
+        self._there: dict[tuple[bytes, str], _There] = {}
+        """By (peer, turn)."""
         self._changed = asyncio.Event()
 
     # --- here ---------------------------------------------------------------------------------------------------
@@ -183,7 +197,7 @@ class Partials:
         if one is None:
             while len(self._turns) >= MAX_TURNS:
                 del self._turns[next(iter(self._turns))]
-            one = self._turns[turn[:MAX_NAME_CHARS]] = _Turn(room[:MAX_NAME_CHARS])
+            one = self._turns[turn[:MAX_NAME_CHARS]] = _Turn(room[:MAX_NAME_CHARS], began_ms=self._clock.mono_ms())
         self._touch(one)
         return one
 
@@ -196,12 +210,13 @@ class Partials:
     def delivered(self, peer: bytes, value: Value) -> None:
         """A peer's message. Raises InvalidBytes."""
         partial, now_ms = read(value), self._clock.mono_ms()
-        self._there.pop((peer, partial.turn), None)
+        there = self._there.pop((peer, partial.turn), None)
         if partial.phase != OVER:
             of_peer = [key for key in self._there if key[0] == peer]
             for key in of_peer[: max(len(of_peer) - MAX_TURNS + 1, 0)]:
                 del self._there[key]
-            self._there[peer, partial.turn] = (partial.room, now_ms + BUSY_MS)
+            began_ms = there.began_ms if there else now_ms
+            self._there[peer, partial.turn] = _There(partial.room, partial.phase, began_ms, now_ms + BUSY_MS)
         whose: dict[str, Any] = {"at_ms": now_ms, "turn": partial.turn, "node_id": to_text(peer), "room": partial.room}
         if partial.heard:
             self._events.publish(RemotePartial(**whose, text=partial.heard, final=partial.phase != HEARING))
@@ -210,9 +225,16 @@ class Partials:
             self._events.publish(RemoteReply(**whose, start=partial.at, text=partial.reply, over=over))
 
     def busy(self, room: str) -> bool:
-        """Whether a linked peer says that somebody speaks or is answered in `room` now."""
+        """Whether a linked peer says that somebody speaks or is answered in `room` now, other than who speaks here."""
         now_ms, connected = self._clock.mono_ms(), self._connected()
         return any(
-            where.casefold() == room.casefold() and now_ms < until_ms and peer in connected
-            for (peer, _), (where, until_ms) in self._there.items()
+            there.room.casefold() == room.casefold()
+            and now_ms < there.until_ms
+            and peer in connected
+            and not self._hears_the_same(there)
+            for (peer, _), there in self._there.items()
         )
+
+    def _hears_the_same(self, there: _There) -> bool:
+        ours = (one.began_ms for one in self._turns.values())
+        return there.phase == HEARING and any(abs(began_ms - there.began_ms) < SAME_MS for began_ms in ours)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -51,8 +51,8 @@ def _plain(room: str) -> str:
 
 
 class Sessions:
-    """`busy` says whether somebody speaks or listens in a room right now, `reachable` whether a node is linked, or is
-    this one."""
+    """`shared` says whether this node's room shares with the home, `busy` whether somebody speaks or listens in a room
+    right now, `reachable` whether a node is linked, or is this one."""
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class Sessions:
         clock: Clock,
         private: PrivateSessions | None = None,
         *,
+        shared: Callable[[], Awaitable[bool]] | None = None,
         busy: Callable[[str], bool] = lambda room: False,
         reachable: Callable[[bytes], bool] = lambda node_id: False,
     ) -> None:
@@ -68,6 +69,7 @@ class Sessions:
         self._audit = audit
         self._clock = clock
         self.private = private or PrivateSessions(journal, clock, bytes(NODE_ID_BYTES))
+        self._shared = shared
         self._busy = busy
         self._reachable = reachable
         self._summaries: dict[str, Summary] = {}
@@ -114,9 +116,11 @@ class Sessions:
         return _shown(summary) | {"turns": rows}
 
     async def new(self, title: str | None = None, *, private: bool = False, apart: bool = False) -> dict[str, Any]:
-        """`private`: it stays on this node; `apart`: no room continues it by itself."""
+        """`private`: it stays on this node, as it does anyway where the room shares nothing; `apart`: no room continues
+        it by itself."""
         if title:
             _check_text(title)
+        private = private or (self._shared is not None and not await self._shared())
         if private:
             session_id = await self.private.new(title, apart=apart)
         else:

@@ -139,6 +139,33 @@ def test_who_speaks_for_long_says_so_again_and_who_vanishes_is_forgotten() -> No
     assert rooms.carry()[-1].over, "an end that was lost"  # type: ignore[attr-defined]
 
 
+def test_a_room_that_hears_the_same_person_is_not_busy() -> None:
+    """Both heard the wake word, and this one answers: the conversation may follow from there."""
+    rooms = Rooms()
+    rooms.kitchen.hearing("a", "kitchen")
+    rooms.kitchen.flush(True)
+    rooms.clock.now_ms += 200
+    rooms.carry()
+    assert rooms.bedroom.busy("kitchen")
+    rooms.bedroom.hearing("b", "bedroom")
+    assert not rooms.bedroom.busy("kitchen")
+    rooms.clock.now_ms += 3_000
+    rooms.kitchen.hearing("a", "kitchen", "What is")
+    rooms.kitchen.flush(True)
+    rooms.carry()
+    assert not rooms.bedroom.busy("kitchen")
+    rooms.kitchen.began("a", "kitchen", "What is it?", private=False)
+    rooms.kitchen.flush(True)
+    rooms.carry()
+    assert rooms.bedroom.busy("kitchen"), "it is answered there too"
+    rooms.bedroom.over("b")
+    rooms.bedroom.flush(True)
+    rooms.bedroom.delivered(OTHER, ["c", "hall", 0, "", 0, ""])
+    rooms.clock.now_ms += 3_000
+    rooms.bedroom.hearing("d", "bedroom")
+    assert rooms.bedroom.busy("hall"), "somebody else"
+
+
 def test_turns_are_bounded_at_both_ends() -> None:
     rooms = Rooms()
     for number in range(100):

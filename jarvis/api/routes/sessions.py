@@ -12,6 +12,8 @@ from jarvis.api.route import Call, Fields, Route
 
 class NewSession(Fields):
     title: str | None = Field(None, max_length=200)
+    private: bool = False
+    """It never leaves this node."""
 
 
 class Which(Fields):
@@ -33,7 +35,7 @@ async def sessions(node: NodeFace, call: Call) -> list[dict[str, Any]]:
 
 
 async def new(node: NodeFace, call: Call) -> dict[str, Any]:
-    return await node.sessions.new(call.body.title)
+    return await node.sessions.new(call.body.title, private=call.body.private)
 
 
 async def show(node: NodeFace, call: Call) -> dict[str, Any]:
@@ -53,14 +55,14 @@ async def export(node: NodeFace, call: Call) -> dict[str, Any]:
     return {"format": call.query.format, "text": text}
 
 
-_ROW = ("session_id", "title", "room", "turns", "updated_at", "archived")
-_CHANGED = ("session_id", "title", "archived")
+_ROW = ("session_id", "title", "room", "turns", "updated_at", "archived", "private")
+_CHANGED = ("session_id", "title", "archived", "private")
 _BASE = "/api/v2/sessions"
 
 ROUTES = (
     Route("GET", _BASE, "List the sessions.", sessions, _ROW, many=True, query=Which),
     Route("POST", _BASE, "Begin a session.", new, ("session_id",), body=NewSession),
-    Route("GET", _BASE + "/{session}", "One session with its turns.", show, ("session_id", "title", "turns")),
+    Route("GET", _BASE + "/{session}", "One session with its turns.", show, ("session_id", "title", "private", "turns")),
     Route("PATCH", _BASE + "/{session}", "Rename a session, or put it away.", change, _CHANGED, body=Change),
     Route("DELETE", _BASE + "/{session}", "Delete a session for good.", delete, ("session_id", "deleted")),
     Route("GET", _BASE + "/{session}/export", "A session as text.", export, ("format", "text"), query=Export),
