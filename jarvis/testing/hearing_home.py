@@ -1,0 +1,196 @@
+"""A home of real nodes that hear one recording, each at its own moment and as loud as it happens: real processes, real
+links over loopback, real models. It counts who chimed and who answered, as their events tell.
+
+Each node plays a file in place of its microphone. Muted, it does not read it; so a trial writes the files, lets all
+nodes hear at once, waits until each has come to an end, and mutes them again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import numpy as np
+
+from jarvis.api.client import Client
+from jarvis.testing.processes import NodeProcess, jarvis, linked, until
+from jarvis.voice import wav
+
+RATE_HZ = 16_000
+BEFORE_MS, TAIL_S = 1_000, 60
+"""Of the room's own noise: so long before the wake word that its floor is known, and longer after it than a trial."""
+NOISE = 12.0
+"""Standard deviation of the noise: a quiet room."""
+READY_S, TRIAL_S = 120.0, 45.0
+"""Deadlines for a machine on which several nodes share two cores."""
+QUIET_S = 0.6
+"""After the last end, for an answer that should not come."""
+ENDS = frozenset({"spoken", "closed"})
+SPREAD_MS = 250.0
+
+
+@dataclass
+class Heard:
+    """One trial. Rooms are numbers; times are of one clock, since all nodes run on this machine."""
+
+    woken: dict[int, float] = field(default_factory=dict)
+    """When each room's detector was sure."""
+    chimed: list[int] = field(default_factory=list)
+    answered: list[int] = field(default_factory=list)
+    ended: set[int] = field(default_factory=set)
+    chime_after_ms: dict[int, float] = field(default_factory=dict)
+    first_audio_ms: dict[int, float] = field(default_factory=dict)
+    """From the confirmed endpoint to the first sound of the reply."""
+    decided_ms: dict[int, float] = field(default_factory=dict)
+    """From the text to the first piece of the answer: where a wait for the others would be."""
+    _last_ms: dict[tuple[int, str], float] = field(default_factory=dict)
+
+    def told(self, number: int, event: Mapping[str, Any]) -> None:
+        name, at_ms = event["event"], event["at_ms"]
+        self._last_ms[number, name] = at_ms
+        if name == "wake":
+            self.woken[number] = at_ms
+        elif name == "chime":
+            self.chimed.append(number)
+            self.chime_after_ms[number] = event["after_wake_ms"]
+        elif name == "reply":
+            self.answered.append(number)
+            self.decided_ms[number] = at_ms - self._last_ms.get((number, "stt"), at_ms)
+        elif name == "tts" and (number, "endpoint") in self._last_ms:
+            self.first_audio_ms.setdefault(number, at_ms - self._last_ms[number, "endpoint"])
+        elif name in ENDS:
+            self.ended.add(number)
+
+    @property
+    def spread_ms(self) -> float:
+        return max(self.woken.values()) - min(self.woken.values()) if self.woken else 0.0
+
+
+class HearingHome:
+    def __init__(self, folder: Path, count: int, recordings: Sequence[Path], env: Mapping[str, str] | None = None):
+        """`recordings` are joined with 200 ms of silence between them: the wake word and a request."""
+        pause = np.zeros(RATE_HZ // 5, np.int16)
+        pieces = [piece for path in recordings for piece in (wav.read(path), pause)][:-1]
+        self._speech = np.concatenate(pieces).astype(np.float32)
+        ports = _free_ports(count)
+        self._files = [folder / f"room{number}.wav" for number in range(count)]
+        peers = [part for port in ports for part in ("--peer", f"127.0.0.1:{port}")]
+        self.nodes = [
+            NodeProcess(
+                folder / f"node{number}",
+                *("--no-mdns", "--bind", "127.0.0.1", "--peer-port", str(ports[number]), *peers),
+                *("--audio", f"wav:{self._files[number]}"),
+                env=env,
+            )
+            for number in range(count)
+        ]
+        self._env = env
+
+    def found(self) -> None:
+        """Make the home and start its nodes, muted."""
+        first, *others = self.nodes
+        for number in range(len(self.nodes)):
+            self._write(number, 0.0, 0.0, number)
+        jarvis("init", "--name", "room0", "--room", "room0", data_dir=first.data_dir, env=self._env).json()
+        first.start()
+        for number, node in enumerate(others, 1):
+            wishes = {"name": f"room{number}", "room": f"room{number}"}
+            invitation = first.post("/api/v2/nodes/invitations", wishes)
+            join = ("node", "join", invitation["code"], "--peer", invitation["peer"])
+            jarvis(*join, data_dir=node.data_dir, env=self._env).json()
+            node.launch()
+        for node in others:
+            node.wait_ready(READY_S)
+        for node in self.nodes:
+            node.call("PUT", "/api/v2/mute", body={"muted": True}, deadline_s=READY_S)
+        until(lambda: linked(*self.nodes), READY_S, "every node linked to every other")
+
+    def close(self) -> None:
+        for node in self.nodes:
+            node.close()
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[_Trials]:
+        async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+            trials = _Trials(self, session)
+            followers = [group.create_task(trials.follow(number)) for number in range(len(self.nodes))]
+            await asyncio.wait_for(trials.subscribed.wait(), READY_S)
+            try:
+                yield trials
+            finally:
+                for follower in followers:
+                    follower.cancel()
+
+    def write(self, chance: random.Random, hearing: Sequence[int], spread_ms: float) -> None:
+        for number in hearing:
+            self._write(number, chance.uniform(0, spread_ms), chance.uniform(0.3, 1.0), chance.randrange(2**32))
+
+    def _write(self, number: int, offset_ms: float, gain: float, seed: int) -> None:
+        before = int((BEFORE_MS + offset_ms) * RATE_HZ / 1000)
+        sound = np.random.default_rng(seed).normal(0, NOISE, before + len(self._speech) + TAIL_S * RATE_HZ)
+        sound[before : before + len(self._speech)] += gain * self._speech
+        wav.write(self._files[number], np.clip(sound, -32_768, 32_767).astype(np.int16), RATE_HZ)
+
+
+class _Trials:
+    def __init__(self, home: HearingHome, session: aiohttp.ClientSession) -> None:
+        self._home, self._session = home, session
+        self._runtime = [Client(node.data_dir).runtime for node in home.nodes]
+        self._heard = Heard()
+        self._changed = asyncio.Event()
+        self.subscribed = asyncio.Event()
+        self._following = 0
+
+    async def follow(self, number: int) -> None:
+        url, headers = self._runtime[number].api_url, self._headers(number)
+        async with self._session.ws_connect(f"{url}/api/v2/events", headers=headers) as events:
+            async for message in events:
+                event = message.json()
+                if event["event"] == "subscribed":
+                    self._following += 1
+                    if self._following == len(self._home.nodes):
+                        self.subscribed.set()
+                self._heard.told(number, event)
+                self._changed.set()
+
+    async def trial(self, seed: int, *, hearing: Sequence[int] | None = None, spread_ms: float = SPREAD_MS) -> Heard:
+        """All nodes of `hearing`, or all there are, hear it; ends when each has come to its end."""
+        rooms = list(range(len(self._home.nodes)) if hearing is None else hearing)
+        await asyncio.to_thread(self._home.write, random.Random(seed), rooms, spread_ms)  # nosec B311
+        self._heard = heard = Heard()
+        try:
+            await asyncio.gather(*(self._mute(number, False) for number in rooms))
+            async with asyncio.timeout(TRIAL_S):
+                while not heard.ended >= set(rooms):
+                    self._changed.clear()
+                    await self._changed.wait()
+            await asyncio.sleep(QUIET_S)
+        except TimeoutError:
+            pass  # who did not end shows in what was heard
+        finally:
+            await asyncio.gather(*(self._mute(number, True) for number in rooms))
+        return heard
+
+    async def _mute(self, number: int, muted: bool) -> None:
+        url = f"{self._runtime[number].api_url}/api/v2/mute"
+        async with self._session.put(url, json={"muted": muted}, headers=self._headers(number)) as answer:
+            answer.raise_for_status()
+
+    def _headers(self, number: int) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._runtime[number].token}"}
+
+
+def _free_ports(count: int) -> list[int]:
+    """Free now; nobody else on this machine takes ports by the thousand."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports

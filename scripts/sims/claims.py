@@ -1,0 +1,210 @@
+"""scripts/claims [--nodes 5] [--trials 20000] [--seed S] [--delay MS] [--jitter MS] [--loss SHARE] [--spread MS]
+scripts/claims --real 100 [--nodes 5] [--seed S]                                              [--json] with either
+
+One "hey Jarvis" that several rooms hear, many times: in virtual time with the machine that nodes run, or with real
+nodes and a recording. Counts who chimes and who answers. Exit code 0 when the aims are met."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from jarvis.testing.claim_trials import OTHER_REQUEST, Links, draw_rooms, run_trial, second_person
+
+CHUNK = 200
+AIMS = {"nobody_answers": 0.0, "several_chimes": 0.001, "several_answers": 0.001}
+"""Shares of the trials; the first must be none, the others fewer."""
+RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "audio"
+WAKE, REQUEST = "hey_jarvis_1.wav", "what_time_is_it.wav"
+WARM_UPS = 10
+"""Trials at most before every room's ears are loaded."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/claims", description="Count who answers one wake word.")
+    parser.add_argument("--nodes", type=_several, default=5)
+    parser.add_argument("--trials", type=_positive, default=20_000)
+    parser.add_argument("--seed", type=int, default=0, help="of the first trial")
+    parser.add_argument("--spread", type=float, default=250.0, help="milliseconds between the first and last detection")
+    parser.add_argument("--delay", type=float, default=80.0, help="milliseconds, a pair's own, up to this")
+    parser.add_argument("--jitter", type=float, default=40.0, help="milliseconds more, a message's own, up to this")
+    parser.add_argument("--loss", type=float, default=0.01, help="share of messages")
+    parser.add_argument("--real", type=_positive, metavar="N", help="so many trials with real nodes instead")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    arguments = parser.parse_args()
+    found = _real(arguments) if arguments.real else _simulated(arguments)
+    found["ok"] = all(not found[name] or found[name] < aim * found["trials"] for name, aim in AIMS.items())
+    print(json.dumps(found) if arguments.json else _told(found))
+    sys.exit(0 if found["ok"] else 1)
+
+
+# --- simulated ----------------------------------------------------------------------------------------------------
+
+
+def _simulated(arguments: argparse.Namespace) -> dict[str, Any]:
+    links = Links(arguments.delay, arguments.jitter, arguments.loss)
+    began = time.monotonic()
+    work = partial(_trial, arguments.nodes, arguments.spread, links)
+    counts: Counter[str] = Counter()
+    slowest_ms = 0.0
+    with multiprocessing.Pool(os.cpu_count() or 1) as pool:
+        for one, chime_ms in pool.imap_unordered(
+            work, range(arguments.seed, arguments.seed + arguments.trials), chunksize=CHUNK
+        ):
+            counts.update(one)
+            slowest_ms = max(slowest_ms, chime_ms)
+    names = (*AIMS, "winners_that_waited", "second_person_unanswered", "second_person_answered_twice")
+    return {
+        "kind": "simulated",
+        "nodes": arguments.nodes,
+        "trials": arguments.trials,
+        "seed": arguments.seed,
+        "spread_ms": arguments.spread,
+        "delay_ms": arguments.delay,
+        "jitter_ms": arguments.jitter,
+        "loss": arguments.loss,
+        **{name: counts[name] for name in names},
+        "two_persons_trials": counts["two_persons"],
+        "chime_after_claim_ms": round(slowest_ms, 1),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def _trial(nodes: int, spread_ms: float, links: Links, seed: int) -> tuple[dict[str, int], float]:
+    """What is to be counted of one trial, and the latest chime; every tenth is repeated with a second person."""
+    rooms = draw_rooms(seed, nodes, spread_ms)
+    outcome = run_trial(rooms, links, seed)
+    counted = {
+        "nobody_answers": not outcome.answered,
+        "several_chimes": len(outcome.chimed) > 1,
+        "several_answers": len(outcome.answered) > 1,
+        "winners_that_waited": any(outcome.waited_ms[one] > 0 for one in outcome.answered),
+    }
+    if seed % 10 == 0:
+        rooms = second_person(rooms, seed)
+        texts = sorted(rooms[one].text == OTHER_REQUEST for one in run_trial(rooms, links, seed).answered)
+        counted |= {
+            "two_persons": True,
+            "second_person_unanswered": not {False, True} <= set(texts),
+            "second_person_answered_twice": len(texts) > 2,
+        }
+    return {name: int(value) for name, value in counted.items()}, max(outcome.chime_ms.values(), default=0.0)
+
+
+# --- real ---------------------------------------------------------------------------------------------------------
+
+
+def _real(arguments: argparse.Namespace) -> dict[str, Any]:
+    from jarvis.testing.hearing_home import HearingHome
+
+    audio = Path(os.environ.get("JARVIS_TEST_AUDIO", RECORDINGS))
+    with tempfile.TemporaryDirectory(prefix="jarvis-claims-") as folder:
+        recordings = [audio / WAKE, audio / REQUEST]
+        home = HearingHome(Path(folder), arguments.nodes, recordings, {"JARVIS_OLLAMA_URL": ""})
+        try:
+            home.found()
+            return asyncio.run(_real_trials(home, arguments))
+        finally:
+            home.close()
+
+
+async def _real_trials(home: Any, arguments: argparse.Namespace) -> dict[str, Any]:
+    """All nodes hear it, and every fifth time one alone hears it too, to compare."""
+    counts: Counter[str] = Counter()
+    spreads: list[float] = []
+    alone: dict[str, list[float]] = {"first_audio": [], "decided": []}
+    together: dict[str, list[float]] = {"first_audio": [], "decided": []}
+    chimes: list[float] = []
+    began = time.monotonic()
+    async with home.listening() as trials:
+        for number in range(WARM_UPS):
+            if len((await trials.trial(number, spread_ms=0.0)).woken) == arguments.nodes:
+                break
+        for number in range(arguments.real):
+            seed = arguments.seed + number
+            heard = await trials.trial(seed, spread_ms=arguments.spread)
+            counts["nobody_heard_it"] += not heard.woken
+            counts["nobody_answers"] += bool(heard.woken) and not heard.answered
+            counts["several_chimes"] += len(heard.chimed) > 1
+            counts["several_answers"] += len(heard.answered) > 1
+            counts["rooms_woken"] += len(heard.woken)
+            spreads.append(heard.spread_ms)
+            chimes += heard.chime_after_ms.values()
+            _take(together, heard)
+            if number % 5 == 0:
+                _take(alone, await trials.trial(seed, hearing=[number // 5 % arguments.nodes]))
+            if not arguments.json:
+                _show(number, heard)
+    medians = {
+        f"{name}_ms": {"together": _median(together[name]), "alone": _median(alone[name])} for name in sorted(alone)
+    }
+    return {
+        "kind": "real",
+        "nodes": arguments.nodes,
+        "trials": arguments.real,
+        "seed": arguments.seed,
+        "spread_ms": {"drawn": arguments.spread, "median": _median(spreads), "most": round(max(spreads), 1)},
+        **{name: counts[name] for name in (*AIMS, "nobody_heard_it", "rooms_woken")},
+        "chime_after_wake_ms": _median(chimes),
+        "winner": medians,
+        "seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def _take(times: dict[str, list[float]], heard: Any) -> None:
+    times["first_audio"] += heard.first_audio_ms.values()
+    times["decided"] += heard.decided_ms.values()
+
+
+def _show(number: int, heard: Any) -> None:
+    print(
+        f"{number + 1:>4}  woken {len(heard.woken)} within {heard.spread_ms:.0f} ms, "
+        f"chimed {heard.chimed}, answered {heard.answered}",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _median(values: list[float]) -> float | None:
+    return round(median(values), 1) if values else None
+
+
+# --- told ---------------------------------------------------------------------------------------------------------
+
+
+def _told(found: dict[str, Any]) -> str:
+    lines = [f"{found['trials']} {found['kind']} trials of {found['nodes']} nodes in {found['seconds']} s"]
+    for name, aim in AIMS.items():
+        wanted = f"under {aim:.1%}" if aim else "none"
+        lines.append(f"{found[name]:>8}  {name.replace('_', ' ')} ({found[name] / found['trials']:.3%}, {wanted})")
+    rest = {name: value for name, value in found.items() if name not in (*AIMS, "trials", "kind", "nodes", "seconds")}
+    return "\n".join([*lines, *(f"          {name.replace('_', ' ')}: {value}" for name, value in rest.items())])
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _several(text: str) -> int:
+    value = int(text)
+    if not 2 <= value <= 50:
+        raise argparse.ArgumentTypeError("must be 2 to 50")
+    return value
+
+
+if __name__ == "__main__":
+    main()
