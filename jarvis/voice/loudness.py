@@ -34,8 +34,9 @@ class Loudness:
         samples = np.concatenate([self._rest, samples])
         whole = len(samples) - len(samples) % STEP_SAMPLES
         self._rest = samples[whole:]
+        steps = samples[:whole].reshape(-1, STEP_SAMPLES).astype(np.float64)
         # The variance, not the square: a microphone's offset is no sound.
-        powers = samples[:whole].reshape(-1, STEP_SAMPLES).astype(np.float64).var(axis=1)
+        powers = np.einsum("ij,ij->i", steps, steps) / STEP_SAMPLES - steps.mean(axis=1) ** 2
         self._powers = np.concatenate([self._powers, powers])[-HISTORY_STEPS:]
 
     def snr_db(self, ago_ms: float) -> float:

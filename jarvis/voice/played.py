@@ -18,8 +18,6 @@ MAX_SAMPLES = 2 * RATE_HZ
 """A device takes at most a few hundred milliseconds ahead; a sink that tells of more lets the oldest be lost."""
 TAIL_SAMPLES = RATE_HZ // 2
 """The room still sounds for so long after the last piece."""
-LATE_SAMPLES = RATE_HZ // 10
-"""A piece that comes later than the microphone's block by less than this is late; by more, there was a pause."""
 
 
 class Played:
@@ -32,10 +30,6 @@ class Played:
     def __call__(self, samples: Samples) -> None:
         """A piece begins to play: 16 kHz mono int16."""
         with self._lock:
-            if 0 < self._silent < LATE_SAMPLES:
-                # Silence stood in for its beginning. Handing that out now would shift everything after it.
-                samples = samples[self._silent :]
-            self._silent = 0
             self._pieces.append(samples)
             self._held += len(samples)
             while self._held > MAX_SAMPLES:
@@ -54,18 +48,23 @@ class Played:
             if not self._held:
                 self._silent = min(self._silent + count, TAIL_SAMPLES)
                 return np.zeros(count, np.int16) if self.sounding else None
+            filled = min(self._held, count)
+            # What begins to play begins in the middle of a block, and goes on to its end. Where it runs short instead,
+            # its next piece is late: a canceller bears being told late, so everything after it stays as late.
+            at = count - filled if self._silent else 0
             taken = np.zeros(count, np.int16)
-            filled = 0
-            while self._pieces and filled < count:
-                piece = self._pieces.popleft()
-                part = piece[: count - filled]
-                taken[filled : filled + len(part)] = part
-                filled += len(part)
-                if len(part) < len(piece):
-                    self._pieces.appendleft(piece[len(part) :])
-            self._held -= filled
-            self._silent = count - filled
+            taken[at : at + filled] = self._first(filled)
+            self._silent = 0 if at else count - filled
             return taken
+
+    def _first(self, count: int) -> Samples:
+        import numpy as np
+
+        together = np.concatenate(list(self._pieces))
+        self._pieces.clear()
+        self._pieces.append(together[count:])
+        self._held -= count
+        return together[:count]
 
     def clear(self) -> None:
         """It was stopped: what had not sounded never will."""

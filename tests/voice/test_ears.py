@@ -18,7 +18,7 @@ from jarvis.voice.ears import MAX_EARS, Ear, Ears, WakeSign
 from jarvis.voice.ears_engine import MAX_STREAMS, EarsEngine, _Wakes
 from jarvis.voice.loudness import Loudness
 from jarvis.voice.mel import log_mel
-from jarvis.voice.played import LATE_SAMPLES, MAX_SAMPLES, TAIL_SAMPLES, Played
+from jarvis.voice.played import MAX_SAMPLES, TAIL_SAMPLES, Played
 from jarvis.voice.wake import Sign, Wake
 
 pytestmark = pytest.mark.models
@@ -206,18 +206,39 @@ def test_the_spectrogram_is_whispers() -> None:
 def test_what_is_played_is_handed_out_in_step_with_the_microphone() -> None:
     played = Played()
     assert played.take(320) is None and not played.sounding
-    played(np.arange(1, 801, dtype=np.int16))
-    taken = [played.take(320) for _ in range(3)]
-    assert np.array_equal(np.concatenate(taken)[:800], np.arange(1, 801)) and not taken[2][160:].any()  # type: ignore[arg-type, index]
-    played(np.arange(801, 1_601, dtype=np.int16))  # late by 160 samples, for which silence stood in
-    assert played.take(320)[0] == 961  # type: ignore[index]
+    sound = np.arange(1, 10_001, dtype=np.int16)
+    played(sound[:320])
+    first = played.take(1_280)
+    assert first is not None and np.array_equal(first[960:], sound[:320]) and not first[:960].any()
+    for at in range(320, 9_600, 320):
+        played(sound[at : at + 320])
+        taken = played.take(320)
+        assert taken is not None and np.array_equal(taken, sound[at : at + 320])
+    played(sound[9_600:])
+    taken = played.take(500)
+    assert taken is not None and np.array_equal(taken[:400], sound[9_600:]) and not taken[400:].any()
+    played(sound[:600])
+    played.take(320)
     played.clear()
-    assert not played.take(320).any() and played.sounding  # type: ignore[union-attr]
+    silent = played.take(320)
+    assert silent is not None and not silent.any() and played.sounding
     for _ in range(TAIL_SAMPLES // 320 + 1):
-        last = played.take(320)
-    assert last is None and not played.sounding
-    played(np.ones(LATE_SAMPLES, np.int16))
-    assert played.take(1)[0] == 1, "after a pause nothing is late"  # type: ignore[index]
+        silent = played.take(320)
+    assert silent is None and not played.sounding
     for _ in range(100):
-        played(np.ones(1_600, np.int16))
+        played(sound[:1_600])
     assert played._held <= MAX_SAMPLES
+
+
+def test_pieces_that_come_late_or_in_bursts_lose_nothing() -> None:
+    rng = np.random.default_rng(4)
+    played, sound = Played(), np.arange(1, 16_001, dtype=np.int16)
+    told, taken = 0, []
+    while told < len(sound):
+        burst = int(rng.integers(0, 641))
+        played(sound[told : told + burst])
+        told += burst
+        taken.append(played.take(320))
+    taken.append(played.take(8_000))
+    whole = np.concatenate([one for one in taken if one is not None])
+    assert np.array_equal(whole[whole > 0], sound)
