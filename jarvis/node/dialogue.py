@@ -24,7 +24,7 @@ from jarvis.node.choosing import NEW, Choosing, Chosen, Wanted
 from jarvis.node.events import Decided, HeardText, ReplyText, TurnCommitted
 from jarvis.node.journal import Journal
 from jarvis.node.private_skills import PrivateSkills
-from jarvis.node.sessions import MAX_TEXT_CHARS, Sessions, turn_id
+from jarvis.node.sessions import MAX_TEXT_CHARS, Sessions, same_room, turn_id
 
 MAX_PAST_TURNS = 50
 """Given to the assistant; the prompt takes what fits the model's context."""
@@ -173,7 +173,7 @@ class Dialogue:
         """Keep what was heard and decide. `room` is where it was said, this node's by default; the rest is as in
         `Wanted`. Raises InvalidInput, NotFound, NotAllowed, StoreFailed: then nothing was kept."""
         began_ms = self._clock.mono_ms()
-        room, assistant_name = room or await self._room(), await self._assistant_name()
+        room, assistant_name = self._as_written(room or await self._room()), await self._assistant_name()
         chosen = await self._choosing.choose(Wanted(text, room, session, apart, private), assistant_name)
         past = await self._past(chosen.past)
         try:
@@ -226,6 +226,10 @@ class Dialogue:
             )
         )
         return ongoing
+
+    def _as_written(self, room: str) -> str:
+        """A room as the home writes it, since conversations are found by it."""
+        return next((one for one in self._choosing.rooms() if same_room(one, room)), room)
 
     async def check(self, session: str | None) -> None:
         """Raises NotFound when there is no such session."""
