@@ -76,6 +76,7 @@ from jarvis.sync.messages import (
     decode,
     encode,
 )
+from jarvis.testing.claim_decoders import claim_targets
 from jarvis.testing.fuzzing import Target
 from jarvis.testing.lending_decoders import lending_targets
 
@@ -420,6 +421,7 @@ def targets() -> dict[str, Target]:
             "edit", _edit, lambda: [one[1] for one in dict(_operations())["notes/aaaaaaaaaaaaaaaa"]], damage_value=False
         ),
         *lending_targets(),
+        *claim_targets(),
     ]
     return {target.name: target for target in found}
 
