@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from jarvis.assistant.directions import asks_privacy
 from jarvis.core.codec import Value
 from jarvis.core.errors import JarvisError
 from jarvis.core.ids import to_text
@@ -94,7 +95,7 @@ class RoomClaims:
         self.act(self._machine.withdraw(wake, self._clock.mono_ms()))
 
     def understood(self, wake: bytes, text: str) -> None:
-        private = self._around.private()
+        private = self._around.private() or asks_privacy(text)  # what begins a private conversation is part of it
         self.act(self._machine.understood(wake, text, self._clock.mono_ms(), private=private))
 
     # --- what comes in ------------------------------------------------------------------------------------------

@@ -237,6 +237,19 @@ def test_no_text_of_a_private_room_is_sent():
     run_virtual(scene)
 
 
+def test_words_that_ask_for_privacy_stay_here():
+    async def scene() -> None:
+        kitchen, hall = home = a_home(KITCHEN, HALL)
+        words = "keep this private"
+        assert await with_audit(home, kitchen.hears(0.0, words), hall.hears(0.1, words)) == [
+            (True, True),
+            (False, False),
+        ]
+        assert not any(b"private" in body for body in (*kitchen.sent, *hall.sent))
+
+    run_virtual(scene)
+
+
 @pytest.mark.parametrize(
     "value",
     [None, [], [0], [0, b"short", False, True, False, True, 3], [0, b"x" * 8, 1, True, False, True, 3],
