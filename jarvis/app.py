@@ -32,6 +32,7 @@ from jarvis.net.transport import TlsTransport
 from jarvis.node import backup, founding
 from jarvis.node.admissions import Admissions
 from jarvis.node.announcing import Announcing
+from jarvis.node.apologies import Apologies
 from jarvis.node.audit import Audit
 from jarvis.node.backup import Backups
 from jarvis.node.choosing import Choosing
@@ -64,7 +65,6 @@ from jarvis.node.partials import Partials
 from jarvis.node.peering import Peering
 from jarvis.node.privacy import Privacy
 from jarvis.node.private import PrivateSessions
-from jarvis.node.readiness import Readiness
 from jarvis.node.removal import Removal
 from jarvis.node.retention import Retention
 from jarvis.node.rewriting import RewritingTask
@@ -408,7 +408,7 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
                 listening=Listening(sound, mute, events, clock, listen=speech.listen, ready=speech.speak_through),
                 engines=engines,
                 lending=lending,
-                readiness=Readiness(events, (stt, tts), speech.prepare, APOLOGIES),
+                apologies=Apologies(events, speech.prepare, APOLOGIES),
                 close=store.close,
             )
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -82,7 +82,6 @@ class Engine:
         self._clock = clock or SystemClock()
         self.breaker = Breaker(breaker or BreakerSettings(), self._clock.mono_ms, random.random)
         self._users = 0
-        self._holders = 0
         self._used_ms = self._clock.mono_ms()
         self._gate = asyncio.Lock()
         """Held while the worker is being ended for idleness: a call that comes just then waits, and loads it again."""
@@ -206,16 +205,6 @@ class Engine:
 
     # --- supervision ----------------------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def hold(self) -> Iterator[None]:
-        """Keep it loaded, however long nobody calls: while somebody listens."""
-        self._holders += 1
-        try:
-            yield
-        finally:
-            self._holders -= 1
-            self._used_ms = self._clock.mono_ms()
-
     def want(self) -> None:
         """Somebody will ask soon: `supervise` loads it meanwhile, if it is not loaded."""
         self._wanted.set()
@@ -239,7 +228,7 @@ class Engine:
         if self._worker.state == "ready" and self.pid is None and not self._lost:
             self._lost = True
             self._failed("It ended while nobody used it.")
-        idle = not self._holders and 0 < self.idle_s < (self._clock.mono_ms() - self._used_ms) / 1000
+        idle = 0 < self.idle_s < (self._clock.mono_ms() - self._used_ms) / 1000
         if idle and self._worker.state != "stopped":
             await self._release()
         elif (

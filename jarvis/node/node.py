@@ -23,6 +23,7 @@ from jarvis.net.connector import Connector
 from jarvis.net.discovery import Discovery
 from jarvis.net.interfaces import local_addresses
 from jarvis.node.announcing import Announcing
+from jarvis.node.apologies import Apologies
 from jarvis.node.audit import Audit
 from jarvis.node.backup import Backups
 from jarvis.node.claims import RoomClaims
@@ -44,7 +45,6 @@ from jarvis.node.notes import Notes
 from jarvis.node.partials import Partials
 from jarvis.node.peering import Peering
 from jarvis.node.privacy import Privacy
-from jarvis.node.readiness import Readiness
 from jarvis.node.recovery import recover
 from jarvis.node.removal import Removal
 from jarvis.node.retention import Retention
@@ -108,7 +108,7 @@ class Parts:
     engines: Engines
     """Closed with the node: whatever is being answered ends with them."""
     lending: Lending
-    readiness: Readiness
+    apologies: Apologies
     close: Callable[[], Awaitable[None]]
     """Closes the store, last of all."""
 
@@ -177,7 +177,7 @@ class Node:
                 group.create_task(parts.partials.run(), name="partials")
                 group.create_task(parts.engines.run(), name="engines")
                 group.create_task(parts.lending.run(), name="lending")
-                group.create_task(parts.readiness.run(), name="readiness")
+                group.create_task(parts.apologies.run(), name="apologies")
                 group.create_task(parts.claims.run(), name="claims")
                 group.create_task(parts.listening.run(), name="audio")
                 await serve()
