@@ -122,6 +122,7 @@ def summary_of(session_id: str, views: Sequence[TurnView], marks: Marks) -> Summ
         by_room[view.room] = max(view.last_ms, by_room.get(view.room, 0))
     last_ms = max(by_room.values(), default=marks.marked_ms)
     room, moved_ms = marks.moved
+    apart = marks.apart and not room
     if room:  # whoever said so is no longer there: what went before counts for nobody's own
         by_room = {one: at_ms for one, at_ms in by_room.items() if at_ms > moved_ms}
         by_room[room] = max(moved_ms, by_room.get(room, 0))
@@ -132,10 +133,10 @@ def summary_of(session_id: str, views: Sequence[TurnView], marks: Marks) -> Summ
         turns=len(views),
         last_room=views[-1].room if views else "",
         last_ms=last_ms,
-        last_ms_by_room={} if marks.apart or marks.ended else by_room,
+        last_ms_by_room={} if apart or marks.ended else by_room,
         pending=tuple(view for view in views if view.reply is None),
         archived=marks.archived,
-        apart=marks.apart,
+        apart=apart,
         private=marks.private,
         ended=marks.ended,
     )

@@ -266,6 +266,10 @@ def test_a_client_s_own_session_is_no_room_s() -> None:
         kept = await home.say("kitchen", session="new", apart=True, private=True)
         assert home.sessions.is_private(kept)
         assert not home.sessions.private_in("kitchen"), "the room itself is as it was"
+        turn = (await home.sessions.turns(own))[-1].turn
+        reply = {"text": "Okay.", "room": "kitchen", "status": "answered"}
+        await home.sessions.add_reply(own, turn, reply, moved="hall")
+        assert (await home.choose("hall")).session_id == own, "unless its person says so"
 
     play(scene)
 
