@@ -45,6 +45,8 @@ class Links:
     """Each pair of rooms has a delay of its own, up to this."""
     jitter_ms: float = 40.0
     """Each message takes up to so much longer; they may overtake one another."""
+    least_ms: float = 0.0
+    """Every message takes so long, and what is drawn comes on top."""
     loss: float = 0.0
     cuts: frozenset[frozenset[int]] = frozenset()
     """Pairs of rooms between which there is no link, as both know."""
@@ -168,7 +170,7 @@ class Trial:
 
     def _send(self, number: int, peer: int, message: Message, now_ms: float) -> None:
         pair = (min(number, peer), max(number, peer))
-        takes_ms = self._delays[pair] + self._random.uniform(0, self._links.jitter_ms)
+        takes_ms = self._links.least_ms + self._delays[pair] + self._random.uniform(0, self._links.jitter_ms)
         lost = self._random.random() < self._links.loss
         self.outcome.sent.append((number, peer, message))
         if not lost and frozenset(pair) not in self._links.cuts:

@@ -24,8 +24,10 @@ from jarvis.testing.processes import NodeProcess, jarvis, linked, until
 from jarvis.voice import wav
 
 RATE_HZ = 16_000
-BEFORE_MS, TAIL_S = 1_000, 60
+BEFORE_MS, TAIL_S = 1_000, 60.0
 """Of the room's own noise: so long before the wake word that its floor is known, and longer after it than a trial."""
+FIRST_S = 400.0
+"""Of noise before the first trial: a node whose file has ended listens no more."""
 NOISE = 12.0
 """Standard deviation of the noise: a quiet room."""
 READY_S, TRIAL_S = 120.0, 45.0
@@ -97,7 +99,7 @@ class HearingHome:
         """Make the home and start its nodes, muted."""
         first, *others = self.nodes
         for number in range(len(self.nodes)):
-            self._write(number, 0.0, 0.0, number)
+            self._write(number, 0.0, 0.0, number, FIRST_S)
         jarvis("init", "--name", "room0", "--room", "room0", data_dir=first.data_dir, env=self._env).json()
         first.start()
         for number, node in enumerate(others, 1):
@@ -132,9 +134,9 @@ class HearingHome:
         for number in hearing:
             self._write(number, chance.uniform(0, spread_ms), chance.uniform(0.3, 1.0), chance.randrange(2**32))
 
-    def _write(self, number: int, offset_ms: float, gain: float, seed: int) -> None:
+    def _write(self, number: int, offset_ms: float, gain: float, seed: int, tail_s: float = TAIL_S) -> None:
         before = int((BEFORE_MS + offset_ms) * RATE_HZ / 1000)
-        sound = np.random.default_rng(seed).normal(0, NOISE, before + len(self._speech) + TAIL_S * RATE_HZ)
+        sound = np.random.default_rng(seed).normal(0, NOISE, before + len(self._speech) + int(tail_s * RATE_HZ))
         sound[before : before + len(self._speech)] += gain * self._speech
         wav.write(self._files[number], np.clip(sound, -32_768, 32_767).astype(np.int16), RATE_HZ)
 

@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _simulated(arguments: argparse.Namespace) -> dict[str, Any]:
-    links = Links(arguments.delay, arguments.jitter, arguments.loss)
+    links = Links(arguments.delay, arguments.jitter, loss=arguments.loss)
     began = time.monotonic()
     work = partial(_trial, arguments.nodes, arguments.spread, links)
     counts: Counter[str] = Counter()
@@ -129,7 +129,9 @@ async def _real_trials(home: Any, arguments: argparse.Namespace) -> dict[str, An
     began = time.monotonic()
     async with home.listening() as trials:
         for number in range(WARM_UPS):
-            if len((await trials.trial(number, spread_ms=0.0)).woken) == arguments.nodes:
+            heard = await trials.trial(number, spread_ms=0.0)
+            _show(f"warm-up {number + 1}", heard, arguments)
+            if len(heard.woken) == arguments.nodes:
                 break
         for number in range(arguments.real):
             seed = arguments.seed + number
@@ -144,8 +146,7 @@ async def _real_trials(home: Any, arguments: argparse.Namespace) -> dict[str, An
             _take(together, heard)
             if number % 5 == 0:
                 _take(alone, await trials.trial(seed, hearing=[number // 5 % arguments.nodes]))
-            if not arguments.json:
-                _show(number, heard)
+            _show(f"{number + 1}", heard, arguments)
     medians = {
         f"{name}_ms": {"together": _median(together[name]), "alone": _median(alone[name])} for name in sorted(alone)
     }
@@ -167,13 +168,10 @@ def _take(times: dict[str, list[float]], heard: Any) -> None:
     times["decided"] += heard.decided_ms.values()
 
 
-def _show(number: int, heard: Any) -> None:
-    print(
-        f"{number + 1:>4}  woken {len(heard.woken)} within {heard.spread_ms:.0f} ms, "
-        f"chimed {heard.chimed}, answered {heard.answered}",
-        file=sys.stderr,
-        flush=True,
-    )
+def _show(name: str, heard: Any, arguments: argparse.Namespace) -> None:
+    if not arguments.json:
+        said = f"woken {len(heard.woken)} within {heard.spread_ms:.0f} ms, chimed {heard.chimed}"
+        print(f"{name:>10}  {said}, answered {heard.answered}", file=sys.stderr, flush=True)
 
 
 def _median(values: list[float]) -> float | None:

@@ -375,6 +375,29 @@ def test_the_oracle_sees_several_chimes():
     assert any(len(one.chimed) > 1 for one in trials(40, NeverYields))
 
 
+@pytest.mark.parametrize(("round_ms", "chimes"), [(claim_state.ROUND_MS, 1), (200.0, 2)])
+def test_a_round_is_as_long_as_two_claims_that_cross_need(monkeypatch, round_ms, chimes):
+    monkeypatch.setattr(claims, "ROUND_MS", round_ms)
+    home = [Room(hears_ms=0.0, snr_step=1), Room(hears_ms=110.0, snr_step=9)]
+    slowest = Links(delay_ms=0.0, jitter_ms=0.0, least_ms=120.0)
+    outcome = run_trial(home, slowest, 0)
+    assert len(outcome.chimed) == chimes
+    assert outcome.answered == [1]  # two chimes end with one answer all the same
+
+
+def test_messages_that_are_said_once_are_missed(monkeypatch):
+    assert all(len(one.chimed) == len(one.answered) == 1 for one in trials(150, loss=0.05))
+    monkeypatch.setattr(claims, "COPIES", 1)
+    assert any(len(one.chimed) > 1 for one in trials(150, loss=0.05))
+
+
+def test_a_winner_that_hears_nothing_leaves_it_to_the_next():
+    deaf = Room(hears_ms=0.0, snr_step=9, text=None, text_ms=1_500.0)
+    outcome = run_trial([deaf, Room(hears_ms=10.0, snr_step=1)], Links(), 1)
+    assert (outcome.chimed, outcome.answered) == ([0], [1])
+    assert {(number, one.outcome) for number, one in outcome.settled} == {(0, "withdrew"), (1, "answered")}
+
+
 def test_the_oracle_sees_that_nobody_answers():
     assert any(not one.answered for one in trials(60, ConcedesToTheLouder))
     dying = [
