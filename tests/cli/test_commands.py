@@ -88,6 +88,8 @@ FIELDS = [
     ("note add shopping bread", {"note_id", "title", "text", "updated_at"}),
     ("timer list", {"timer_id", "name", "remaining_s", "rings_at", "node_id"}),
     ("timer cancel tt", {"timer_id", "cancelled"}),
+    ("engine list", {"name", "kind", "state", "pid", "rss_bytes", "restarts", "breaker"}),
+    ("engine restart stt", {"name", "kind", "state", "pid", "rss_bytes", "restarts", "breaker"}),
     ("sync status", {"peers", "records", "documents"}),
     ("sync verify", {"agree", "digest", "documents", "peers"}),
     ("models list", {"name", "kind", "installed", "bytes", "path", "source", "licence"}),
@@ -309,3 +311,11 @@ def test_deleting_a_session_asks_first_and_names_it(
     ran = jarvis("session", "delete", "abc")
     assert ran.code == 0 and "Deleted" in ran.out and not node.sessions.rows
     assert asked == ["Delete 'Tea' for good, on every node?"] * 2
+
+
+def test_engines_are_shown_with_what_they_hold(jarvis: Run, node: ScriptedNode) -> None:
+    listed = jarvis("engine", "list")
+    assert listed.code == 0 and "226 MB" in listed.out and "closed" in listed.out
+    assert "stt is ready again, in process 4711." in jarvis("engine", "restart", "stt").out
+    unknown = jarvis("engine", "restart", "nose")
+    assert unknown.code == 1 and "There is no engine 'nose'." in unknown.err and "This node has stt." in unknown.err
