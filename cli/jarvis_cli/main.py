@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("backup", "One sealed file that holds the home, and a node from it."),
     "quarantine": ("quarantine", "What is kept and does not count, and why."),
     "models": ("models", "The model files, and fetching them."),
+    "service": ("service", "Start this node with the machine, and again when it fails."),
     "status": ("status", "Health of the running node."),
     "doctor": ("doctor", "Check what this machine needs, and say how to mend it."),
     "version": ("about", "Show the version."),

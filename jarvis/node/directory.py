@@ -9,6 +9,7 @@ jarvis.toml     settings, if a person wrote any
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,9 +22,12 @@ from jarvis.core.errors import BadConfiguration
 from jarvis.identity.certificate import key_pem, make_certificate
 from jarvis.identity.keys import SigningKey
 from jarvis.store.files import cannot_use, create_private_file, make_private_directory
-from jarvis.store.keyfile import open_key
+from jarvis.store.keyfile import open_key, read_key
 from jarvis.store.lock import DirectoryLock
 from jarvis.store.sqlcipher import SqlCipherStore
+
+CREDENTIAL = "jarvis.store-key"
+"""The store's key as a service is given it by systemd, where a person keeps it apart from the store."""
 
 
 class DataDirectory:
@@ -122,4 +126,6 @@ class DataDirectory:
     async def open_store(self) -> SqlCipherStore:
         """Open the encrypted store, creating key and file in an empty directory."""
         make_private_directory(self.database.parent)
-        return await SqlCipherStore.open(self.database, open_key(self.store_key, self.database))
+        given = Path(os.environ.get("CREDENTIALS_DIRECTORY", ""), CREDENTIAL)
+        key = read_key(given) if given.is_absolute() and given.exists() else open_key(self.store_key, self.database)
+        return await SqlCipherStore.open(self.database, key)
