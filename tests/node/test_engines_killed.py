@@ -158,32 +158,47 @@ def test_a_restart_that_people_ask_for_costs_nobody_a_turn(node: NodeProcess, qu
         assert is_right(turn.result())
 
 
-def test_a_voice_that_always_dies_is_left_alone_and_comes_back(node: NodeProcess, question: bytes) -> None:
-    assert is_right(hear(node, question))
-    until(lambda: "apologies are ready" in node.stderr, LOADED_S, "the apologies")
+@contextmanager
+def always_killed(node: NodeProcess, name: str) -> Iterator[None]:
     stop = threading.Event()
 
     def murder() -> None:
         while not stop.wait(0.02):
             with suppress(JarvisError):
-                kill(node, "tts")
+                kill(node, name)
 
     with beside(murder):
         try:
-            for number in range(20):
-                with suppress(EngineFailed):  # it may have said the first one before it was killed
-                    node.post("/api/v2/voice/say", {"text": f"Nobody will hear sentence {number}."})
-                if engine(node, "tts")["breaker"] == "open":
-                    break
-            assert engine(node, "tts")["breaker"] == "open"
-            component = node.get("/api/v2/health")["components"]["tts"]
-            assert component["state"] == "failed" and "left alone" in component["detail"]
-            turn = hear(node, utterance("set_timer.wav"))
-            assert turn["reply"] == "Timer set for 10 minutes." and turn["problems"], "it is written and owned up to"
-            assert b64decode(turn["reply_audio"]), "an apology that was made while the voice worked"
-            assert b64decode(hear(node, question)["reply_audio"])
+            yield
         finally:
             stop.set()
+
+
+@pytest.mark.parametrize("name", ["ears", "stt"] if KILLS > 1 else ["stt"])
+def test_hearing_that_always_dies_is_owned_up_to_and_comes_back(node: NodeProcess, question: bytes, name: str) -> None:
+    assert is_right(hear(node, question))
+    with always_killed(node, name):
+        until(lambda: outcome_of(hear(node, question)) == "apology", LOADED_S, "an honest sentence")
+    until(lambda: is_right(hear(node, question)), LOADED_S, "its return")
+    assert engine(node, name)["breaker"] == "closed"
+
+
+def test_a_voice_that_always_dies_is_left_alone_and_comes_back(node: NodeProcess, question: bytes) -> None:
+    assert is_right(hear(node, question))
+    until(lambda: "apologies are ready" in node.stderr, LOADED_S, "the apologies")
+    with always_killed(node, "tts"):
+        for number in range(20):
+            with suppress(EngineFailed):  # it may have said the first one before it was killed
+                node.post("/api/v2/voice/say", {"text": f"Nobody will hear sentence {number}."})
+            if engine(node, "tts")["breaker"] == "open":
+                break
+        assert engine(node, "tts")["breaker"] == "open"
+        component = node.get("/api/v2/health")["components"]["tts"]
+        assert component["state"] == "failed" and "left alone" in component["detail"]
+        turn = hear(node, utterance("set_timer.wav"))
+        assert turn["reply"] == "Timer set for 10 minutes." and turn["problems"], "it is written and owned up to"
+        assert b64decode(turn["reply_audio"]), "an apology that was made while the voice worked"
+        assert b64decode(hear(node, question)["reply_audio"])
 
     def speaks() -> bool:
         with suppress(EngineFailed):
