@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -194,7 +195,7 @@ class Engine:
         if self._missing is not None:
             return f"{self._missing} {self._missing.fix}".strip()
         if self.breaker.state == "open":
-            return f"{self.breaker.reason} It is left alone for {self.breaker.wait_s():.0f} s."
+            return f"{self.breaker.reason} It is left alone for {math.ceil(self.breaker.wait_s())} s."
         if self.breaker.state == "half-open":
             return f"{self.breaker.reason} It may be tried again."
         if self.breaker.failures:
@@ -269,7 +270,7 @@ class Engine:
                 raise self._missing
             if not self.breaker.begin():
                 raise EngineFailed(
-                    f"The {self.name} engine is left alone for {max(self.breaker.wait_s(), 1):.0f} s more, because it "
+                    f"The {self.name} engine is left alone for {max(math.ceil(self.breaker.wait_s()), 1)} s more, because it "
                     f"failed {self.breaker.failures} times in a row.",
                     fix=f"Try again then, or `jarvis engine restart {self.name}`.",
                 )
