@@ -21,7 +21,8 @@ _AS_SAID = (
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    kind: Literal["take_up", "hand_over", "private", "shared"]
+    kind: Literal["take_up", "recall", "hand_over", "private", "shared"]
+    """`recall` asks about the last conversation, wherever it was, if it was just now."""
     room: str = ""
     """The other room, as the home writes it; "" for whichever was last."""
 
@@ -38,6 +39,8 @@ def direction(text: str, assistant_name: str, room: str, rooms: Sequence[str]) -
         return None if not named else Direction("take_up" if same(named, room) else "hand_over", *_other(named, room))
     if intent in ("go_back", "what_did_i_ask", "repeat") and named:
         return None if same(named, room) else Direction("take_up", named)
+    if match is not None and intent in ("what_did_i_ask", "repeat") and "room" not in match.slots:
+        return Direction("recall")
     return _said_before(text, room, rooms)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from jarvis.assistant.directions import Direction, direction
 from jarvis.core.errors import NotAllowed
-from jarvis.node.sessions import Sessions
+from jarvis.node.sessions import ASKED_MS, FOLLOW_MS, Sessions
 
 NEW = "new"
 
@@ -77,6 +77,7 @@ class Choosing:
         if wanted.session is not None:
             return await self._sessions.resolve(wanted.session)
         own = await self._sessions.continued_by(wanted.room, shared=shared)
-        if asked is None or asked.kind not in ("take_up", "hand_over") or (asked.kind == "hand_over" and own):
+        if asked is None or asked.kind in ("private", "shared") or (asked.kind != "take_up" and own):
             return own
-        return await self._sessions.taken_up(wanted.room, asked.room) or own
+        within_ms = FOLLOW_MS if asked.kind == "recall" else ASKED_MS
+        return await self._sessions.taken_up(wanted.room, asked.room, within_ms=within_ms) or own

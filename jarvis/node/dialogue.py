@@ -169,9 +169,11 @@ class Dialogue:
         room: str | None = None,
         apart: bool = False,
         private: bool = False,
+        aloud: bool = False,
     ) -> OngoingTurn:
-        """Keep what was heard and decide. `room` is where it was said, this node's by default; the rest is as in
-        `Wanted`. Raises InvalidInput, NotFound, NotAllowed, StoreFailed: then nothing was kept."""
+        """Keep what was heard and decide. `room` is where it was said, this node's by default; `aloud` says that the
+        reply goes on to be spoken once it is written; the rest is as in `Wanted`. Raises
+        InvalidInput, NotFound, NotAllowed, StoreFailed: then nothing was kept."""
         began_ms = self._clock.mono_ms()
         room, assistant_name = self._as_written(room or await self._room()), await self._assistant_name()
         chosen = await self._choosing.choose(Wanted(text, room, session, apart, private), assistant_name)
@@ -214,7 +216,7 @@ class Dialogue:
                 ReplyText(at_ms=self._clock.mono_ms(), turn=name, session_id=session_id, room=room, text=piece)
             )
 
-        ongoing.say, ongoing.end = say, lambda: self._told.written(name, spoken=bool(event_turn))
+        ongoing.say, ongoing.end = say, lambda: self._told.written(name, spoken=aloud)
         ongoing.timings_ms |= {"keep": round(kept_ms - began_ms, 2), "decide": round(decided_ms - kept_ms, 2)}
         self._events.publish(
             Decided(

@@ -127,6 +127,8 @@ class Partials:
         self._there: dict[tuple[bytes, str], _There] = {}
         """By (peer, turn)."""
         self._changed = asyncio.Event()
+        self._ended = asyncio.Event()
+        """Somebody is no longer at it, which the others should know at once."""
 
     # --- here ---------------------------------------------------------------------------------------------------
 
@@ -164,6 +166,7 @@ class Partials:
         if one is not None and one.phase != OVER:
             one.phase = OVER
             self._touch(one)
+            self._ended.set()
 
     async def run(self) -> None:
         """Tell the others, until cancelled."""
@@ -177,8 +180,11 @@ class Partials:
             except JarvisError as error:
                 log.warning("whether this room shares is not known", reason=str(error))
                 shared = False
+            self._ended.clear()
             self.flush(shared)
-            await asyncio.sleep(EVERY_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_S):
+                    await self._ended.wait()
 
     def flush(self, shared: bool) -> None:
         """Send what is new, and now and then that somebody is still at it; not `shared`, forget it."""

@@ -207,11 +207,11 @@ class Sessions:
         others = [one for one in young if shared and not one.private and self._silent(one, now_ms)]
         return max(others, key=lambda one: one.last_ms).session_id if others else None
 
-    async def taken_up(self, room: str, other: str) -> str | None:
+    async def taken_up(self, room: str, other: str, *, within_ms: int = ASKED_MS) -> str | None:
         """The session that somebody in `room` asks to go on with: the newest that the room `other` had, or with "" the
         newest of any other room, unless this room has an open one of its own."""
         now_ms = self._clock.wall_ms()
-        found = [one for one in (await self._current()).values() if now_ms - one.last_ms < ASKED_MS]
+        found = [one for one in (await self._current()).values() if now_ms - one.last_ms < within_ms]
         found = [one for one in found if not (one.archived or one.apart or one.private)]
         if other:
             had = [(_last_in(one, other), one.session_id) for one in found]

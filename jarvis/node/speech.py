@@ -227,7 +227,7 @@ class Speech:
             await self.pipeline().run(
                 source,
                 sink,
-                self._answer(turns),
+                self._answer(turns, aloud=True),
                 arbiter=self._arbiter(),
                 interrupted=interrupted,
                 chime=lambda rate_hz: chime("listening", rate_hz),
@@ -252,13 +252,17 @@ class Speech:
             if isinstance(problem, BaseException) and not (isinstance(problem, JarvisError) and problem.retry):
                 raise problem
 
-    def _answer(self, turns: dict[str, OngoingTurn]) -> Callable[[Utterance], AsyncIterator[str]]:
+    def _answer(
+        self, turns: dict[str, OngoingTurn], *, aloud: bool = False
+    ) -> Callable[[Utterance], AsyncIterator[str]]:
         """The pipeline's question to the dialogue; the turn that was begun last is left in `turns`, by the utterance's
         name for it."""
 
         async def answer(utterance: Utterance) -> AsyncIterator[str]:
             turns.clear()
-            turn = turns[utterance.turn] = await self._dialogue.begin(utterance.text, event_turn=utterance.turn)
+            turn = turns[utterance.turn] = await self._dialogue.begin(
+                utterance.text, event_turn=utterance.turn, aloud=aloud
+            )
             async with contextlib.aclosing(turn.pieces()) as pieces:
                 async for piece in pieces:
                     yield piece

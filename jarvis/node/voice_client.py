@@ -181,6 +181,7 @@ class VoiceClient:
             "room": self.hello.room or None,
             "apart": own,
             "private": self.hello.private,
+            "aloud": self.hello.realtime,
         }
         try:
             return await self._dialogue.begin(utterance.text, session=session, **more)  # type: ignore[arg-type]

@@ -167,6 +167,11 @@ def test_when_asked_another_room_s_however_busy_and_old() -> None:
             assert (await home.choose("hall", text)).session_id == wanted, text
         home.clock.now_ms += 24 * 60 * MINUTE_MS
         assert (await home.choose("hall", "As I said in the kitchen, how far is it?")).session_id is None
+        latest = await home.say("kitchen", session="new")
+        assert (await home.choose("hall", "What did I just ask you?")).session_id == latest, "just now, though busy"
+        home.clock.now_ms += 6 * MINUTE_MS
+        assert (await home.choose("hall", "What did I just ask you?")).session_id is None
+        assert (await home.choose("hall", "What did I ask you in the kitchen?")).session_id == latest
 
     play(scene)
 
