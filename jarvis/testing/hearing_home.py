@@ -34,6 +34,8 @@ READY_S, TRIAL_S = 120.0, 45.0
 """Deadlines for a machine on which several nodes share two cores."""
 QUIET_S = 0.6
 """After the last end, for an answer that should not come."""
+LATE_S = 2.0
+"""After the last word: a room that has not heard the wake word by then does not hear it any more."""
 ENDS = frozenset({"spoken", "closed"})
 SPREAD_MS = 250.0
 
@@ -67,7 +69,7 @@ class Heard:
             self.decided_ms[number] = at_ms - self._last_ms.get((number, "stt"), at_ms)
         elif name == "tts" and (number, "endpoint") in self._last_ms:
             self.first_audio_ms.setdefault(number, at_ms - self._last_ms[number, "endpoint"])
-        elif name in ENDS:
+        elif name in ENDS and number in self.woken:  # a file that was muted before it ended tells so late
             self.ended.add(number)
 
     @property
@@ -81,6 +83,8 @@ class HearingHome:
         pause = np.zeros(RATE_HZ // 5, np.int16)
         pieces = [piece for path in recordings for piece in (wav.read(path), pause)][:-1]
         self._speech = np.concatenate(pieces).astype(np.float32)
+        self.speech_s = BEFORE_MS / 1000 + len(self._speech) / RATE_HZ
+        """From the beginning of a file to the last word."""
         ports = _free_ports(count)
         self._files = [folder / f"room{number}.wav" for number in range(count)]
         peers = [part for port in ports for part in ("--peer", f"127.0.0.1:{port}")]
@@ -163,14 +167,15 @@ class _Trials:
                 self._changed.set()
 
     async def trial(self, seed: int, *, hearing: Sequence[int] | None = None, spread_ms: float = SPREAD_MS) -> Heard:
-        """All nodes of `hearing`, or all there are, hear it; ends when each has come to its end."""
+        """All nodes of `hearing`, or all there are, hear it; ends when each that woke has come to its end."""
         rooms = list(range(len(self._home.nodes)) if hearing is None else hearing)
         await asyncio.to_thread(self._home.write, random.Random(seed), rooms, spread_ms)  # nosec B311
         self._heard = heard = Heard()
         try:
             await asyncio.gather(*(self._mute(number, False) for number in rooms))
+            await asyncio.sleep(self._home.speech_s + spread_ms / 1000 + LATE_S)
             async with asyncio.timeout(TRIAL_S):
-                while not heard.ended >= set(rooms):
+                while not heard.ended >= heard.woken.keys():
                     self._changed.clear()
                     await self._changed.wait()
             await asyncio.sleep(QUIET_S)
