@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from jarvis.assistant.announcements import announcement
 from jarvis.assistant.directions import meant
 from jarvis.assistant.guard import Doubt, doubt
 from jarvis.assistant.intents import Match, fill_missing, match_intent
@@ -126,14 +127,19 @@ class Assistant:
 
 def _match(request: Request) -> Match | None:
     """The intent of what was said, or of what was asked for before ("For how long?") with this as the answer."""
-    match = match_intent(request.text, request.assistant_name)
+    match = _intent(request.text, request)
     if match is not None and not meant(match, request):
         match = None
     if match is None and request.turns and request.turns[-1].reply.endswith("?"):
-        asked = match_intent(request.turns[-1].heard, request.assistant_name)
+        asked = _intent(request.turns[-1].heard, request)
         if asked is not None:
             return fill_missing(asked, request.text)
     return match
+
+
+def _intent(text: str, request: Request) -> Match | None:
+    found = match_intent(text, request.assistant_name)
+    return found or announcement(text, request.rooms, request.assistant_name)
 
 
 async def _do(match: Match, request: Request, home: Home) -> Reply:

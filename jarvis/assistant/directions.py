@@ -55,6 +55,8 @@ def meant(match: Match, request: Request) -> bool:
     on in English" names no room."""
     if match.intent == "continue" and "room" not in match.slots:
         return not request.turns or not same(request.turns[-1].room, request.room)
+    if match.intent in ("timer_list", "timer_cancel", "timer_add", "timer_take", "timer_pause", "timer_resume"):
+        return "room" not in match.slots or bool(room_of(match, request.rooms))
     if match.intent in ("continue", "go_back"):
         return "the" in match.slots or bool(room_of(match, request.rooms))
     return True

@@ -49,6 +49,10 @@ class Rule:
     """Words after the head that make it free text ("remember when ...")."""
     open_ended: bool = False
     """A name at the end may go on."""
+    anywhere: bool = False
+    """It may end with "in the kitchen"."""
+    moment: bool = False
+    """The patterns hold a time of day and names."""
     name_words: int = 4
     """A longer name is a sentence that only looks like this."""
 
@@ -57,15 +61,16 @@ def _rule(intent: str, *patterns: str, **more: object) -> Rule:
     return Rule(intent, tuple(re.compile(pattern) for pattern in patterns), **more)  # type: ignore[arg-type]
 
 
-_MINE = r"(?:(?:the|my|our|your|a|an|any|all|all of|this|that|those|these|another|one more|new|other|of) )*"
-_NAME = r"[^A-Z]{1,60}?"
-_MAKE = (
+IN_ROOM = r"(?: in (?:the |my |our )?(?P<room>[\w' ]{1,40}))?"
+MINE = r"(?:(?:the|my|our|your|a|an|any|all|all of|this|that|those|these|another|one more|new|other|of) )*"
+NAME = r"[^A-Z]{1,60}?"
+MAKE = (
     r"(?:(?:(?:set|sets|said|sat|setting|start|begin|create|make|run|add|put|give|get|have|need|want|like|use|do|"
     r"open|activate|i need|i want|i would like|let us have|let us set|can i have|can i get|could i have|i will have)"
     r"(?: (?:me|us|on|up|off|to set|to have|going))*) )"
 )
 _NOUN = r"(?:timer|reminder|timers|countdown|count down|alarm|time or|tima)"
-_CALLED = r"(?:for|called|named|labeled|labelled|with the name|to)"
+CALLED = r"(?:for|called|named|labeled|labelled|with the name|to)"
 _STOP = (
     r"(?:cancel|cancels|canceled|cancelled|council|counsel|stop|delete|remove|clear|end|kill|turn off|switch off|"
     r"shut off|dismiss|abort|drop|get rid of|cancel out|disable|unset)"
@@ -74,12 +79,12 @@ _STOP = (
 _TIMER_SET = _rule(
     "timer_set",
     # set an 8 minute pasta timer · pasta timer 8 minutes · set a timer for pasta for 8 minutes
-    rf"{_MAKE}?{_MINE}(?:(?P<name1>{_NAME}) )?DUR (?:(?P<name2>{_NAME}) )?{_NOUN}(?: {_CALLED} (?P<name3>{_NAME}))?",
-    rf"{_MAKE}?{_MINE}(?:(?P<name1>{_NAME}) )?(?:{_NOUN}|time)(?: {_CALLED} (?P<name2>{_NAME}))?"
+    rf"{MAKE}?{MINE}(?:(?P<name1>{NAME}) )?DUR (?:(?P<name2>{NAME}) )?{_NOUN}(?: {CALLED} (?P<name3>{NAME}))?",
+    rf"{MAKE}?{MINE}(?:(?P<name1>{NAME}) )?(?:{_NOUN}|time)(?: {CALLED} (?P<name2>{NAME}))?"
     rf"(?: (?:for|of|at|to|with|that is|that lasts|which lasts|that takes|lasting|in|on|or|from))* DUR"
-    rf"(?: {_CALLED} (?P<name3>{_NAME}))?(?: from(?: now)?| long)?",
+    rf"(?: {CALLED} (?P<name3>{NAME}))?(?: from(?: now)?| long)?",
     r"(?:count ?down|countdown|time)(?: from| for)? DUR",
-    rf"{_MAKE}DUR on {_MINE}(?:(?P<name1>{_NAME}) )?{_NOUN}",
+    rf"{MAKE}DUR on {MINE}(?:(?P<name1>{NAME}) )?{_NOUN}",
     timer=True,
     name_words=4,
 )
@@ -98,9 +103,9 @@ _REMINDER = _rule(
 )
 _TIMER_ASKED = _rule(
     "timer_set",
-    rf"{_MAKE}{_MINE}(?:(?P<name1>{_NAME}) )?(?:timer|timers|countdown)(?: {_CALLED} (?P<name2>{_NAME}))?",
+    rf"{MAKE}{MINE}(?:(?P<name1>{NAME}) )?(?:timer|timers|countdown)(?: {CALLED} (?P<name2>{NAME}))?",
     r"(?:a |new |another )*timer",
-    rf"(?:a |the )?timer for (?P<name1>{_NAME})",
+    rf"(?:a |the )?timer for (?P<name1>{NAME})",
     timer=True,
     needs=("seconds",),
     name_words=3,
@@ -110,15 +115,16 @@ _TIMER_CANCEL = _rule(
     rf"{_STOP} (?P<all>all|every|all of|both|all of the|all the|all my|both of|the other)(?: (?:the|my|our|"
     rf"of))*(?: active| running)? timers?",
     rf"{_STOP} (?:the |my |our )?(?P<all>timers)",
-    rf"{_STOP} {_MINE}(?:(?P<name1>{_NAME}) )?(?:DUR )?(?:(?P<name2>{_NAME}) )?timer(?: (?:for|called|named|"
+    rf"{_STOP} {MINE}(?:(?P<name1>{NAME}) )?(?:DUR )?(?:(?P<name2>{NAME}) )?timer(?: (?:for|called|named|"
     rf"of)(?: the)?"
-    rf"(?: (?P<name3>{_NAME}))?(?: ?DUR)?)?",
-    rf"(?:turn|switch|shut) {_MINE}(?:(?P<name1>{_NAME}) )?(?:DUR )?timer off",
-    rf"(?:turn|switch|shut) (?:all )?{_MINE}(?P<all>timers) off",
+    rf"(?: (?P<name3>{NAME}))?(?: ?DUR)?)?",
+    rf"(?:turn|switch|shut) {MINE}(?:(?P<name1>{NAME}) )?(?:DUR )?timer off",
+    rf"(?:turn|switch|shut) (?:all )?{MINE}(?P<all>timers) off",
     rf"{_STOP} (?:the |my )?DUR one",
     r"i (?:do not|no longer) (?:need|want) (?:the |my |that )?(?:(?P<name1>[^A-Z]{1,40}) )?timer(?: any ?more|"
     r" any longer)?",
     timer=True,
+    anywhere=True,
 )
 _LEFT = r"(?:left|remaining|remains|remain|to go|still left|left over)"
 _HOW_LONG = (
@@ -128,7 +134,7 @@ _HOW_LONG = (
 _TIMER_LIST = _rule(
     "timer_list",
     rf"(?:list|show|show me|read|read me|read out|tell me|tell me about|give me|check|check on|what are|where are|"
-    rf"name|see|status of) {_MINE}"
+    rf"name|see|status of) {MINE}"
     r"(?:active |running |current |set )*timers?(?: status| left| running| are there| i have| that are running|"
     r" that are set| i set)?",
     r"(?:what|which|how many|any)(?: active| running)? timers?(?: (?:do i have|have i got|are there|are running|"
@@ -138,21 +144,22 @@ _TIMER_LIST = _rule(
     r"(?:do i have|have i got|are there|is there|did i set|have i set|do we have)(?: any| a| an)?(?: active|"
     r" running)? timers?"
     r"(?: running| set| on| active| going| left)*",
-    rf"(?:is|are) {_MINE}(?:(?P<name1>{_NAME}) )?timers?(?: still)? (?:running|on|going|active|set|done|over|up|"
+    rf"(?:is|are) {MINE}(?:(?P<name1>{NAME}) )?timers?(?: still)? (?:running|on|going|active|set|done|over|up|"
     rf"finished)(?: yet)?",
     rf"{_HOW_LONG}(?: do i have| have i got| do we have| is there| is it| is| are)?(?: still)? {_LEFT}"
-    rf"(?: (?:on|for|in|of|until|with) {_MINE}(?:(?P<name1>{_NAME}) )?timers?)?",
+    rf"(?: (?:on|for|in|of|until|with) {MINE}(?:(?P<name1>{NAME}) )?timers?)?",
     r"how much longer(?: is it| will it be| will it take| do i have)?",
     rf"(?:how long|how much longer|how many minutes) (?:on|for|until|till|before|does|has|"
-    rf"will) {_MINE}(?:(?P<name1>{_NAME}) )?timers?"
+    rf"will) {MINE}(?:(?P<name1>{NAME}) )?timers?"
     r"(?: (?:have|has|got|have left|has left|left|goes off|go off|rings|ring|is done|is up|is over|ends|run|take))*",
-    rf"how much time (?:does|has|is on|is left on) {_MINE}(?:(?P<name1>{_NAME}) )?timers?(?: (?:have|got|left|"
+    rf"how much time (?:does|has|is on|is left on) {MINE}(?:(?P<name1>{NAME}) )?timers?(?: (?:have|got|left|"
     rf"have left|got left))?",
-    rf"when (?:does|will|is|do) {_MINE}(?:(?P<name1>{_NAME}) )?timers?(?: going)?(?: to)?(?: be)? (?:go off|ring|end|"
+    rf"when (?:does|will|is|do) {MINE}(?:(?P<name1>{NAME}) )?timers?(?: going)?(?: to)?(?: be)? (?:go off|ring|end|"
     rf"finish|done|over|up|finished|expire)",
     rf"(?:how is|what about|how about|what is(?: left)? on|what is the status of|what is the time (?:left )?on)"
-    rf" {_MINE}(?:(?P<name1>{_NAME}) )?timers?(?: doing)?(?: at)?",
+    rf" {MINE}(?:(?P<name1>{NAME}) )?timers?(?: doing)?(?: at)?",
     timer=True,
+    anywhere=True,
 )
 
 _TELL = (
@@ -220,8 +227,8 @@ _STOPPED = _rule(
     "stop",
     r"(?:stop|no stop)(?: (?:stop|please|it|that|this|talking|speaking|there|playing|everything|reading|"
     r"already))*",
-    r"(?:stop|turn off|switch off|silence|end|shut off) (?:the |that |this )?(?:alarm|ringing|noise|beeping|sound|"
-    r"ring|playback)",
+    r"(?:stop|turn off|switch off|silence|end|shut off) (?:the |that |this )?(?:alarm|noise|beeping|sound|"
+    r"ring|playback|ringing(?: one| timer| alarm)?|(?:one|timer) that (?:is ringing|rings))|stop ringing",
     r"shut up|shut it|be quiet|be silent|quiet|silence|hush|shush|shh|enough|stop listening|go away|go to sleep|pause|"
     r"mute|"
     r"that is enough|that is quite enough|quit|zip it|stop making noise|do not say anything(?: more)?|no more talking",
@@ -246,7 +253,6 @@ _REPEAT = _rule(
     r"i (?:missed|did not get) (?:that|it)",
     r"can i hear (?:that|it) again|read (?:that|it) (?:to me )?again|(?:let me )?hear (?:that|it) again",
 )
-_IN_ROOM = r"(?: in (?:the |my |our )?(?P<room>[\w' ]{1,40}))?"
 _LATELY = (
     r"(?: (?:you|you about|you for|about|jarvis|now|just|just now|before|earlier|last|a moment ago|a minute ago|"
     r"right now|previously|there|"
@@ -255,16 +261,16 @@ _LATELY = (
 _ASKED = _rule(
     "what_did_i_ask",
     rf"what (?:did|have|had|do|was) (?:i|they|he) (?:just |last |even |first )?(?:ask|asked|say|said|tell|told|asking|"
-    rf"saying)(?: it)?{_LATELY}{_IN_ROOM}",
-    rf"what (?:i|they) (?:just )?(?:ask|asked|say|said){_LATELY}{_IN_ROOM}",
+    rf"saying)(?: it)?{_LATELY}{IN_ROOM}",
+    rf"what (?:i|they) (?:just )?(?:ask|asked|say|said){_LATELY}{IN_ROOM}",
     rf"what (?:was|is|were) (?:my|the) (?:last|previous|latest|most recent)? ?(?:question|request|command|sentence|"
     rf"thing i (?:just )?(?:asked|said)"
-    rf"|thing i (?:just )?asked you|words){_LATELY}{_IN_ROOM}",
+    rf"|thing i (?:just )?asked you|words){_LATELY}{IN_ROOM}",
     rf"(?:repeat|tell me|say|remind me|do you know|do you remember|remind me of) (?:what i (?:just )?(?:asked|said|"
     rf"told)|my (?:last |previous )?question)"
-    rf"{_LATELY}{_IN_ROOM}",
+    rf"{_LATELY}{IN_ROOM}",
     rf"what (?:was|is) (?:it |that |the question |the thing |the last thing )(?:that )?i (?:just |last )?(?:ask|asked|"
-    rf"say|said){_LATELY}{_IN_ROOM}",
+    rf"say|said){_LATELY}{IN_ROOM}",
     r"what did you (?:just )?(?:hear|hear me say|understand)",
 )
 _RECALL = _rule(

@@ -5,11 +5,13 @@ never raise on any text, and must stay fast: it also runs on half-recognised spe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from jarvis.assistant.durations import UNIT_WORDS, find_duration, is_number, parse_duration
 from jarvis.assistant.grammar import DANGLING, DURATION, GRAMMAR, Rule
+from jarvis.assistant.moments import moment_at, parse_moment
+from jarvis.assistant.room_grammar import MOMENT, ROOM
 from jarvis.assistant.talk_grammar import TALK
 from jarvis.assistant.words import Word, joined, split, without_politeness
 
@@ -24,11 +26,15 @@ _NO_NAME_BEGINS = frozenset(["i", "we", "you", "to", "from", "on", "with", "of",
 """A name that begins so is the middle of a sentence that only looks like a timer."""
 
 
+_ALARM_WORDS = frozenset(["alarm", "alarms", "wake", "get", "remind"])
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     intent: str
     slots: dict[str, Any] = field(default_factory=dict)
-    """`seconds`, `name`, `all` for timers; `text` to remember; `room` asked about; `day` of a date."""
+    """`seconds`, `name`, `all` for timers; `at`, the fields of a Moment, for alarms; `text` to remember; `room` asked
+    about; `day` of a date; `percent`, `far` for the volume."""
     missing: tuple[str, ...] = ()
     """Slots without which it cannot be done."""
     open_ended: bool = False
@@ -40,6 +46,9 @@ class Match:
     def whole(self) -> bool:
         """Nothing more needs to be said."""
         return not (self.missing or self.open_ended or self.dangling)
+
+
+_RULES = (*TALK, *ROOM, *GRAMMAR)
 
 
 def match_intent(text: str, assistant_name: str = "Jarvis") -> Match | None:
@@ -71,8 +80,13 @@ def fill_missing(asked: Match, text: str) -> Match | None:
         if seconds is None:
             return None
         return Match("timer_set", {**asked.slots, "seconds": seconds})
-    if asked.intent == "remember" and asked.missing:
-        return Match("remember", {"text": text.strip().rstrip(".!")})
+    if asked.intent in ("remember", "announce") and "text" in asked.missing:
+        return Match(asked.intent, {**asked.slots, "text": text.strip().rstrip(".!")})
+    if asked.intent == "alarm_set" and "at" in asked.missing:
+        moment = parse_moment(texts[texts[0] == "at" :])
+        return None if moment is None else Match("alarm_set", {**asked.slots, "at": asdict(moment)})
+    if asked.intent in ("timer_add", "timer_take", "timer_pause", "timer_resume"):
+        return _which(asked, texts)
     if asked.intent == "timer_cancel":
         if texts in (
             ["all"],
@@ -92,14 +106,27 @@ def fill_missing(asked: Match, text: str) -> Match | None:
     return None
 
 
+def _which(asked: Match, texts: Sequence[str]) -> Match | None:
+    """`asked` of the timer that was meant."""
+    kept = texts[:-1] if texts[-1] in ("timer", "one") else texts
+    length = parse_duration(kept)
+    if length is not None:
+        return Match(asked.intent, {**asked.slots, "length": length})
+    name = _name(" ".join(kept)) if len(kept) <= MAX_NAME_WORDS else ""
+    return Match(asked.intent, {**asked.slots, "name": name}) if name else None
+
+
 def _match(words: Sequence[Word], text: str) -> Match | None:
     plain = joined(words)
-    for rule in (*TALK, *GRAMMAR):
+    for rule in _RULES:
         if rule.dictates:
             if (found := _dictated(rule, words, text)) is not None:
                 return found
         elif len(words) <= MAX_WORDS:
-            found = _timer(rule, words) if rule.timer else _plain(rule, plain)
+            if rule.moment:
+                found = _alarm(rule, [word.text for word in words])
+            else:
+                found = _anywhere(rule, words) if rule.timer else _plain(rule, plain)
             if found is not None:
                 return found
     return None
@@ -133,14 +160,47 @@ def _dictated(rule: Rule, words: Sequence[Word], text: str) -> Match | None:
     return None
 
 
-def _timer(rule: Rule, words: Sequence[Word]) -> Match | None:
-    """Timer sentences: the length of time is found first and stands as one word in the patterns."""
+def _anywhere(rule: Rule, words: Sequence[Word]) -> Match | None:
+    """A timer sentence that may end with a room's name."""
     texts = [word.text for word in words]
+    found = _timer(rule, texts)
+    at = len(texts) - 1 - texts[::-1].index("in") if "in" in texts else 0
+    if found is None and rule.anywhere and 0 < at < len(texts) - 1:
+        found = _timer(rule, texts[:at])
+        if found is not None:
+            room = " ".join(texts[at + 1 + (texts[at + 1] in ("the", "my", "our")) :])
+            found = replace(found, slots={**found.slots, "room": room}) if room else None
+    return found
+
+
+def _alarm(rule: Rule, texts: Sequence[str]) -> Match | None:
+    """Sentences with a time of day, which stands as one word in the patterns."""
+    if not _ALARM_WORDS & set(texts):
+        return None
+    for start in range(len(texts)):
+        moment = moment_at(texts, start)
+        if moment is not None:
+            at = ["at"] if texts[start] in ("today", "tomorrow") else []  # "wake me tomorrow at seven"
+            changed = [*texts[:start], *at, MOMENT, *texts[moment[1] :]]
+            found = _named(rule, changed, {"at": asdict(moment[0])})
+            if found is not None:
+                surer = moment[0].half is not None or moment[0].minute > 0 or not 1 <= moment[0].hour <= 12
+                return replace(found, open_ended=found.open_ended or not surer)  # "seven", "seven thirty", "seven am"
+    return _named(rule, texts, {})
+
+
+def _timer(rule: Rule, words: Sequence[str]) -> Match | None:
+    """Timer sentences: the length of time is found first and stands as one word in the patterns."""
+    texts = list(words)
     slots: dict[str, Any] = {}
     found = find_duration(texts)
     if found is not None:
         slots["seconds"], start, end = found
         texts[start:end] = [DURATION]
+    return _named(rule, texts, slots)
+
+
+def _named(rule: Rule, texts: Sequence[str], slots: dict[str, Any]) -> Match | None:
     plain = " ".join(texts)
     for pattern in rule.patterns:
         fits = pattern.fullmatch(plain)
@@ -158,6 +218,8 @@ def _timer(rule: Rule, words: Sequence[Word]) -> Match | None:
             slots["name"] = names[0]
         if fits.groupdict().get("all"):
             slots["all"] = True
+        if fits.groupdict().get("room"):
+            slots["room"] = fits.groupdict()["room"]
         missing = tuple(slot for slot in rule.needs if slot not in slots)
         return Match(rule.intent, slots, missing, open_ended=rule.open_ended and bool(names))
     return None

@@ -37,6 +37,14 @@ class Moment:
     half: Half | None = None
     day: Literal["today", "tomorrow"] | None = None
 
+    def fits(self, at: datetime) -> bool:
+        """Whether clocks may call `at` so, on whatever day."""
+        hour, of = (at.hour % 12, 12) if 1 <= self.hour <= 12 else (at.hour, 24)
+        return (hour, at.minute) == (self.hour % of, self.minute) and self.half in (
+            None,
+            "am" if at.hour < 12 else "pm",
+        )
+
 
 def parse_moment(words: Sequence[str]) -> Moment | None:
     """When `words` are one time of day and nothing else."""
@@ -95,12 +103,8 @@ def _clock(words: Sequence[str], start: int) -> tuple[int, int, Half | None, int
     if word in _NAMED:
         return (*_NAMED[word], start + 1)
     offset = _offset(words, start)
-    if offset is not None:
-        minutes, start = offset
-        hour = _hour(words, start)
-        if hour is None:
-            return None
-        value, position = hour
+    if offset is not None and (hour := _hour(words, offset[1])) is not None:
+        minutes, (value, position) = offset[0], hour
         whole = value * 60 + minutes
         return (whole // 60 % 24 or (12 if value == 1 else 0), whole % 60, None, position)
     whole_part, dot, rest = word.partition(".")

@@ -1,0 +1,144 @@
+"""The sentences that change timers which run, set alarms, and say how loud a room is. Patterns are as in `grammar`; in
+those of alarms the time of day stands as MOM. They are tried before the timers' own, which would take some for
+names."""
+
+from __future__ import annotations
+
+import re
+
+from jarvis.assistant.durations import NUMBER_WORDS
+from jarvis.assistant.grammar import CALLED, IN_ROOM, MAKE, MINE, NAME, Rule
+
+MOMENT = "MOM"
+"""In capitals, as the length of time is."""
+
+
+def _rule(intent: str, *patterns: str, **more: object) -> Rule:
+    return Rule(intent, tuple(re.compile(pattern) for pattern in patterns), **more)  # type: ignore[arg-type]
+
+
+_WHICH = rf"{MINE}(?:(?P<name1>{NAME}) )?(?:timer|alarm|countdown|reminder)|it|that"
+
+TIMER_ADD = _rule(
+    "timer_add",
+    rf"add(?: (?:me|us|on|another|an extra|an additional|extra))* DUR(?: more| extra| longer)?"
+    rf"(?: (?:to|on|onto|for) (?:{_WHICH}))?{IN_ROOM}",
+    rf"(?:put|give) (?:another )?DUR(?: more| extra)? (?:to|on|onto) (?:{_WHICH}){IN_ROOM}",
+    rf"give (?:{_WHICH}) (?:another )?DUR(?: more| extra)?{IN_ROOM}",
+    rf"(?:extend|lengthen|prolong|increase|delay|postpone) (?:{_WHICH}) (?:by|for) (?:another )?DUR",
+    rf"(?:make|let) (?:{_WHICH}) (?:run )?DUR (?:longer|more)",
+    rf"snooze(?: (?:{_WHICH}))?(?: (?:for|by))?(?: another)? DUR",
+    rf"snooze(?: (?:{_WHICH}))?",
+    timer=True,
+)
+TIMER_TAKE = _rule(
+    "timer_take",
+    rf"(?:take|subtract|remove|deduct|cut|take away|take off)(?: away| off)? DUR (?:off|from|away from|off of|out of)"
+    rf" (?:{_WHICH}){IN_ROOM}",
+    rf"(?:shorten|reduce|decrease|cut) (?:{_WHICH}) by DUR",
+    rf"make (?:{_WHICH}) DUR (?:shorter|less)",
+    timer=True,
+)
+TIMER_PAUSE = _rule(
+    "timer_pause",
+    rf"(?:pause|hold|freeze|halt|suspend) {MINE}(?:(?P<name1>{NAME}) )?(?:timer|countdown){IN_ROOM}",
+    timer=True,
+)
+TIMER_RESUME = _rule(
+    "timer_resume",
+    rf"(?:resume|continue|unpause|unfreeze|go on with) {MINE}(?:(?P<name1>{NAME}) )?(?:timer|countdown){IN_ROOM}",
+    rf"let {MINE}(?:(?P<name1>{NAME}) )?timer (?:go on|run on|continue|run again)",
+    timer=True,
+)
+
+_FOR_WHEN = r"(?: (?:for|at|to|on|by))*"
+ALARM_SET = _rule(
+    "alarm_set",
+    rf"(?:wake|get) (?:me|us)(?: up)?{_FOR_WHEN} MOM",
+    rf"{MAKE}?{MINE}(?:(?P<name1>{NAME}) )?alarm(?: clock)?{_FOR_WHEN} MOM(?: {CALLED} (?P<name2>{NAME}))?",
+    rf"{MAKE}?{MINE}MOM (?:(?P<name1>{NAME}) )?alarm",
+    moment=True,
+    needs=("at",),
+)
+ALARM_REMINDER = _rule(
+    "alarm_set",
+    r"remind (?:me|us) at MOM (?:to|about|that|of) (?P<name1>[^A-Z]{1,200})",
+    r"remind (?:me|us) (?:to|about|that|of) (?P<name1>[^A-Z]{1,200}?) at MOM",
+    moment=True,
+    needs=("at",),
+    open_ended=True,
+    name_words=30,
+)
+ALARM_ASKED = _rule(
+    "alarm_set",
+    rf"{MAKE}{MINE}alarm(?: clock)?",
+    r"wake (?:me|us)(?: up)?",
+    moment=True,
+    needs=("at",),
+)
+_UNSET = r"(?:cancel|delete|remove|clear|disable|unset|get rid of|drop)"
+ALARM_CANCEL = _rule(
+    "alarm_cancel",
+    rf"{_UNSET} (?P<all>all|every|both|all of)(?: (?:the|my|our|of))* alarms?",
+    rf"{_UNSET} (?:the |my |our )?(?P<all>alarms)",
+    rf"{_UNSET} {MINE}(?:(?P<name1>{NAME}) )?alarm(?: (?:for|at))? MOM",
+    rf"{_UNSET} {MINE}(?:MOM )?(?:(?P<name1>{NAME}) )?alarm",
+    rf"(?:turn|switch) off {MINE}MOM (?:(?P<name1>{NAME}) )?alarm",
+    moment=True,
+)
+_HAVE = r"do i have|have i got|are there|is there|did i set|have i set"
+_ACTIVE = r"(?: set| on| active)*"
+ALARM_LIST = _rule(
+    "alarm_list",
+    rf"(?:what|which|how many|any) alarms?(?: (?:{_HAVE}|are set|i have))?{_ACTIVE}",
+    rf"(?:{_HAVE})(?: any| a| an| my)? alarms?{_ACTIVE}",
+    rf"(?:when|for when|what time|at what time) (?:is|are|does|will) {MINE}(?:(?P<name1>{NAME}) )?alarms?"
+    r"(?: (?:set|set for|for|ring|rings|go off|going to ring|going off))?",
+    rf"(?:is|are) {MINE}alarms? (?:set|on)",
+    rf"(?:list|show|show me|read|read me|tell me|tell me about|check) {MINE}alarms?",
+    moment=True,
+)
+
+_LOUDNESS = r"(?:the |your |this )?(?:volume|sound|loudness)(?: level)?"
+_FAR = r"(?P<far> a lot| much| way)?(?: a bit| a little| a little bit| slightly| a tad)?"
+_NUMBER = "|".join(sorted(NUMBER_WORDS))
+_PERCENT = rf"(?P<percent>\d{{1,3}}|full|maximum|max|minimum|min|a hundred|(?:{_NUMBER})(?: (?:{_NUMBER}))?)"
+VOLUME_SET = _rule(
+    "volume_set",
+    rf"(?:set|put|turn|change|make|bring) {_LOUDNESS}(?: up| down)? (?:to|at|on) {_PERCENT}(?: percent)?",
+    rf"(?:turn|put|bring|set) (?:it|yourself)(?: up| down)? to {_PERCENT} percent",
+    rf"{_LOUDNESS}(?: to| at)? {_PERCENT} percent",
+    rf"{_LOUDNESS}(?: to| at)? (?P<percent>\d{{1,3}}|full|maximum|max|minimum|min)",
+    r"(?P<percent>full|maximum|max) volume",
+)
+VOLUME_UP = _rule(
+    "volume_up",
+    rf"(?:turn|put|bring|crank) (?:it|that|yourself|{_LOUDNESS}) up{_FAR}",
+    rf"(?:turn|put|bring|crank) up {_LOUDNESS}{_FAR}",
+    rf"(?:increase|raise|boost) {_LOUDNESS}{_FAR}",
+    rf"(?:make|turn) (?:it|that|yourself){_FAR} louder",
+    rf"(?:{_LOUDNESS} up|louder|(?:speak|talk|be|get)(?: a bit| a little)? (?:up|louder)){_FAR}",
+    r"(?:a bit|a little|much(?P<far>)) louder",
+)
+VOLUME_DOWN = _rule(
+    "volume_down",
+    rf"(?:turn|put|bring) (?:it|that|yourself|{_LOUDNESS}) down{_FAR}",
+    rf"(?:turn|put|bring) down {_LOUDNESS}{_FAR}",
+    rf"(?:decrease|lower|reduce) {_LOUDNESS}{_FAR}",
+    rf"(?:make|turn) (?:it|that|yourself){_FAR} (?:quieter|softer)",
+    rf"(?:{_LOUDNESS} down|quieter|softer|(?:speak|talk|be|get)(?: a bit| a little| more)? (?:quieter|softer|quietly|"
+    rf"softly)){_FAR}",
+    r"(?:a bit|a little|much(?P<far>)) (?:quieter|softer)",
+    r"(?:not so|less|that is too|you are too|it is too) loud",
+)
+VOLUME_TELL = _rule(
+    "volume_tell",
+    rf"what is {_LOUDNESS}(?: set to| at| now)?",
+    r"how loud (?:are you|is it|is the volume)",
+)
+
+ROOM: tuple[Rule, ...] = (
+    TIMER_ADD, TIMER_TAKE, TIMER_PAUSE, TIMER_RESUME,
+    ALARM_CANCEL, ALARM_LIST, ALARM_REMINDER, ALARM_SET, ALARM_ASKED,
+    VOLUME_SET, VOLUME_UP, VOLUME_DOWN, VOLUME_TELL,
+)  # fmt: skip
