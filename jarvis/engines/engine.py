@@ -269,8 +269,9 @@ class Engine:
             if self._missing is not None and self._clock.mono_ms() < self._missing_until_ms:
                 raise self._missing
             if not self.breaker.begin():
+                wait_s = max(math.ceil(self.breaker.wait_s()), 1)  # 0 while another call tries it
                 raise EngineFailed(
-                    f"The {self.name} engine is left alone for {max(math.ceil(self.breaker.wait_s()), 1)} s more, because it "
+                    f"The {self.name} engine is left alone for {wait_s} s more, because it "
                     f"failed {self.breaker.failures} times in a row.",
                     fix=f"Try again then, or `jarvis engine restart {self.name}`.",
                 )
