@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("config", "What the home and its nodes agreed on."),
     "audit": ("audit", "Who did what, and whether the log holds."),
     "note": ("note", "Notes and lists, edited together."),
-    "timer": ("timer", "Timers that run."),
+    "timer": ("timer", "Timers and alarms of the home."),
     "engine": ("engine", "The models at work: how they are, and starting one again."),
     "mute": ("mute", "Whether this node may hear."),
     "sync": ("sync", "Links to the other rooms."),

@@ -305,7 +305,8 @@ class Ringing:
         ringer = self._ringer(timer_id, now)
         if watch.rings:
             return self._go_on(timer_id, watch, ringer, -left_ms, now)
-        if ringer is not None:
+        first = watch.timer.owner == self._me and not watch.late and watch.began_ms is None
+        if ringer is not None and not first:
             watch.turn_ms, watch.late = now.mono_ms, False  # our turn comes when it falls silent
             watch.began_ms = now.mono_ms if watch.began_ms is None else watch.began_ms
             return []

@@ -79,6 +79,7 @@ from jarvis.sync.messages import (
 from jarvis.testing.claim_decoders import claim_targets
 from jarvis.testing.fuzzing import Target
 from jarvis.testing.lending_decoders import lending_targets
+from jarvis.testing.timer_decoders import timer_targets
 
 NOW_MS = 1_800_000_000_000
 OWNER, RECOVERY = SigningKey(b"o" * 32), SigningKey(b"r" * 32)
@@ -422,6 +423,7 @@ def targets() -> dict[str, Target]:
         ),
         *lending_targets(),
         *claim_targets(),
+        *timer_targets(),
     ]
     return {target.name: target for target in found}
 
