@@ -211,6 +211,33 @@ def test_a_voice_that_always_dies_is_left_alone_and_comes_back(node: NodeProcess
     assert is_right(hear(node, question))
 
 
+@pytest.mark.skipif(KILLS < 2, reason="takes nine seconds a kill; JARVIS_TEST_KILLS=2 or more runs it")
+def test_a_room_that_listens_all_day_goes_on(node: NodeProcess, question: bytes, tmp_path: Path) -> None:
+    """A microphone that hears a question every nine seconds, while engines are killed in turn."""
+    asked = np.concatenate([soundfile.read(io.BytesIO(question), dtype="int16")[0], np.zeros(4 * 16_000, np.int16)])
+    times = KILLS + 2
+    soundfile.write(tmp_path / "day.wav", np.concatenate([asked] * times), 16_000)
+    env, chance = {"JARVIS_OLLAMA_URL": ""}, random.Random("day")
+    folder = tmp_path / "hall"
+    jarvis("init", "--name", "hall", data_dir=folder, env=env).json()
+    with NodeProcess(folder, "--no-mdns", "--audio", f"wav:{tmp_path / 'day.wav'}", env=env) as hall:
+
+        def said() -> list[str]:
+            sessions = hall.get("/api/v2/sessions")
+            return [text for row in sessions for text in hall.texts(row["session_id"])]
+
+        until(lambda: said(), LOADED_S, "the first question")
+        for number in range(KILLS):
+            time.sleep(chance.uniform(7.0, 11.0))
+            until(lambda name=("ears", "stt", "tts")[number % 3]: kill(hall, name), LOADED_S)
+        until(lambda: "ended" in hall.get("/api/v2/health")["components"]["audio"]["detail"], LOADED_S, "the day's end")
+        heard = len(said())
+        print(f"a listening room: {heard} of {times} questions heard and kept, {KILLS} kills")
+        assert all("time is it" in text.lower() for text in said())
+        assert heard >= times - KILLS
+        assert all(row["breaker"] == "closed" for row in hall.get("/api/v2/engines"))
+
+
 @pytest.mark.skipif(KILLS < 2, reason="takes a minute and a half; JARVIS_TEST_KILLS=2 or more runs it")
 def test_memory_is_given_back_when_nobody_speaks(node: NodeProcess, question: bytes) -> None:
     node.set_config("engine.idle_minutes", "1")
