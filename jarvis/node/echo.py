@@ -3,6 +3,7 @@ peers before each sentence; one that is private tells only how long it takes and
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from jarvis.core.errors import InvalidBytes
 from jarvis.core.time import Clock
 from jarvis.node.topics import Topics
 from jarvis.voice.conversation import WAKE_WORD
+from jarvis.voice.numbers import cardinal
 from jarvis.voice.transcript import shared_words
 
 TOPIC = "speaking"
@@ -28,6 +30,10 @@ a few common words would be found in all that a room has said."""
 ECHO_SHARE = 0.7
 MAX_SENTENCES = 16
 """Of one peer: what it says within `HEARD_WITHIN_MS`, and more than it can."""
+
+
+_FIGURES = re.compile(r"[0-9]+")
+_NOON = re.compile(r"\b([ap])\.\s?m\b\.?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +91,20 @@ class Echo:
     def echo(self, text: str) -> bool:
         """Whether `text`, heard without the wake word, is what rooms have just been saying."""
         rooms = (" ".join(one.saying.text or "" for one in sentences) for sentences in self._since(HEARD_WITHIN_MS))
-        return any(shared_words(text, said) >= ECHO_SHARE for said in rooms)
+        return any(shared_words(_spelled(text), _spelled(said)) >= ECHO_SHARE for said in rooms)
 
     def _since(self, ago_ms: float) -> list[list[_Sentence]]:
         """A room each."""
         from_ms = self._clock.mono_ms() - ago_ms
         return [[one for one in said if one.until_ms >= from_ms] for said in self._said.values()]
+
+
+def _spelled(text: str) -> str:
+    """Figures as they are said, since a voice says words and a recogniser writes figures: "6.14 p.m.", "614 PM"."""
+    return _FIGURES.sub(_said, _NOON.sub(r"\1m", text))
+
+
+def _said(figures: re.Match[str]) -> str:
+    digits = figures[0]
+    parts = [digits[:-2], digits[-2:]] if len(digits) in (3, 4) else [digits]
+    return " ".join(cardinal(int(part)) for part in parts)

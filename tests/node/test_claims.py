@@ -321,6 +321,9 @@ def test_text_that_a_peer_has_just_said_is_an_echo():
         assert kitchen.claims.echo("pasta timer is done, shall I set another")
         assert not kitchen.claims.echo("set a pasta timer for ten minutes")
         assert not kitchen.claims.echo("")
+        hall.claims.saying("It's six fourteen PM.", 1_500)
+        await asyncio.sleep(0.1)
+        assert all(kitchen.claims.echo(text) for text in ("It's 6.14 p.m.", "It's 6:14 PM", "it's 614 pm"))
         await asyncio.sleep(10.0)
         assert not kitchen.claims.echo("your pasta timer is done")
 
