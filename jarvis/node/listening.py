@@ -120,11 +120,6 @@ class Listening:
             return {"state": "off", "detail": "muted: the microphone is closed"}
         return {"state": "failed" if self._state == "failed" else "ok", "detail": self._detail or self._state}
 
-    @property
-    def able(self) -> bool:
-        """Whether this node can answer who speaks to it."""
-        return not self._mute.on
-
 
 class _Unmuted:
     """A microphone that ends when it is muted, and says when it is open."""
@@ -134,8 +129,7 @@ class _Unmuted:
         self.realtime = source.realtime
         self.open = False
 
-    @property
-    def forgotten(self) -> bool:
+    def muted(self) -> bool:
         """What was heard of it last must not be answered."""
         return self._mute.on
 

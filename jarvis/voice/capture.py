@@ -24,7 +24,7 @@ from jarvis.voice.wake import Wake
 if TYPE_CHECKING:
     from jarvis.voice.wav import Samples
 
-Reason = Literal["no wake word", "no speech", "nothing understood", "not for us", "another room answers"]
+Reason = Literal["no wake word", "no speech", "nothing understood", "not for us", "another room answers", "muted"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 IDLE_S = 5.0
 """The device is let go so long after the last sound: the next sentence finds it open, other programs find it free."""
+ECHO_S = 0.7
+"""For so long after the last sound the room may still sound, and silence is told as what is played."""
 SETTLE_S, SETTLED_S = 0.06, 0.3
 """A device that was just opened swallows its first moment: it is given silence until it has not run dry for so long,
 at most so long in all."""
@@ -59,6 +61,7 @@ class DeviceSink(QuietSink):
         self._idle: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
         self._renewed_s = -RENEW_S
+        self._quiet = 0  # samples since the last sound
         self._latency_s = audio.LATENCY_S
         self._settled, self._dry_s = False, 0.0
         self.xruns = 0
@@ -208,18 +211,22 @@ class DeviceSink(QuietSink):
             block[: len(taken)] = self._gain.apply(taken, stream_hz)
             if piece.at >= len(piece.samples) or piece.ran_away or (piece.stopped and self._gain.silent):
                 piece.finish()
+            self._quiet = 0
+        self._quiet += frames
         self._tell_played(block)
         return block
 
     def _tell_played(self, block: Samples) -> None:
         """In step with the microphone where one listens, else at once; silence between sentences too."""
-        inbox, loop = self._inbox, self._loop
-        if self.reference is None or loop is None or not self._settled:
+        inbox, loop, stream = self._inbox, self._loop, self._stream
+        if self.reference is None or loop is None or stream is None or not self._settled:
+            return
+        if self._quiet > ECHO_S * stream.rate_hz:
             return
         if inbox is None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
                 loop.call_soon_threadsafe(self.tell, block)
-        elif self._stream is None or self._microphone is None or audio.one_clock(self._microphone, self._stream.device):
+        elif self._microphone is None or audio.one_clock(self._microphone, stream.device):
             inbox.played(block)
 
     def _ended(self) -> None:

@@ -154,6 +154,8 @@ class Listener:
         while True:
             moment = await senses.next(speech=True)
             self._now_ms = senses.now_ms
+            if moment is None and senses.muted:
+                return capture.close("muted")
             woken = self._woken(moment, room) if moment is not None and wake else None
             if moment is not None and woken is not None:
                 await self._judge.give_up()

@@ -49,6 +49,11 @@ class Senses:
         return self._blocks.failed
 
     @property
+    def muted(self) -> bool:
+        """The source ended because nobody wants to be heard any more, not even with what they had begun to say."""
+        return self._blocks.muted
+
+    @property
     def now_ms(self) -> float:
         """The end of the last block, from the stream's beginning."""
         return self._blocks.now_ms

@@ -103,6 +103,7 @@ class Blocks:
         self.failed = False
         """The source raised: nothing more will come."""
         self._read_samples = 0
+        self._muted: Callable[[], bool] = getattr(source, "muted", lambda: False)
         self._source = source.blocks()
         self._rest: Samples | None = None
 
@@ -121,6 +122,11 @@ class Blocks:
         block, self._rest = block[:MAX_BLOCK_SAMPLES], block[MAX_BLOCK_SAMPLES:]
         self._read_samples += len(block)
         return block
+
+    @property
+    def muted(self) -> bool:
+        """It ended because the microphone was muted, which a source may say of itself with `muted()`."""
+        return self._muted()
 
     @property
     def now_ms(self) -> float:
