@@ -158,6 +158,20 @@ def test_a_restart_that_people_ask_for_costs_nobody_a_turn(node: NodeProcess, qu
         assert is_right(turn.result())
 
 
+def test_an_engine_killed_while_nobody_asks_is_back_before_anybody_does(node: NodeProcess) -> None:
+    name = "embedding" if cache.installed("minilm-l6-v2") else "stt"
+    row = node.post(f"/api/v2/engines/{name}/restart", deadline_s=LOADED_S)
+    assert row["state"] == "ready" and row["rss_bytes"] > 10_000_000
+    assert kill(node, name)
+
+    def back() -> bool:
+        now = engine(node, name)
+        return now["state"] == "ready" and now["pid"] != row["pid"]
+
+    until(back, LOADED_S, f"the {name} engine")
+    assert engine(node, name)["restarts"] == row["restarts"] + 1
+
+
 @contextmanager
 def always_killed(node: NodeProcess, name: str) -> Iterator[None]:
     stop = threading.Event()
