@@ -11,7 +11,7 @@ from jarvis.core.codec import Limits, Value
 from jarvis.core.errors import InvalidBytes
 
 TOPIC = "ring"
-LIMITS = Limits(size_bytes=32 * 1024, depth=4, items=2_048)
+LIMITS = Limits(size_bytes=16 * 1024, depth=4, items=2_048)
 MAX_TOLD = 256
 """Timers in one message: more than a home may have."""
 _MAX_ID_CHARS = 64
