@@ -80,10 +80,10 @@ def test_deleted_between_choosing_and_keeping() -> None:
         first = await dialogue.begin("Where is the spare key?")
         honest = kitchen.sessions.add_turn
 
-        async def late(session_id: str | None, text: str, room: str) -> Any:
+        async def late(session_id: str | None, text: str, room: str, **more: Any) -> Any:
             if session_id is not None:
                 await kitchen.sessions.delete(session_id)
-            return await honest(session_id, text, room)
+            return await honest(session_id, text, room, **more)
 
         kitchen.sessions.add_turn = late  # type: ignore[method-assign]
         second = await dialogue.begin("What time is it?")
@@ -114,7 +114,7 @@ def test_renamed_and_put_away() -> None:
         dialogue = kitchen.dialogue(Says())
         turn = await dialogue.begin("What goes into a pancake?")
         changed = await kitchen.sessions.change(turn.session_id, title="Pancakes", archived=True)
-        assert changed == {"session_id": turn.session_id, "title": "Pancakes", "archived": True}
+        assert changed == {"session_id": turn.session_id, "title": "Pancakes", "archived": True, "private": False}
         assert await kitchen.sessions.list() == []
         assert [row["title"] for row in await kitchen.sessions.list(archived=True)] == ["Pancakes"]
         assert (await dialogue.begin("What time is it?")).session_id != turn.session_id
