@@ -101,7 +101,8 @@ class Engine:
 
     @property
     def state(self) -> str:
-        return "failed" if self._lost and self._worker.state == "ready" else self._worker.state
+        """A worker notices only when it is asked that its process is gone."""
+        return "failed" if self._worker.state == "ready" and self.pid is None else self._worker.state
 
     @property
     def pid(self) -> int | None:
