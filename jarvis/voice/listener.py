@@ -54,7 +54,7 @@ class Listener:
         self._emit, self._clock, self._settings, self._wording = emit, clock, settings, wording
         self._judge = Judge(ears, stt, settings.stt_deadline_s)
         self._windows = Windows()
-        self._onset = Onset(settings.endpoint.onset)
+        self._onset = Onset()
         self._recent: deque[Samples] = deque()
         self._recent_samples = 0
         self._bid: Bid | None = None  # of a wake word that is not sure yet
@@ -218,7 +218,10 @@ class Listener:
         """A capture, when somebody has begun to speak and may without the wake word."""
         settings = self._settings
         barging = senses.cancelling and room.playing
-        begun = self._onset.heard(moment.speech, settings.barge_in_frames if barging else settings.window_frames)
+        if barging:
+            begun = self._onset.heard(moment.speech, settings.barge_in_frames, settings.barge_in_onset)
+        else:
+            begun = self._onset.heard(moment.speech, settings.window_frames, settings.endpoint.onset)
         if not begun:
             return None
         window = None if room.playing else self._windows.at(self._now_ms)

@@ -56,19 +56,18 @@ class Windows:
 
 
 class Onset:
-    """Has speech begun? So many loud frames in a row; the caller says how many."""
+    """Has speech begun? So many loud frames in a row; the caller says how many, and what is loud."""
 
     KEPT_FRAMES = 8
     """More than anybody asks for."""
 
-    def __init__(self, loud: float) -> None:
-        self._loud = loud
+    def __init__(self) -> None:
         self._run: deque[float] = deque(maxlen=self.KEPT_FRAMES)
 
-    def heard(self, probabilities: Iterable[float], frames: int) -> list[float]:
+    def heard(self, probabilities: Iterable[float], frames: int, loud: float) -> list[float]:
         """The loud frames that began it, once there are `frames` of them; else []."""
         for probability in probabilities:
-            if probability >= self._loud:
+            if probability >= loud:
                 self._run.append(probability)
             else:
                 self._run.clear()

@@ -131,12 +131,12 @@ def test_an_answer_is_awaited_for_its_time_and_a_ring_for_its_own() -> None:
 
 
 def test_speech_begins_with_so_many_loud_frames_in_a_row() -> None:
-    onset = Onset(0.5)
-    assert onset.heard([0.9, 0.9, 0.1, 0.9], 3) == []
-    assert onset.heard([0.8], 3) == []
-    assert onset.heard([0.7, 0.2], 3) == [], "by now it is silent again"
-    assert onset.heard([0.9] * 5, 5) == [0.9] * 5
-    assert onset.heard([0.9], 5) == [], "told once"
-    onset.heard([0.9] * 4, 5)
+    onset = Onset()
+    assert onset.heard([0.9, 0.9, 0.1, 0.9], 3, 0.5) == []
+    assert onset.heard([0.8], 3, 0.5) == []
+    assert onset.heard([0.7, 0.2], 3, 0.5) == [], "by now it is silent again"
+    assert onset.heard([0.9] * 5, 5, 0.5) == [0.9] * 5
+    assert onset.heard([0.9], 5, 0.5) == [], "told once"
+    onset.heard([0.4] * 4, 5, 0.3)
     onset.forget()
-    assert onset.heard([0.9], 5) == []
+    assert onset.heard([0.4], 5, 0.3) == []
