@@ -1,5 +1,5 @@
 """`kill -9` of each worker of a real node in the middle of a turn: the turn ends right or with an honest sentence, and
-the next one is right. `JARVIS_TEST_KILLS` makes it a campaign of so many kills of each kind."""
+the next one is right. `JARVIS_TEST_ENGINE_KILLS` makes it a campaign of so many kills of each kind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from jarvis.testing.processes import NodeProcess, jarvis, until
 from jarvis.voice.conversation import DEAF_ONLY
 
 pytestmark = [pytest.mark.models, pytest.mark.recordings]
-KILLS = int(os.environ.get("JARVIS_TEST_KILLS", "1"))
+KILLS = int(os.environ.get("JARVIS_TEST_ENGINE_KILLS", "1"))
 REALTIME = KILLS > 1
 """A campaign plays the sound as a microphone would, five seconds a turn; else a turn takes under one."""
 TURN_S = 5.5 if REALTIME else 1.0
@@ -225,7 +225,7 @@ def test_a_voice_that_always_dies_is_left_alone_and_comes_back(node: NodeProcess
     assert is_right(hear(node, question))
 
 
-@pytest.mark.skipif(KILLS < 2, reason="takes nine seconds a kill; JARVIS_TEST_KILLS=2 or more runs it")
+@pytest.mark.skipif(KILLS < 2, reason="takes nine seconds a kill; JARVIS_TEST_ENGINE_KILLS=2 or more runs it")
 def test_a_room_that_listens_all_day_goes_on(node: NodeProcess, question: bytes, tmp_path: Path) -> None:
     """A microphone that hears a question every nine seconds, while engines are killed in turn."""
     asked = np.concatenate([soundfile.read(io.BytesIO(question), dtype="int16")[0], np.zeros(4 * 16_000, np.int16)])
@@ -252,7 +252,7 @@ def test_a_room_that_listens_all_day_goes_on(node: NodeProcess, question: bytes,
         assert all(row["breaker"] == "closed" for row in hall.get("/api/v2/engines"))
 
 
-@pytest.mark.skipif(KILLS < 2, reason="takes a minute and a half; JARVIS_TEST_KILLS=2 or more runs it")
+@pytest.mark.skipif(KILLS < 2, reason="takes a minute and a half; JARVIS_TEST_ENGINE_KILLS=2 or more runs it")
 def test_memory_is_given_back_when_nobody_speaks(node: NodeProcess, question: bytes) -> None:
     node.set_config("engine.idle_minutes", "1")
     try:
