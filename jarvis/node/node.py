@@ -248,7 +248,7 @@ class Node:
     async def ring(self, timer: TimerInfo) -> None:
         """One ring of a timer that is due."""
         self.events.publish(TimerRang(at_ms=self._parts.clock.mono_ms(), timer_id=timer.timer_id))
-        await self._parts.speech.announce(words_of(timer, here=self._parts.members.room_of(self.node_id)))
+        await self._parts.speech.ring(words_of(timer, here=self._parts.members.room_of(self.node_id)))
 
     def _committed(self, commit: Commit) -> None:
         if commit.documents:

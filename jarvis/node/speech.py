@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from jarvis.voice.streams import Reference, Sink, Source
     from jarvis.voice.wav import Samples
 
+RING_CHIMES, RING_HZ = 3, 16_000
 MAX_AT_ONCE = 4
 """Files heard at once; each waits its turn for the one hearing engine."""
 
@@ -176,9 +177,16 @@ class Speech:
         }
         return result, wav.to_bytes(heard.samples, heard.rate_hz) if len(heard.samples) else b""
 
-    async def say(self, text: str, *, aloud: bool = True, begins: Callable[[], None] = lambda: None) -> bytes:
+    async def say(
+        self,
+        text: str,
+        *,
+        aloud: bool = True,
+        begins: Callable[[], None] = lambda: None,
+        interruptible: bool = False,
+    ) -> bytes:
         """Speak a text here, or only make it; returns it as WAV bytes, b"" when nothing of it can be said. `begins` is
-        called once the first sound is made."""
+        called once the first sound is made. Whoever speaks to us ends it when it is `interruptible`."""
         pipeline = self.pipeline()
         from jarvis.voice import wav
         from jarvis.voice.streams import NullSink, WavSink
@@ -186,20 +194,37 @@ class Speech:
         loudspeaker = self.speaker if aloud else None
         arbiter = self._arbiter() if loudspeaker is not None else None
         sink = WavSink(loudspeaker or NullSink())
+        cue = _Cue(sink, begins)
         if arbiter is not None:
-            await pipeline.speak(text, _Cue(sink, begins), saying=arbiter.saying)
+            await pipeline.speak(text, cue, saying=arbiter.saying, interruptible=interruptible)
         else:
-            await pipeline.speak(text, _Cue(sink, begins))
+            await pipeline.speak(text, cue, interruptible=interruptible)
         return wav.to_bytes(sink.samples, sink.rate_hz) if sink.rate_hz else b""
 
     async def announce(self, text: str) -> None:
         """Speak where somebody may listen; on a node without a loudspeaker, nothing."""
-        if self.speaker is None:
+        if self.speaker is not None:
+            await self._announced(text)
+
+    async def ring(self, text: str) -> None:
+        """Like `announce`, and where the voice fails a sound says at least that something rings."""
+        if self.speaker is None or await self._announced(text):
             return
+        from jarvis.voice.chime import chime
+
         try:
-            await self.say(text)
+            for _ in range(RING_CHIMES):
+                await self.speaker.play(chime("done", RING_HZ), RING_HZ)
+        except JarvisError as error:
+            log.warning("a timer rings and nobody can hear it", reason=str(error))
+
+    async def _announced(self, text: str) -> bool:
+        try:
+            await self.say(text, interruptible=True)
         except JarvisError as error:
             log.warning("nothing could be said", reason=str(error))
+            return False
+        return True
 
     def attend(self, ms: float, accepts: Callable[[str], bool]) -> None:
         """For so long, words that `accepts` takes need no wake word."""

@@ -6,11 +6,12 @@ import asyncio
 from typing import Any, cast
 
 from jarvis.assistant.assistant import Assistant
+from jarvis.core.errors import EngineFailed
 from jarvis.core.events import EventBus
 from jarvis.core.time import SystemClock
 from jarvis.node.dialogue import Dialogue
 from jarvis.node.speech import Speech
-from jarvis.voice.streams import NullSink
+from jarvis.voice.streams import NullSink, WavSink
 
 
 class ScriptedVoice:
@@ -42,5 +43,22 @@ def test_what_nobody_can_pronounce_is_silence_and_no_error() -> None:
 def test_what_is_said_comes_back_as_sound() -> None:
     async def main() -> None:
         assert (await speech().say("Hello there.")).startswith(b"RIFF")
+
+    asyncio.run(main())
+
+
+def test_a_ring_is_heard_without_a_voice() -> None:
+    class Hoarse(ScriptedVoice):
+        async def call(self, method: str, *args: Any, deadline_s: float) -> Any:
+            raise EngineFailed("The voice is down.")
+
+    async def main() -> None:
+        hoarse, voice = cast(Any, Hoarse()), cast(Any, ScriptedVoice())
+        made = Speech(cast(Dialogue, None), Assistant(), EventBus(), SystemClock(), ears=voice, stt=voice, tts=hoarse)
+        made.speaker = WavSink(NullSink())
+        await made.ring("Your pasta timer is done.")
+        assert made.speaker.samples.max() > 1_000, "chimes"
+        made.speaker = None
+        await made.ring("Your pasta timer is done.")
 
     asyncio.run(main())
