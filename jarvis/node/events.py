@@ -84,12 +84,12 @@ class MuteChanged(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ListeningChanged(Event):
-    """What the node's microphone is doing."""
+class MicrophoneChanged(Event):
+    """What became of the node's microphone."""
 
-    name: ClassVar[str] = "listening"
+    name: ClassVar[str] = "microphone"
     state: str
-    """`listening`, `muted`, `failed`, or `ended` when a file was heard to its end."""
+    """`open`, `muted`, `failed`, or `ended` when a file was heard to its end."""
     reason: str
     """A sentence for a person, when it failed."""
 

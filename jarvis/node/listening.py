@@ -13,7 +13,7 @@ import structlog
 from jarvis.core.errors import JarvisError
 from jarvis.core.events import EventBus
 from jarvis.core.time import Clock
-from jarvis.node.events import ListeningChanged
+from jarvis.node.events import MicrophoneChanged
 from jarvis.node.mute import Mute
 from jarvis.node.sound import Sound
 from jarvis.node.status import State
@@ -85,7 +85,7 @@ class Listening:
 
     async def _until_muted(self, sound: Sound) -> None:
         """Or until the source ends. What is being said goes on; what is being heard does not."""
-        source = _Unmuted(await sound.source(), self._mute, lambda: self._is("listening"))
+        source = _Unmuted(await sound.source(), self._mute, lambda: self._is("open"))
         listening = asyncio.ensure_future(self._listen(source, sound.sink))
         muted = asyncio.ensure_future(self._mute.until(True))
         try:
@@ -111,14 +111,15 @@ class Listening:
     def _is(self, state: str, detail: str = "") -> None:
         if (state, detail) != (self._state, self._detail):
             self._state, self._detail = state, detail
-            self._events.publish(ListeningChanged(at_ms=self._clock.mono_ms(), state=state, reason=detail))
+            self._events.publish(MicrophoneChanged(at_ms=self._clock.mono_ms(), state=state, reason=detail))
 
     def state(self) -> State:
         if self._sound is None:
             return {"state": "off", "detail": "this node has no microphone"}
         if self._mute.on:
             return {"state": "off", "detail": "muted: the microphone is closed"}
-        return {"state": "failed" if self._state == "failed" else "ok", "detail": self._detail or self._state}
+        detail = "listening" if self._state == "open" else self._state
+        return {"state": "failed" if self._state == "failed" else "ok", "detail": self._detail or detail}
 
 
 class _Unmuted:

@@ -161,7 +161,7 @@ def test_a_muted_node_reads_no_block_and_hears_nothing_also_after_a_restart() ->
         assert (await node.mute.set(False))["muted"] is False
         await asyncio.sleep(1.01)
         assert node.heard == 50 and microphone.opened == 2
-        assert node.told == ["muted", "False", "listening"]
+        assert node.told == ["muted", "False", "open"]
         await stop(running)
         assert microphone.open == 0
 
@@ -243,7 +243,7 @@ def test_a_lost_microphone_is_waited_for_and_told() -> None:
         microphone.fails = None
         await asyncio.sleep(6)
         assert node.listening.state() == {"state": "ok", "detail": "listening"}
-        assert node.told == ["listening", "failed", "listening"]
+        assert node.told == ["open", "failed", "open"]
         microphone.fails = Missing("numpy is not installed.")
         await asyncio.sleep(1)
         assert node.listening.state()["state"] == "failed" and running.done()
