@@ -61,7 +61,7 @@ MAX_TRIED = 3
 WITHIN_S = 15.0
 """For the whole loan. Longer than any sentence takes, shorter than anybody waits twice."""
 PIECE_S = 3.0
-OFFER_S = 1.0
+OFFER_S = 1.5
 OFFERED_S = 15.0
 """How long an offer is believed."""
 STALE_S = 10.0
@@ -210,6 +210,8 @@ class Lending:
             return kinds
         try:
             kinds = read_offer(await self._requests.ask(peer, OFFER, b"", within_s=OFFER_S))
+        except DeadlineExceeded:
+            return frozenset()  # busy now; what it lends is another question
         except JarvisError:
             kinds = frozenset()
         self._offers[peer] = now, kinds

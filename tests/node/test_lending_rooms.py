@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from base64 import b64decode
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,18 @@ def test_a_room_without_engines_hears_and_speaks_with_another_rooms(home: Any, t
     bedroom.start()
     until(lambda: linked(kitchen, bedroom), 20, "the link")
 
-    turn = hear(bedroom)
-    assert turn["heard"].lower().startswith("set a timer for") and turn["reply"] == "Timer set for 10 minutes."
+    def helped() -> dict[str, Any] | None:
+        with suppress(JarvisError):  # a busy machine may be too slow for somebody who waits
+            turn = hear(bedroom)
+            return turn if len(turn["problems"]) > 1 and b64decode(turn["reply_audio"]) else None
+        return None
+
+    turn = until(helped, 60, "a turn with another room's engines")
+    assert (
+        turn is not None
+        and turn["heard"].lower().startswith("set a timer for")
+        and turn["reply"] == "Timer set for 10 minutes."
+    )
     assert len(b64decode(turn["reply_audio"])) > 20_000
     assert {problem.split(" helped")[0] for problem in turn["problems"]} == {
         "The kitchen's stt engine",
