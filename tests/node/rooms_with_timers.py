@@ -34,6 +34,8 @@ class Room:
     links: dict[bytes, float] = field(default_factory=dict)
     """Peer -> since when."""
     offsets: dict[bytes, float] = field(default_factory=dict)
+    frozen: bool = False
+    """It lives and keeps its links, and does nothing."""
 
     @property
     def alive(self) -> bool:
@@ -85,9 +87,10 @@ class Rooms:
 
     # --- what people do -----------------------------------------------------------------------------------------
 
-    def set_timer(self, number: int, seconds: float, timer_id: str = "pasta") -> None:
+    def set_timer(self, number: int, seconds: float, timer_id: str = "pasta", *, alarm: bool = False) -> None:
         room = self.rooms[number]
-        timer = Timer(timer_id, room.node_id, int(seconds * 1000), Count(0, 0, self._wall(room), room.node_id))
+        count = Count(0, 0, self._wall(room), room.node_id)
+        timer = Timer(timer_id, room.node_id, int(seconds * 1000), count, alarm)
         assert room.ringing is not None
         room.ringing.wrote(timer_id, 0, 0.0, self._now(room))
         self._put(room, timer_id, timer)
@@ -134,7 +137,7 @@ class Rooms:
             self._link()
             self._fly()
             for room in self.rooms:
-                if room.ringing is not None:
+                if room.ringing is not None and not room.frozen:
                     self._look(room, room.ringing)
 
     def who_rang(self, timer_id: str = "pasta", since_ms: float = 0.0) -> set[int]:
@@ -233,7 +236,7 @@ class Rooms:
         self._flying = [one for one in self._flying if one[1] not in done]
         for _, _, (_, _, source, target, (kind, what)) in landed:
             room = self.by_id[target]
-            if room.ringing is None:
+            if room.ringing is None or room.frozen:
                 continue
             if kind == "ops":
                 self._take(room, what)

@@ -74,6 +74,41 @@ def test_who_takes_over_and_dies_is_followed_by_the_next() -> None:
     assert rooms.who_rang() == {1, 2}
 
 
+def test_an_owner_that_hangs_is_stood_in_for_and_takes_its_timer_back_from_nobody() -> None:
+    rooms = linked(3)
+    rooms.set_timer(1, 10)
+    rooms.run(5)
+    rooms.rooms[1].frozen = True
+    rooms.run(20)
+    assert rooms.who_rang() == {0}
+    rooms.rooms[1].frozen = False
+    rooms.run(60)
+    assert rooms.who_rang() == {0}
+
+
+def test_who_rings_and_hangs_is_followed_by_the_next() -> None:
+    rooms = linked(3)
+    rooms.set_timer(1, 10)
+    rooms.run(15)
+    rooms.rooms[1].frozen = True
+    rooms.run(60)
+    assert rooms.who_rang() == {1, 0}
+
+
+def test_an_alarm_follows_the_wall_clock_of_its_owner_and_a_timer_does_not() -> None:
+    rooms = linked(2)
+    for timer_id, alarm in (("seven", True), ("pasta", False)):
+        rooms.set_timer(0, 600, timer_id, alarm=alarm)
+    began_ms = rooms.now_ms
+    rooms.run(60)
+    rooms.set_clock(0, 300_000.0)  # it was five minutes slow
+    rooms.run(5)
+    assert [rooms.left_s(number, "seven") for number in (0, 1)] == [pytest.approx(235, abs=1)] * 2
+    rooms.run(700)
+    assert rooms.first_ring_s(began_ms, "seven") == pytest.approx(300, abs=1)
+    assert rooms.first_ring_s(began_ms, "pasta") == pytest.approx(600, abs=1)
+
+
 def test_nodes_without_a_loudspeaker_come_last() -> None:
     rooms = linked(3)
     ringing = rooms.rooms[1].ringing
@@ -213,7 +248,7 @@ WITH_PARTITIONS = st.lists(
     ),
     max_size=14,
 )
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def play(rooms: Rooms, events: list[tuple[object, ...]]) -> None:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
 from jarvis.assistant.types import TimerInfo
-from jarvis.core.errors import NotFound
+from jarvis.core.codec import pack
+from jarvis.core.errors import InvalidInput, NotFound
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SEED_BYTES, SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.node.journal import Journal
 from jarvis.node.known_time import KnownTime
+from jarvis.node.ring_words import TOPIC, Statement, Told, encode
 from jarvis.node.ringing import RING_EVERY_MS, RING_FOR_MS
-from jarvis.node.timers import Timers
+from jarvis.node.timers import Around, Timers, words_of
 from jarvis.node.topics import Topics
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
+from jarvis.sync.messages import Ephemeral
 from jarvis.testing.processes import until
 from jarvis.testing.virtual_time import run_virtual
 from tests.node.conftest import Home
@@ -89,13 +94,17 @@ class Kept:
     def replica(self, clock: LoopClock) -> Replica:
         return Replica(self.key, entropy=os.urandom, wall_ms=lambda: 1_800_000_000_000)
 
-    def timers(self, clock: LoopClock, rings: list[tuple[float, str]]) -> Timers:
+    def timers(self, clock: LoopClock, rings: list[tuple[float, str]], time: KnownTime | None = None) -> Timers:
         async def ring(timer: TimerInfo) -> None:
             rings.append((asyncio.get_running_loop().time(), timer.name))
 
         journal = Journal(self.store, self.replica(clock))
-        time = KnownTime(clock, dict)
+        time = time or KnownTime(clock, dict)
         return Timers(journal, clock, time, self.key.node_id, Topics(no_peers, no_peers), ring)
+
+
+async def nobody_hears(_: TimerInfo) -> None:
+    pass
 
 
 def no_peers(*_: object) -> None:
@@ -206,3 +215,67 @@ def test_a_clock_that_was_set_makes_no_timer_longer(jump_ms: int, latest_s: floa
         await asyncio.gather(running, return_exceptions=True)
 
     run_virtual(main)
+
+
+class LostClock(LoopClock):
+    """Of a board without a battery."""
+
+    def wall_ms(self) -> int:
+        return int(self.mono_ms())
+
+
+def test_who_does_not_know_the_time_refuses_alarms_and_believes_a_peer() -> None:
+    async def main() -> None:
+        offsets: dict[bytes, int | None] = {}
+        time = KnownTime(LostClock(), lambda: offsets)
+        kept = Kept()
+        timers = kept.timers(LostClock(), [], time)
+        at = datetime.fromtimestamp(1_800_000_600)
+        assert time.wall_ms() is None
+        with pytest.raises(InvalidInput, match="I don't know what time it is"):
+            await timers.set_alarm(at, "")
+        assert (await timers.set(60, "tea")).due_ms is None, "a timer needs no wall clock"
+        offsets |= {b"p" * 16: 1_800_000_000_000, b"q" * 16: None, b"r" * 16: 5}
+        alarm = await timers.set_alarm(at, "train")
+        assert (alarm.alarm, round(alarm.remaining_s), alarm.due_ms) == (True, 600, 1_800_000_600_000)
+
+    run_virtual(main)
+
+
+def test_while_something_rings_anywhere_this_room_listens_for_stop() -> None:
+    async def main() -> None:
+        peer, attended, told = b"p" * 16, [], []
+        kept = Kept()
+        clock = LoopClock()
+        topics = Topics(lambda *one: told.append(one), lambda *one: told.append(one))
+        around = Around(others=lambda: True, attend=attended.append)
+        time = KnownTime(clock, lambda: {peer: 0})
+        timers = Timers(
+            Journal(kept.store, kept.replica(clock)), clock, time, kept.key.node_id, topics, nobody_hears, around
+        )
+        info = await timers.set(10, "pasta")
+        running = asyncio.create_task(timers.run())
+        await asyncio.sleep(5)
+        assert attended == [] and told, "what runs is told"
+        statement = Statement(True, {info.timer_id: Told(0, 5_000, True)})
+        topics.deliver(peer, Ephemeral(TOPIC, pack(encode(statement))))
+        await asyncio.sleep(2)
+        assert attended and all(ms >= 2_000 for ms in attended), "until the next look"
+        assert [one.timer_id for one in await timers.stop_ringing()] == [info.timer_id] and timers.infos() == []
+        attended.clear()
+        await asyncio.sleep(60)
+        assert attended == []
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    run_virtual(main)
+
+
+def test_what_a_ring_says() -> None:
+    pasta = TimerInfo("t", "pasta", 600, 0.0, room="kitchen", rings=True)
+    assert words_of(pasta, "kitchen") == "Your pasta timer is done."
+    assert words_of(pasta, "hall") == "Your pasta timer in the kitchen is done."
+    assert words_of(replace(pasta, name="", alarm=True), "kitchen") == "Your alarm is ringing."
+    assert (
+        words_of(replace(pasta, overdue_s=7_260.0), "kitchen") == "Your pasta timer was due 2 hours and 1 minute ago."
+    )
