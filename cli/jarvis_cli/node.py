@@ -12,6 +12,9 @@ from jarvis_cli.state import Group, State
 
 ENDS_WITHIN_S = 10.0
 """A node promises five."""
+SPOKEN_S = 90.0
+"""Dictating a code takes half a minute, after what is being said already."""
+_DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 
 
 @click.group(cls=Group)
@@ -39,10 +42,12 @@ def listing(state: State) -> None:
 @node.command()
 @click.option("--name", help="What the new node is called.")
 @click.option("--room", help="The room it stands in.")
+@click.option("--speak", is_flag=True, help="Say the code aloud too, in this node's room.")
 @click.pass_obj
-def invite(state: State, name: str | None, room: str | None) -> None:
+def invite(state: State, name: str | None, room: str | None, speak: bool) -> None:
     """Make a code with which one new node may join."""
-    made = state.client().post("/api/v2/nodes/invitations", {"name": name, "room": room})
+    client = state.client()
+    made = client.post("/api/v2/nodes/invitations", {"name": name, "room": room})
 
     def human() -> None:
         say(f"Code: {made['code']}   (for one node, until {when(made['expires_at'])})", style="bold")
@@ -50,7 +55,18 @@ def invite(state: State, name: str | None, room: str | None) -> None:
         if made.get("peer"):
             say(f"Where it does not find this home by itself, add:  --peer {made['peer']}")
 
-    state.show(made, human)
+    if speak and not state.as_json:
+        human()  # whoever can read it need not wait for the voice
+    if speak:
+        body = {"text": spoken_code(made["code"]), "room": None, "everywhere": False, "urgent": True}
+        made["spoken"] = client.post("/api/v2/voice/say", body, deadline_s=SPOKEN_S)["rooms"]
+    state.show(made, (lambda: None) if speak else human)
+
+
+def spoken_code(code: str) -> str:
+    """The code as it is dictated: each digit a sentence of its own, so that there is time to type it, and all twice."""
+    digits = " ".join(f"{_DIGITS[int(one)]}." for one in code if one.isdigit())
+    return f"The code for the new device is: {digits} Once more: {digits} It is good for two minutes."
 
 
 @node.command()

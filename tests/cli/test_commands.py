@@ -157,6 +157,10 @@ def test_what_is_asked_reaches_the_node(jarvis: Run, node: ScriptedNode) -> None
         ("say", "hi", None, True),
         ("invite", None, "bedroom"),
     ]
+    spoken = jarvis("node", "invite", "--speak", "--json").data["spoken"]
+    _, text, room, everywhere = node.calls[-1]
+    digits = "One. Two. Three. Four. Five. Six. Seven. Eight."
+    assert (room, everywhere) == (None, False) and spoken and text.count(digits) == 2 and "two minutes" in text
     assert jarvis("config", "set", "a.b", "-1", "--node", "bedroom", "--local").code == 2
     assert jarvis("config", "set", "--node", "bedroom", "--local", "--", "a.b", "-1").code == 0
     assert node.config.values == {"a.b": "-1"}
