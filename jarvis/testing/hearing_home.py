@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,9 +114,10 @@ class HearingHome:
             node.launch()
         for node in others:
             node.wait_ready(READY_S)
+        until(lambda: linked(*self.nodes), READY_S, "every node linked to every other")
+        until(lambda: all(map(_loaded, self.nodes)), READY_S, "every node's ears and voice loaded")
         for node in self.nodes:
             node.call("PUT", "/api/v2/mute", body={"muted": True}, deadline_s=READY_S)
-        until(lambda: linked(*self.nodes), READY_S, "every node linked to every other")
 
     def close(self) -> None:
         for node in self.nodes:
@@ -173,17 +174,24 @@ class _Trials:
         self._heard = heard = Heard()
         try:
             await asyncio.gather(*(self._mute(number, False) for number in rooms))
-            await asyncio.sleep(self._home.speech_s + spread_ms / 1000 + LATE_S)
-            async with asyncio.timeout(TRIAL_S):
-                while not heard.ended >= heard.woken.keys():
-                    self._changed.clear()
-                    await self._changed.wait()
+            latest_s = self._home.speech_s + spread_ms / 1000 + LATE_S
+            await self._until(lambda: len(heard.woken) == len(rooms), latest_s)
+            if not await self._until(lambda: heard.ended >= heard.woken.keys(), TRIAL_S):
+                return heard  # who did not end shows in what was heard
             await asyncio.sleep(QUIET_S)
-        except TimeoutError:
-            pass  # who did not end shows in what was heard
         finally:
             await asyncio.gather(*(self._mute(number, True) for number in rooms))
         return heard
+
+    async def _until(self, holds: Callable[[], bool], within_s: float) -> bool:
+        try:
+            async with asyncio.timeout(within_s):
+                while not holds():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _mute(self, number: int, muted: bool) -> None:
         url = f"{self._runtime[number].api_url}/api/v2/mute"
@@ -192,6 +200,11 @@ class _Trials:
 
     def _headers(self, number: int) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._runtime[number].token}"}
+
+
+def _loaded(node: NodeProcess) -> bool:
+    states = {engine["kind"]: engine["state"] for engine in node.get("/api/v2/engines")}
+    return all(states.get(kind) == "ready" for kind in ("ears", "stt", "tts"))
 
 
 def _free_ports(count: int) -> list[int]:

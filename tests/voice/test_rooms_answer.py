@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,9 @@ from jarvis.testing.hearing_home import Heard, HearingHome
 from jarvis.testing.processes import jarvis, until
 
 pytestmark = [pytest.mark.recordings, pytest.mark.models]
-ROOMS, TRIALS, WARM_UPS = 3, 2, 6
+ROOMS, TRIALS, ATTEMPTS = 3, 2, 6
+TOGETHER_MS = 600.0
+"""On a machine that is busy elsewhere a room may hear it a second late: to the others that is another phrase."""
 
 
 @pytest.fixture(scope="module")
@@ -30,21 +31,44 @@ def home(tmp_path_factory: pytest.TempPathFactory, recording: Any) -> Any:
         made.close()
 
 
-async def some_trials(home: HearingHome) -> list[Heard]:
+WITH_WAKE_WORD = "To wake me, just say hey Jarvis, and then tell me what you want."
+
+
+async def while_one_speaks(home: HearingHome) -> Heard:
+    """Room 0 says the wake phrase just before and while the others hear one."""
+
+    async def speak() -> None:
+        await asyncio.to_thread(home.nodes[0].post, "/api/v2/voice/say", {"text": WITH_WAKE_WORD})
+
+    async def speak_on() -> None:
+        for _ in range(4):
+            await asyncio.sleep(1.0)
+            await speak()
+
     async with home.listening() as trials:
-        for number in range(WARM_UPS):  # ears that still load hear it late
-            if len((await trials.trial(number, spread_ms=0.0)).woken) == ROOMS:
+        await speak()
+        speaking = asyncio.create_task(speak_on())
+        heard = await trials.trial(7, hearing=range(1, ROOMS), spread_ms=0.0)
+        await speaking
+        return heard
+
+
+async def some_trials(home: HearingHome) -> list[Heard]:
+    """Those in which several rooms heard it, and at about the same time."""
+    good: list[Heard] = []
+    async with home.listening() as trials:
+        for number in range(ATTEMPTS):
+            heard = await trials.trial(100 + number)
+            good += [heard] if len(heard.woken) > 1 and heard.spread_ms < TOGETHER_MS else []
+            if len(good) == TRIALS:
                 break
-        return [await trials.trial(100 + number) for number in range(TRIALS)]
+    return good
 
 
-def test_one_room_chimes_and_answers_and_the_audit_says_why(home: HearingHome, tmp_path: Path) -> None:
+def test_one_room_chimes_and_answers_and_the_audit_says_why(home: HearingHome) -> None:
     heard = asyncio.run(some_trials(home))
-    for one in heard:
-        # On a machine that is busy elsewhere a room may hear it a second late: that is another phrase to the others.
-        if one.woken and one.spread_ms < 400:
-            assert len(one.chimed) == 1 and len(one.answered) == 1, one
-    assert any(len(one.woken) > 1 and one.spread_ms < 400 for one in heard)
+    assert heard
+    assert [(len(one.chimed), len(one.answered)) for one in heard] == [(1, 1)] * len(heard), heard
 
     room = home.nodes[0]
     rows = until(lambda: room.get("/api/v2/audit", action="claim"), 10, "an entry of a claim")
@@ -52,3 +76,8 @@ def test_one_room_chimes_and_answers_and_the_audit_says_why(home: HearingHome, t
     assert all(text.startswith("room") and "answered" in text for text in said), said
     listed = jarvis("audit", "list", "--action", "claim", data_dir=room.data_dir).json()
     assert [row["detail"]["sentence"] for row in listed][: len(said)] == said
+
+
+def test_a_wake_phrase_from_another_rooms_loudspeaker_wakes_nobody(home: HearingHome) -> None:
+    heard = asyncio.run(while_one_speaks(home))
+    assert not heard.woken
