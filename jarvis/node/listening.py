@@ -71,8 +71,7 @@ class Listening:
                 self._is("muted")
                 await self._mute.until(False)
             try:
-                await self._until_muted(sound)
-                if not self._mute.on:
+                if await self._ended(sound) and not self._mute.on:
                     self._is("ended")
                     return
             except JarvisError as error:
@@ -83,25 +82,29 @@ class Listening:
                     async with asyncio.timeout(self._retry_s):
                         await self._mute.until(not self._mute.on)
 
-    async def _until_muted(self, sound: Sound) -> None:
-        """Or until the source ends. What is being said goes on; what is being heard does not."""
+    async def _ended(self, sound: Sound) -> bool:
+        """Listen until the source ends by itself, or until it is muted, which cuts off nothing that is being said, or
+        until another microphone is chosen."""
         source = _Unmuted(await sound.source(), self._mute, lambda: self._is("open"))
         listening = asyncio.ensure_future(self._listen(source, sound.sink))
         muted = asyncio.ensure_future(self._mute.until(True))
+        moved = asyncio.ensure_future(sound.moved())
         try:
-            await asyncio.wait({listening, muted}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({listening, muted, moved}, return_when=asyncio.FIRST_COMPLETED)
             if not listening.done():
-                self._is("muted")
-                await asyncio.wait({listening}, timeout=GRACE_S)
+                if muted.done():
+                    self._is("muted")
+                    await asyncio.wait({listening}, timeout=GRACE_S)
                 if source.open:
                     listening.cancel()
                 await asyncio.wait({listening})
             if not listening.cancelled():
                 listening.result()
+            return not moved.done()
         finally:
-            for task in (listening, muted):
+            for task in (listening, muted, moved):
                 task.cancel()
-            await asyncio.gather(listening, muted, return_exceptions=True)
+            await asyncio.gather(listening, muted, moved, return_exceptions=True)
 
     def _failed(self, error: JarvisError) -> None:
         if self._detail != str(error):

@@ -29,6 +29,8 @@ class Sound:
         self._value = value
         self._changed = asyncio.Event()
         self._device: DeviceSink | None = None
+        self._input = self._name
+        self._other_input = asyncio.Event()
         follow(self._changed.set)
 
     async def open(self) -> Sink:
@@ -54,11 +56,17 @@ class Sound:
             return WavSource(samples, realtime=True)
         from jarvis.voice.device_source import DeviceSource
 
-        return DeviceSource(self._name or await self._value(INPUT), self._device)
+        self._input = self._name or await self._value(INPUT)
+        self._other_input.clear()
+        return DeviceSource(self._input, self._device)
+
+    async def moved(self) -> None:
+        """Returns when another microphone is to be read than the last that was given."""
+        await self._other_input.wait()
 
     async def follow(self) -> None:
-        """Apply what is configured as it changes, until cancelled. A microphone's new name counts when it is opened
-        next, a loudspeaker's when it next begins to speak."""
+        """Apply what is configured as it changes, until cancelled. A loudspeaker's new name counts when it next begins
+        to speak."""
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -70,6 +78,8 @@ class Sound:
             await self._device.aclose()
 
     async def _apply(self, device: DeviceSink) -> None:
+        if (self._name or await self._value(INPUT)) != self._input:
+            self._other_input.set()
         device.name = self._name or await self._value(OUTPUT)
         volume = await self._value(VOLUME)
         device.volume(int(volume) if volume.isdigit() else 100)  # a file or the environment may say anything

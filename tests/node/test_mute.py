@@ -70,6 +70,7 @@ class Node:
         self.heard = 0
         self.speaker: Any = None
         self.reply_s = 0.0
+        self.chosen = asyncio.Event()
         self.listening = Listening(
             cast(Sound, self),
             self.mute,
@@ -99,6 +100,10 @@ class Node:
 
     async def follow(self) -> None:
         await asyncio.Event().wait()
+
+    async def moved(self) -> None:
+        await self.chosen.wait()
+        self.chosen.clear()
 
     async def close(self) -> None:
         pass
@@ -247,6 +252,19 @@ def test_a_lost_microphone_is_waited_for_and_told() -> None:
         microphone.fails = Missing("numpy is not installed.")
         await asyncio.sleep(1)
         assert node.listening.state()["state"] == "failed" and running.done()
+
+    with_node(main)
+
+
+def test_another_microphone_is_opened_when_it_is_chosen() -> None:
+    async def main(new: Callable[[], Node], microphone: Microphone) -> None:
+        node = new()
+        running = await node.start()
+        await asyncio.sleep(1)
+        node.chosen.set()
+        await asyncio.sleep(1)
+        assert microphone.opened == 2 and microphone.open == 1
+        await stop(running)
 
     with_node(main)
 
