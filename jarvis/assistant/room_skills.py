@@ -136,7 +136,10 @@ async def volume(match: Match, request: Request, home: Home) -> Said:
     elif before == max(0, min(100, wanted)):
         return Said("I can't get any louder." if match.intent == "volume_up" else "I am silent already.")
     await home.set_volume(max(0, min(100, wanted)))
-    return Said(f"The volume is at {max(0, min(100, wanted))} percent.")
+    after = await home.volume()
+    if after != max(0, min(100, wanted)):
+        return Said(f"The volume stays at {after} percent: this device's own settings say so.")
+    return Said(f"The volume is at {after} percent.")
 
 
 async def announce(match: Match, request: Request, home: Home) -> Said:

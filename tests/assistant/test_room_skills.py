@@ -126,6 +126,14 @@ def test_the_volume_ends_somewhere() -> None:
     assert asked(one, "Louder") == "I can't get any louder."
 
 
+def test_a_volume_that_the_device_insists_on_is_owned_up_to() -> None:
+    class Fixed(MemoryHome):
+        async def set_volume(self, percent: int) -> None:
+            """Its file says otherwise."""
+
+    assert asked(Fixed(), "Turn it up") == "The volume stays at 50 percent: this device's own settings say so."
+
+
 @pytest.mark.parametrize(
     ("text", "room", "said"),
     [
