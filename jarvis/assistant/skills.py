@@ -49,7 +49,9 @@ async def who_are_you(match: Match, request: Request, home: Home) -> Said:
 
 
 async def stop(match: Match, request: Request, home: Home) -> Said:
-    await home.stop_ringing()
+    rang = await home.stop_ringing()
+    if not rang and "alarm" in request.text.casefold():  # "turn off the alarm" is also said of one that is only set
+        return await ROOM_SKILLS["alarm_cancel"](Match("alarm_cancel"), request, home)
     return Said("Okay.", closes=True)
 
 

@@ -63,6 +63,8 @@ class Around:
 
 def words_of(timer: TimerInfo, here: str) -> str:
     """What a ring says."""
+    if len(timer.name.split()) > 2:  # "remind me to check the oven"
+        return f"Reminder: {timer.name}."
     where = f" in the {timer.room}" if timer.room and timer.room != here else ""
     what = f"{timer.name + ' ' if timer.name else ''}{'alarm' if timer.alarm else 'timer'}{where}"
     if timer.overdue_s > RING_FOR_MS / 1000:  # the home was dark

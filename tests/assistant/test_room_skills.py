@@ -79,6 +79,9 @@ def test_stop_ends_whatever_rings() -> None:
     one = home(replace(TEA, rings=True), PASTA)
     assert asked(one, "Stop the ringing one") == "Okay."
     assert one.timers == [PASTA]
+    assert asked(one, "Turn off the alarm") == "There are no alarms to cancel."
+    asked(one, "Wake me at seven")
+    assert asked(one, "Turn off the alarm") == "Cancelled the alarm." and one.timers == [PASTA]
 
 
 def test_alarms() -> None:

@@ -3,6 +3,8 @@ longer, whatever dies, comes back, or is told a wrong time."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -248,7 +250,8 @@ WITH_PARTITIONS = st.lists(
     ),
     max_size=14,
 )
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = 1_000 if os.environ.get("JARVIS_TEST_LONG") else 40
+QUICK = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def play(rooms: Rooms, events: list[tuple[object, ...]]) -> None:

@@ -274,6 +274,7 @@ def test_while_something_rings_anywhere_this_room_listens_for_stop() -> None:
 def test_what_a_ring_says() -> None:
     pasta = TimerInfo("t", "pasta", 600, 0.0, room="kitchen", rings=True)
     assert words_of(pasta, "kitchen") == "Your pasta timer is done."
+    assert words_of(replace(pasta, name="check the oven"), "hall") == "Reminder: check the oven."
     assert words_of(pasta, "hall") == "Your pasta timer in the kitchen is done."
     assert words_of(replace(pasta, name="", alarm=True), "kitchen") == "Your alarm is ringing."
     assert (
