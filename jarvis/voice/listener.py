@@ -139,6 +139,7 @@ class Listener:
             watching = self._ended is not None and not room.playing
             moment = await senses.next(speech=window is not None or senses.cancelling or watching)
             if moment is None:
+                self._withdraw("the source ended")
                 self._show("off")
                 return self._capture().close("no wake word")
             self._keep(moment.clean)
@@ -260,6 +261,8 @@ class Listener:
         return Capture(turn, self._judge, self._wording, endpoint, emit=self._emit, clock=self._clock, **parts)
 
     def _forget(self) -> None:
+        """What is left of an earlier attempt."""
+        self._withdraw("listening was interrupted")
         self._recent.clear()
         self._recent_samples = 0
         self._onset.forget()
