@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -133,7 +134,8 @@ class Timers:
         """For when clocks on the wall show `at`, whatever its zone. Raises InvalidInput when this node does not know
         the time."""
         at_ms = round(at.replace(tzinfo=None).astimezone().timestamp() * 1000)
-        return await self.set(max(1, round((at_ms - self._time.known_ms()) / 1000)), name, alarm=True)
+        seconds = math.ceil((at_ms - self._time.known_ms()) / 1000)  # rather within the second than before it
+        return await self.set(max(1, seconds), name, alarm=True)
 
     async def add(self, timer_id: str, seconds: int) -> TimerInfo:
         """So much more time, or less when negative. One that rings already goes on for so long from now. Raises
