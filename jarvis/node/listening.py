@@ -122,6 +122,8 @@ class Listening:
         if self._mute.on:
             return {"state": "off", "detail": "muted: the microphone is closed"}
         detail = "listening" if self._state == "open" else self._state
+        if lost := self._sound.lost:
+            detail += f"; sound was lost {lost} times"
         return {"state": "failed" if self._state == "failed" else "ok", "detail": self._detail or detail}
 
 

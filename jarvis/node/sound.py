@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jarvis.voice.device_sink import DeviceSink
+    from jarvis.voice.device_source import DeviceSource
     from jarvis.voice.streams import Sink, Source
 
 INPUT, OUTPUT, VOLUME = "audio.input", "audio.output", "audio.volume"
@@ -29,6 +30,7 @@ class Sound:
         self._value = value
         self._changed = asyncio.Event()
         self._device: DeviceSink | None = None
+        self._microphone: DeviceSource | None = None
         self._input = self._name
         self._other_input = asyncio.Event()
         follow(self._changed.set)
@@ -58,7 +60,14 @@ class Sound:
 
         self._input = self._name or await self._value(INPUT)
         self._other_input.clear()
-        return DeviceSource(self._input, self._device)
+        self._microphone = DeviceSource(self._input, self._device)
+        return self._microphone
+
+    @property
+    def lost(self) -> int:
+        """How often sound was lost since the microphone was opened: a machine too busy, or a bad cable."""
+        heard = self._microphone.xruns + self._microphone.dropped if self._microphone is not None else 0
+        return heard + (self._device.xruns if self._device is not None else 0)
 
     async def moved(self) -> None:
         """Returns when another microphone is to be read than the last that was given."""

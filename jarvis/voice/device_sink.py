@@ -36,6 +36,8 @@ RENEW_S = 30.0
 takes."""
 LONG_LATENCY_S, FAST_S = 0.1, 0.3
 """Where the usual latency does not do; and how far ahead of hearing a device may take sound besides it."""
+CRACKLES = 3
+"""So often in one sentence and the usual latency does not do on this machine."""
 REPLUG = "Plug it out and in again."
 FADE_S = 0.04
 """The most a stop waits for the sound to fade before it is cut."""
@@ -98,7 +100,7 @@ class DeviceSink(QuietSink):
 
     async def _played(self, samples: Samples, rate_hz: int) -> bool:
         """False when the device took it in less time than hearing it takes: after a crackle some never wait again."""
-        stream = await self._opened()
+        stream, xruns = await self._opened(), self.xruns
         if rate_hz != stream.rate_hz:
             samples = await asyncio.to_thread(_converted, samples, rate_hz, stream.rate_hz)
         self._gain.restore()
@@ -108,6 +110,10 @@ class DeviceSink(QuietSink):
         finally:
             if not piece.done.is_set():
                 await asyncio.shield(self._cut(piece))
+        if self.xruns - xruns >= CRACKLES and self._latency_s < LONG_LATENCY_S:
+            log.info("the loudspeaker crackled; from now on with a longer queue", times=self.xruns - xruns)
+            self._latency_s = LONG_LATENCY_S
+            await self._close(drop=False)
         return not piece.ran_away
 
     def stop(self) -> None:

@@ -62,6 +62,7 @@ class DeviceSource:
         try:
             while not inbox.renewing:
                 await inbox.wait()
+                self._count(inbox)
                 for played, samples in inbox.take():
                     if played:
                         assert sink is not None
@@ -71,12 +72,12 @@ class DeviceSource:
         finally:
             if sink is not None:
                 sink.heard_by(None)
-            self._count(inbox)
             await asyncio.shield(stream.close(drop=True))
+            self._count(inbox)
+            if self.xruns or self.dropped:
+                log.info("sound was lost", by_device=self.xruns, by_us=self.dropped)
 
     def _count(self, inbox: Inbox) -> None:
-        if inbox.xruns or inbox.dropped:
-            log.info("sound was lost", by_device=inbox.xruns, by_us=inbox.dropped)
         self.xruns += inbox.xruns
         self.dropped += inbox.dropped
         inbox.xruns = inbox.dropped = 0

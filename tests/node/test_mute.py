@@ -71,6 +71,7 @@ class Node:
         self.speaker: Any = None
         self.reply_s = 0.0
         self.chosen = asyncio.Event()
+        self.lost = 0
         self.listening = Listening(
             cast(Sound, self),
             self.mute,
@@ -247,6 +248,9 @@ def test_a_lost_microphone_is_waited_for_and_told() -> None:
         assert node.listening.state() == {"state": "failed", "detail": "The microphone went away."}
         microphone.fails = None
         await asyncio.sleep(6)
+        node.lost = 2
+        assert node.listening.state() == {"state": "ok", "detail": "listening; sound was lost 2 times"}
+        node.lost = 0
         assert node.listening.state() == {"state": "ok", "detail": "listening"}
         assert node.told == ["open", "failed", "open"]
         microphone.fails = Missing("numpy is not installed.")
