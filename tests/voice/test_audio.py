@@ -328,7 +328,7 @@ def test_what_is_played_is_told_in_step_with_what_is_heard(install: Install) -> 
             await anext(blocks)
             await sink.play(sine(0.2, 16_000), 16_000)
             await anext(blocks)
-        await sink.aclose()
+            await sink.aclose()
 
     run(two_cards())
     assert not told and not cards.streams  # cancelling an echo by another clock would fail slowly
