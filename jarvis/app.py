@@ -15,6 +15,7 @@ from jarvis.api.server import ApiServer
 from jarvis.assistant.assistant import APOLOGIES, Assistant
 from jarvis.assistant.language import LanguageModel
 from jarvis.assistant.ollama_model import OllamaModel
+from jarvis.assistant.types import TimerInfo
 from jarvis.core.codec import pack
 from jarvis.core.events import EventBus
 from jarvis.core.garbage import look_less_often
@@ -291,7 +292,13 @@ async def _build(settings: Settings, directory: DataDirectory, key: SigningKey, 
         aloud=lambda: speech.speaker is not None,
         attend=lambda ms: speech.attend(ms, assistant.hushes),
     )
-    timers = Timers(journal, clock, time, key.node_id, topics, lambda timer: node().ring(timer), around)
+
+    async def ring(timer: TimerInfo) -> None:
+        named = dialogue.private_home.called(timer)
+        with privacy.keep() if named.name != timer.name else contextlib.nullcontext():
+            await node().ring(named)
+
+    timers = Timers(journal, clock, time, key.node_id, topics, ring, around)
     dialogue = Dialogue(
         journal,
         sessions,

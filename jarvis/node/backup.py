@@ -21,6 +21,7 @@ from jarvis.core.codec import pack
 from jarvis.core.errors import InvalidBytes, InvalidInput, Overloaded
 from jarvis.core.ids import to_text
 from jarvis.core.time import Clock, SystemClock
+from jarvis.crdt.registry import CONFIG
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.entries import RawEntry
 from jarvis.identity.fork import ForkProof, read_proof
@@ -44,6 +45,7 @@ from jarvis.node.founding import GUEST, name_writes
 from jarvis.node.journal import Journal
 from jarvis.node.members import Members
 from jarvis.node.ownership import OWNER_KEY, owner_key
+from jarvis.node.privacy import HOME, ROOM, SHARE
 from jarvis.node.texts import check_name
 from jarvis.replica.replica import Replica
 from jarvis.store.files import cannot_use
@@ -294,6 +296,7 @@ class _Restoring:
         held = await self._store.read(lambda tx: tx.record_count()) - self._own
         if self._key.node_id in chain.members:
             await self._tell(chain)
+        await self._store.write(lambda tx: self._stay_private(tx, about.node_id))
         return {
             "records": held,
             "left_out": records - held,
@@ -349,6 +352,12 @@ class _Restoring:
         if batch:
             accepted = await self._store.write(lambda tx: self._replica.accept(tx, batch))
             self._own += len(accepted.own)
+
+    def _stay_private(self, tx: Transaction, before: bytes) -> None:
+        """What the node before kept to itself is not shared because the new one has another id."""
+        write = self._replica.state(tx, CONFIG).get(f"node/{to_text(before)}/{SHARE}")
+        if write is not None and write.value != HOME and tx.get(PINS + SHARE) is None:
+            tx.put(PINS + SHARE, pack(write.value if isinstance(write.value, str) else ROOM))
 
     def _prove_forks(self, tx: Transaction) -> None:
         """At last: what they set aside must be held first."""

@@ -151,7 +151,7 @@ class Dialogue:
         self._audit = audit
         self._assistant = assistant
         self._home = home
-        self._private_home = PrivateSkills(home)
+        self.private_home = PrivateSkills(home)
         self._events = events
         self._clock = clock
         self._room = room
@@ -200,7 +200,7 @@ class Dialogue:
         )
         try:
             self._events.publish(HeardText(at_ms=kept_ms, turn=name, session_id=session_id, room=room, text=text))
-            reply = await self._assistant.answer(request, self._private_home if chosen.private else self._home)
+            reply = await self._assistant.answer(request, self.private_home if chosen.private else self._home)
         except BaseException as error:  # also whoever asked hung up
             self._told.written(name, spoken=False)
             await self._leave(session_id, turn, room, "failed" if isinstance(error, Exception) else "interrupted")

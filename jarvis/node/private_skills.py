@@ -15,7 +15,7 @@ MAX_NAMES = 100
 
 
 class PrivateSkills:
-    """The same as `home` but for what is here. Names of timers are known until the node ends; a timer rings without."""
+    """The same as `home` but for what is here. Names of timers are known here until the node ends."""
 
     def __init__(self, home: Home) -> None:
         self._home: Any = home
@@ -31,13 +31,13 @@ class PrivateSkills:
         return self._call(await self._home.set_alarm(at, ""), name)
 
     async def add_time(self, timer_id: str, seconds: int) -> TimerInfo:
-        return self._called(await self._home.add_time(timer_id, seconds))
+        return self.called(await self._home.add_time(timer_id, seconds))
 
     async def pause_timer(self, timer_id: str, paused: bool) -> TimerInfo:
-        return self._called(await self._home.pause_timer(timer_id, paused))
+        return self.called(await self._home.pause_timer(timer_id, paused))
 
     async def list_timers(self) -> list[TimerInfo]:
-        return [self._called(timer) for timer in await self._home.list_timers()]
+        return [self.called(timer) for timer in await self._home.list_timers()]
 
     async def remember(self, text: str) -> None:
         raise NotAllowed("What I remember is known in every room, and this conversation stays here.")
@@ -46,7 +46,8 @@ class PrivateSkills:
         while len(self._names) >= MAX_NAMES:
             del self._names[next(iter(self._names))]
         self._names[timer.timer_id] = name
-        return self._called(timer)
+        return self.called(timer)
 
-    def _called(self, timer: TimerInfo) -> TimerInfo:
+    def called(self, timer: TimerInfo) -> TimerInfo:
+        """With the name that only this node knows, if it has one."""
         return replace(timer, name=self._names.get(timer.timer_id) or timer.name)

@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from jarvis.api import runtime
+from jarvis.core.codec import pack
 from jarvis.core.errors import NotAllowed, NotFound
 from jarvis.models import cache
 from jarvis.node.directory import DataDirectory
@@ -84,6 +85,14 @@ def pair(home: Home, tmp_path: Path) -> Iterator[tuple[NodeProcess, NodeProcess,
     listener.close()
 
 
+async def looked_up(node_dir: Path, key: str) -> bytes | None:
+    store = await DataDirectory(node_dir).open_store()
+    try:
+        return await store.read(lambda tx: tx.get(key))
+    finally:
+        await store.close()
+
+
 def everything_in(node_dir: Path) -> bytes:
     """All that a node's store holds, in the clear."""
 
@@ -143,12 +152,15 @@ def test_what_is_said_in_a_private_room_never_leaves_it(
     assert "flowerpot" in str(bedroom.get(f"/api/v2/sessions/{private}")), "it stays what it was"
     assert "ravioli" not in str(kitchen.get("/api/v2/timers"))
 
+    bedroom.set_config("session.share", "room")
     (tmp_path / "passphrase").write_text("correct horse battery")
     secret = ("--passphrase-file", str(tmp_path / "passphrase"))
     jarvis("backup", "create", str(tmp_path / "backup"), *secret, data_dir=bedroom.data_dir).json()
     told = [str(event) for event in listener.events]
     assert kitchen.stop() == 0 and bedroom.stop() == 0
     jarvis("backup", "restore", str(tmp_path / "backup"), *secret, data_dir=tmp_path / "restored").json()
+    pinned = asyncio.run(looked_up(tmp_path / "restored", "pin/session.share"))
+    assert pinned == pack("room"), "who comes back shares as little as before"
     sent = frames(recorded)
     places = {
         "the kitchen's store": everything_in(kitchen.data_dir),
