@@ -80,7 +80,7 @@ def _false(heard: dict[str, Heard]) -> list[Row]:
 def _missed(missed: dict[str, Grid]) -> list[Row]:
     rows = []
     for kind, grid in missed.items():
-        for (what, value), one in sorted(grid.items()):
+        for (what, value), one in sorted(grid.items(), key=lambda item: item[0][0]):
             share = 100 * one.missed / one.spoken
             name = f"missed, {kind}, {what} {value}".strip()
             rows.append(row(name, share, f"% of {one.spoken} ({one.unsure} claimed)"))

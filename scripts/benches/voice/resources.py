@@ -29,7 +29,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 async def listening(home: Path, wake: Command) -> list[Row]:
     """Share of a core while it hears silence and a room's noise, memory, and the chime after the wake word."""
-    noise = _room_noise(WINDOW_S + 2)
+    noise = _room_noise(WINDOW_S + 8)  # a busy machine begins to look later than the file begins
     path = home / "listening.wav"
     wakes = np.concatenate([_wake_alone(wake) for _ in range(WAKES)])
     wav.write(path, np.concatenate([quiet(SETTLE_S + WINDOW_S), noise, wakes, quiet(1)]), RATE_HZ)
@@ -77,8 +77,8 @@ async def _chimes(events: asyncio.Queue[dict[str, Any]]) -> list[Row]:
     if not found:
         return [row("chimes", 0, f"of {WAKES} wake words", least=1)]
     return [
-        row("wake to chime, p50", percentile(found, 0.5), f"ms, {len(found)} of {WAKES}"),
-        row("wake to chime, p95", percentile(found, 0.95), "ms"),
+        row("detector sure to chime, p50", percentile(found, 0.5), f"ms, {len(found)} of {WAKES}"),
+        row("detector sure to chime, p95", percentile(found, 0.95), "ms"),
     ]
 
 
