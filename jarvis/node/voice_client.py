@@ -273,9 +273,10 @@ class _Loudspeaker:
         self.played_ms = 0.0
         self._out = out
         self._realtime = realtime
+        self._sounds = False
 
     async def play(self, samples: Samples, rate_hz: int) -> None:
-        loop, self.played_ms = asyncio.get_running_loop(), 0.0
+        loop, self.played_ms, self._sounds = asyncio.get_running_loop(), 0.0, True
         began, whole_ms = loop.time(), len(samples) * 1000 / rate_hz
         await self._send({"event": "audio", "rate_hz": rate_hz, "audio_ms": round(whole_ms, 1)})
         step = rate_hz * CHUNK_MS // 1000
@@ -293,6 +294,9 @@ class _Loudspeaker:
 
     def stop(self) -> None:
         """The client has some of it already: let it be silent."""
+        if not self._sounds:
+            return
+        self._sounds = False
         with contextlib.suppress(asyncio.QueueFull):
             self._out.put_nowait({"event": "stop"})
 

@@ -145,12 +145,14 @@ def test_a_reply_that_is_not_taken_is_given_up() -> None:
 
 def test_a_reply_is_sent_a_little_ahead_of_when_it_is_heard() -> None:
     sent: list[tuple[float, int]] = []
+    stops: list[bool] = []
 
     async def play(source: Source, sink: Sink, emit: Callable[[Event], None]) -> None:
         playing = asyncio.create_task(sink.play(np.zeros(16_000 * 3, np.int16), 16_000))
         await asyncio.sleep(2)
         playing.cancel()
         await asyncio.gather(playing, return_exceptions=True)
+        sink.stop()
         sink.stop()
         assert abs(sink.played_ms - 2_000) < 20
 
@@ -162,7 +164,8 @@ def test_a_reply_is_sent_a_little_ahead_of_when_it_is_heard() -> None:
             if isinstance(message, bytes):
                 sent.append((asyncio.get_running_loop().time() - began, len(message) // 2))
             last = message
-        assert last == {"event": "stop"}
+            stops.append(message == {"event": "stop"})
+        assert last == {"event": "stop"} and sum(stops) == 1
         await running
 
     run_virtual(main)
