@@ -94,3 +94,20 @@ def test_the_home_has_one_name_and_each_node_its_own() -> None:
         assert await home.members.find("hall") != home.node_id
 
     asyncio.run(main())
+
+
+def test_whoever_follows_hears_of_a_change_before_it_is_answered() -> None:
+    async def main() -> None:
+        home, told = Home(), []
+        home.config.follow(lambda: told.append("changed"))
+        for number, (value, local) in enumerate((("room", False), ("home", True), ("room", True)), 1):
+            await home.config.set("session.share", value, local=local)
+            assert len(told) == number
+        await home.config.unset("session.share", local=True)
+        await home.config.unset("session.share")
+        assert len(told) == 5
+        with pytest.raises(InvalidInput):
+            await home.config.set("session.share", "everybody")
+        assert (await home.config.get("session.share"))["value"] == "home" and len(told) == 5
+
+    asyncio.run(main())
