@@ -13,8 +13,8 @@ from typing import Any
 METER_DB = 60
 """The live meter shows the uppermost 60 dB."""
 METER_COLUMNS = 48
-QUIET_S = 1.0
-"""After the tone the microphone is heard for so long: the slowest sound system is quicker."""
+QUIET_S = 1.3
+"""Besides the tone the microphone is heard for so long: the slowest sound system has opened its loudspeaker by then."""
 
 
 def test(name: str, seconds: float, *, loopback: bool) -> dict[str, Any]:
@@ -70,7 +70,7 @@ async def _loop_back(name: str) -> Any:
         if playing is None:  # the microphone runs: from here on it is heard
             playing = asyncio.ensure_future(sink.play(tone(), RATE_HZ))
 
-    await _hear(name, TONE_S + 2 * QUIET_S, keep)
+    await _hear(name, TONE_S + QUIET_S, keep)
     if playing is not None:
         await playing
     await sink.aclose()

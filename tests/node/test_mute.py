@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -24,10 +25,9 @@ from jarvis.node.mute import Mute
 from jarvis.node.sound import Sound
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
-from jarvis.testing.processes import jarvis
+from jarvis.testing.processes import NodeProcess, jarvis
 from jarvis.testing.virtual_time import run_virtual
 from jarvis.voice.streams import NullSink
-from tests.node.conftest import Home
 
 BLOCK_S = 0.02
 
@@ -273,16 +273,16 @@ def test_another_microphone_is_opened_when_it_is_chosen() -> None:
     with_node(main)
 
 
-def test_mute_outlives_a_node_that_is_killed(home: Home) -> None:
-    node = home.node("kitchen")
-    node.start()
-    assert node.get("/api/v2/mute")["muted"] is False
-    said = jarvis("mute", "on", data_dir=node.data_dir, env=home.env)
-    assert said.json() == {"muted": True, "microphone": "closed"}
-    node.kill()
-    node.start()
-    assert node.get("/api/v2/mute")["muted"] is True
-    assert jarvis("mute", "off", data_dir=node.data_dir, env=home.env).json()["muted"] is False
-    node.stop()
-    node.start()
-    assert node.get("/api/v2/mute")["muted"] is False
+def test_mute_outlives_a_node_that_is_killed(tmp_path: Path, quiet: dict[str, str]) -> None:
+    jarvis("init", "--name", "kitchen", data_dir=tmp_path, env=quiet).json()
+    with NodeProcess(tmp_path, "--no-mdns", "--bind", "127.0.0.1", env=quiet) as node:
+        assert node.get("/api/v2/mute")["muted"] is False
+        said = jarvis("mute", "on", data_dir=tmp_path, env=quiet)
+        assert said.json() == {"muted": True, "microphone": "closed"}
+        node.kill()
+        node.start()
+        assert node.get("/api/v2/mute")["muted"] is True
+        assert node.call("PUT", "/api/v2/mute", body={"muted": False})["muted"] is False
+        node.stop()
+        node.start()
+        assert node.get("/api/v2/mute")["muted"] is False

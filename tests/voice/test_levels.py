@@ -61,11 +61,11 @@ def test_an_hour_costs_no_more_memory_than_a_second() -> None:
     meter, block = Meter(), np.full(320, 100, np.int16)
     meter.feed(block)
     tracemalloc.start()
-    for _ in range(20_000):
+    for _ in range(4_000):
         meter.feed(block)
     grown = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert grown < 10_000 and meter.levels().seconds > 300
+    assert grown < 10_000 and meter.levels().seconds > 60
 
 
 @pytest.mark.parametrize("level_db", [-10, -40])
