@@ -90,8 +90,8 @@ def latency(name: str, found: Sequence[Shot], *, against_least: float | None, ag
 def parts(name: str, found: Sequence[Shot], *, whole_ms: float) -> list[Row]:
     """What the way is made of; `whole_ms` is how soon the first sound should come after the speech."""
 
-    def mark(label: str, values: Iterable[float], share: float, **aim: float) -> Row:
-        return row(f"{label}, {name}, p{share * 100:.0f}", percentile(list(values), share), "ms", **aim)
+    def mark(label: str, values: Iterable[float], share: float, most: float | None = None) -> Row:
+        return row(f"{label}, {name}, p{share * 100:.0f}", percentile(list(values), share), "ms", most=most)
 
     return [
         mark("end of speech to first sound", (one.total for one in found), 0.95, most=whole_ms),

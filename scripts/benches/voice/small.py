@@ -36,9 +36,9 @@ def quarter_of_a_core(pid: int) -> Iterator[str]:
         yield "control group"
     finally:
         parent = group.parent / "cgroup.procs"
-        for one in (group / "cgroup.procs").read_text().split():
+        for name in (group / "cgroup.procs").read_text().split():
             with contextlib.suppress(OSError):
-                parent.write_text(one)
+                parent.write_text(name)
         for one in {pid, *descendants(pid)}:
             with contextlib.suppress(OSError):
                 os.sched_setaffinity(one, range(os.cpu_count() or 1))
