@@ -64,11 +64,11 @@ class SoundServer:
 
     def remove(self, room: str) -> None:
         """As if its cable were pulled."""
-        self._pactl("unload-module", self._modules[room])
+        self._tell("unload-module", self._modules[room])
 
     def restore(self, room: str) -> None:
         settings = (f"sink_name={room}", "rate=48000", "channels=1")
-        self._modules[room] = self._pactl("load-module", "module-null-sink", *settings)
+        self._modules[room] = self._tell("load-module", "module-null-sink", *settings)
 
     def close(self) -> None:
         self._process.terminate()
@@ -79,13 +79,19 @@ class SoundServer:
             self._process.wait()
 
     def _answers(self) -> bool:
-        return subprocess.run(["pactl", "info"], env=self.env, capture_output=True, check=False).returncode == 0
+        return subprocess.run([_pactl(), "info"], env=self.env, capture_output=True, check=False).returncode == 0
 
-    def _pactl(self, *arguments: str) -> str:
+    def _tell(self, *arguments: str) -> str:
         done = subprocess.run(
-            ["pactl", *arguments], env=self.env, capture_output=True, check=True, text=True, timeout=10
+            [_pactl(), *arguments], env=self.env, capture_output=True, check=True, text=True, timeout=10
         )
         return done.stdout.strip()
+
+
+def _pactl() -> str:
+    found = shutil.which("pactl")
+    assert found is not None, missing()
+    return found
 
 
 def _device(room: str) -> str:
