@@ -213,10 +213,10 @@ FORMS: tuple[tuple[str, Replace], ...] = (
     (rf"(?<![\w.,]){_NUMBER}(?:\s|(?P<dash>-))?(?P<unit>{_one_of(_UNITS)})(?![\w'’/²³])(?:\.(?=\s[a-z\d]))?", _unit),
     (r"(?<![\w.,])(?P<number>\d+)\s?in\.(?=\s[a-z\d]|[,;])", r"\g<number> inches"),
     (r"(?<![\w.,])(?P<feet>\d)['’′](?P<inches>\d\d?)(?:[\"”″]|['’′]{2})?(?!\w)", r"\g<feet> foot \g<inches>"),
-    (rf"{_NUMBER}\s?%", r"\g<number> percent"),
-    (rf"{_NUMBER}\s?‰", r"\g<number> per thousand"),
+    (rf"(?<!\d){_NUMBER}\s?%", r"\g<number> percent"),
+    (rf"(?<!\d){_NUMBER}\s?‰", r"\g<number> per thousand"),
     # fractions, sums, ranges
-    (r"(?P<whole>\d*)\s?(?P<vulgar>[½⅓⅔¼¾⅛⅜⅝])", _vulgar),
+    (r"(?<!\d)(?P<whole>\d*)\s?(?P<vulgar>[½⅓⅔¼¾⅛⅜⅝])", _vulgar),
     (rf"{_BEFORE}(?P<above>\d{{1,3}})/(?P<below>\d{{1,3}})(?![\w/])", _fraction),
     (r"(?<=[\w)])\s?[×✕]\s?(?=[\d(])|(?<=\d)\s?\*\s?(?=\d)|(?<=\d)x(?=\d|\s[a-z])|(?<=\d)\sx\s(?=\d)", " times "),
     (r"(?<=[\w)])\s?÷\s?(?=[\d(])|(?<=\d)\s/\s(?=\d)", " divided by "),
