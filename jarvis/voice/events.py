@@ -114,7 +114,8 @@ class FirstAudio(Event):
 class Spoken(Event):
     name: ClassVar[str] = "spoken"
     text: str
-    """The sentences that were played to their end: fewer than the reply's when it was interrupted."""
+    """What was heard: whole sentences, and of one that was cut its words. Less than the reply when it was
+    interrupted."""
     audio_ms: float
     first_audio_ms: float
     """From the call to the first sound; 0 when there was none."""
