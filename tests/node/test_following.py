@@ -4,10 +4,8 @@ rooms stay out of it while somebody is at it. Real processes, with a language mo
 from __future__ import annotations
 
 import asyncio
-import io
 import threading
 import time
-from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -18,8 +16,8 @@ from jarvis.models import cache
 from jarvis.testing.processes import NodeProcess, until
 from tests.assistant.ollama_double import OllamaDouble, ollama
 from tests.node.conftest import Home
+from tests.node.speaking import file_of, spoken, voice_needed, wake
 from tests.node.test_private_rooms import Listener
-from tests.voice.conftest import DEFAULT_AUDIO, absent
 
 QUESTION = "Why is the sky blue?"
 WITHIN_S = 15.0
@@ -111,11 +109,8 @@ def test_continue_in_another_room_is_said_and_done(home: Home) -> None:
 
 @pytest.mark.models
 def test_the_next_wake_in_another_room_goes_on_where_a_killed_one_was(home: Home) -> None:
-    wake = DEFAULT_AUDIO / "hey_jarvis_1.wav"
-    for name in ("whisper-tiny.en", "smart-turn-v3", "piper-en_US-joe-medium"):
-        if not cache.installed(name) or not wake.is_file():
-            absent(f"The model {name}, or the recording {wake}, is absent.")
-    np, soundfile, soxr = (pytest.importorskip(name) for name in ("numpy", "soundfile", "soxr"))
+    voice_needed()
+    sound = file_of(wake(), *spoken("What did I just ask you?"))
     with model("stuck") as thinking:
         kitchen = home.node("kitchen", env={"JARVIS_OLLAMA_URL": thinking.url})
         bedroom = home.node(
@@ -124,18 +119,11 @@ def test_the_next_wake_in_another_room_goes_on_where_a_killed_one_was(home: Home
         kitchen.start()
         bedroom.start()
         until(lambda: kitchen.connected() == bedroom.connected() == 1, WITHIN_S, "the link")
-        made = bedroom.post("/api/v2/voice/say", {"text": "What did I just ask you?"}, deadline_s=60)
-        question, rate_hz = soundfile.read(io.BytesIO(b64decode(made["audio"])), dtype="int16")
-        called, called_hz = soundfile.read(wake, dtype="int16")
-        sound = np.concatenate([called, soxr.resample(question, rate_hz, called_hz), np.zeros(called_hz, np.int16)])
-        file = io.BytesIO()
-        soundfile.write(file, sound, called_hz, format="WAV", subtype="PCM_16")
-
         asking = Asking(kitchen, QUESTION)
         until(lambda: any(QUESTION in str(row) for row in bedroom.get("/api/v2/sessions")), WITHIN_S, "the question")
         kitchen.kill()
         asking.join(WITHIN_S)
         until(lambda: bedroom.connected() == 0, WITHIN_S, "the bedroom notices")
-        heard = bedroom.call("POST", "/api/v2/voice", query={"wake": True}, audio=file.getvalue(), deadline_s=60)
+        heard = bedroom.call("POST", "/api/v2/voice", query={"wake": True}, audio=sound, deadline_s=60)
     assert heard["wake"] and heard["session_id"] == bedroom.get("/api/v2/sessions")[0]["session_id"]
     assert QUESTION in heard["reply"], heard

@@ -6,8 +6,8 @@ from __future__ import annotations
 import asyncio
 import difflib
 import json
+import shutil
 import time
-from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from jarvis.api import runtime
 from jarvis.models import cache
 from jarvis.testing.processes import NodeProcess
 from tests.node.conftest import Home
-from tests.voice.conftest import DEFAULT_AUDIO, absent
+from tests.node.speaking import file_of, spoken, voice_needed, wake
 
 pytestmark = pytest.mark.models
 np = pytest.importorskip("numpy")
@@ -38,11 +38,7 @@ FILE = "What did I just ask you?"
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory, founded: Path, quiet: dict[str, str]) -> Iterator[NodeProcess]:
-    for name in ("whisper-tiny.en", "smart-turn-v3", "piper-en_US-joe-medium"):
-        if not cache.installed(name):
-            absent(f"The model {name} is not installed; run `jarvis models pull`.")
-    import shutil
-
+    voice_needed()
     folder = tmp_path_factory.mktemp("clients")
     shutil.copytree(founded / "kitchen", folder / "kitchen")
     home = Home(folder, quiet)
@@ -52,16 +48,11 @@ def node(tmp_path_factory: pytest.TempPathFactory, founded: Path, quiet: dict[st
     home.close()
 
 
-def spoken(node: NodeProcess, text: str, rate_hz: int) -> Any:
-    """Piper's speech with silence around it, as int16 at a rate."""
-    import io
-
-    import soundfile
+def said(text: str, rate_hz: int = 16_000) -> Any:
+    """With silence around it, as int16 at a rate."""
     import soxr
 
-    made = node.post("/api/v2/voice/say", {"text": text}, deadline_s=WITHIN_S)
-    samples, own_hz = soundfile.read(io.BytesIO(b64decode(made["audio"])), dtype="int16")
-    samples = soxr.resample(samples, own_hz, rate_hz)
+    samples = soxr.resample(spoken(text)[0], 16_000, rate_hz)
     return np.concatenate([np.zeros(rate_hz // 2, np.int16), samples, np.zeros(rate_hz * 3 // 2, np.int16)])
 
 
@@ -128,9 +119,9 @@ def nearest(text: str) -> str:
 
 
 def test_six_clients_and_a_file_at_once_hear_nothing_of_each_other(node: NodeProcess) -> None:
-    sounds = {text: spoken(node, text, rate_hz) for text, (rate_hz, _) in SENTENCES.items()}
+    (file,) = spoken(FILE, *SENTENCES)[:1]
+    sounds = {text: said(text, rate_hz) for text, (rate_hz, _) in SENTENCES.items()}
     node.ask("What is in the kitchen?", session="new")
-    file = node.post("/api/v2/voice/say", {"text": FILE}, deadline_s=WITHIN_S)["audio"]
 
     async def one(clients: Clients, text: str) -> Client:
         client = await clients.hello(SENTENCES[text][0], wake=False)
@@ -139,7 +130,7 @@ def test_six_clients_and_a_file_at_once_hear_nothing_of_each_other(node: NodePro
         return client
 
     def hear() -> Any:
-        return node.call("POST", "/api/v2/voice", query={"wake": False}, audio=b64decode(file), deadline_s=WITHIN_S)
+        return node.call("POST", "/api/v2/voice", query={"wake": False}, audio=file_of(file), deadline_s=WITHIN_S)
 
     async def main() -> tuple[list[Client], Any]:
         async with Clients(node) as clients:
@@ -168,13 +159,8 @@ def test_six_clients_and_a_file_at_once_hear_nothing_of_each_other(node: NodePro
 
 
 def test_each_client_has_a_follow_up_window_of_its_own(node: NodeProcess) -> None:
-    wake = DEFAULT_AUDIO / "hey_jarvis_1.wav"
-    if not wake.is_file():
-        absent(f"The recording {wake} is absent.")
-    from jarvis.voice import wav
-
-    asks, answers = spoken(node, "Set a timer.", 16_000), spoken(node, "Nine minutes.", 16_000)
-    called = np.concatenate([wav.read(wake), asks[6_000:]])
+    asks, answers = said("Set a timer."), said("Nine minutes.")
+    called = np.concatenate([wake(), asks[6_000:]])
 
     async def main() -> tuple[Client, Client]:
         async with Clients(node) as clients:
@@ -195,7 +181,7 @@ def test_each_client_has_a_follow_up_window_of_its_own(node: NodeProcess) -> Non
 
 
 def test_a_client_that_hangs_costs_the_others_nothing(node: NodeProcess) -> None:
-    sound = spoken(node, "What time is it?", 16_000)
+    sound = said("What time is it?")
 
     async def main() -> tuple[Client, float]:
         async with Clients(node) as clients:
@@ -217,7 +203,7 @@ def test_a_client_that_hangs_costs_the_others_nothing(node: NodeProcess) -> None
 
 
 def test_private_clients_and_sessions_by_name(node: NodeProcess) -> None:
-    sound = spoken(node, "What day is it today?", 16_000)
+    sound = said("What day is it today?")
     known = node.ask("What time is it?", session="new")["session_id"]
 
     async def one(clients: Clients, **more: Any) -> Client:
