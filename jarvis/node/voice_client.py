@@ -255,13 +255,11 @@ class _Sound:
 
 def _converter(rate_hz: int) -> Callable[[Samples, bool], Samples]:
     """To 16 kHz, piece after piece."""
-    from jarvis.voice.streams import RATE_HZ
+    from jarvis.voice import wav
 
-    if rate_hz == RATE_HZ:
+    if rate_hz == wav.RATE_HZ:
         return lambda samples, last: samples
-    import soxr
-
-    stream = soxr.ResampleStream(rate_hz, RATE_HZ, 1, dtype="int16")
+    stream = wav.resampler(rate_hz, wav.RATE_HZ, "int16")
     return lambda samples, last: stream.resample_chunk(samples, last=last)
 
 
