@@ -11,7 +11,9 @@ from benches.voice.client import Turn, spoken_turn
 from benches.voice.commands import Command
 from benches.voice.engines import Alone, Engines
 from jarvis.testing.processes import NodeProcess
+from jarvis.voice.numbers import cardinal
 
+_FIGURES = {cardinal(number): str(number) for number in range(60)}
 SPOKE_ON_S = 1.4
 """How long a command with a pause is watched after its answer: the rest of it must not come as another turn."""
 
@@ -138,5 +140,5 @@ def right(turn: Turn) -> bool:
 
 
 def _plain(text: str) -> str:
-    numbers = {"ten": "10", "twenty": "20", "five": "5", "seven": "7", "two": "2", "one": "1", "an": "1"}
-    return " ".join(numbers.get(word, word) for word in re.sub(r"[^\w\s]", "", text.lower()).split())
+    """Without case and punctuation, numbers in figures: how they are written is the recogniser's choice."""
+    return " ".join(_FIGURES.get(word, word) for word in re.sub(r"[^\w\s]", "", text.lower()).split())
