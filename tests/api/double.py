@@ -62,7 +62,7 @@ class ScriptedSessions:
             "turn_id": "t1", "role": "user", "text": "[bold]two\x1b[31m cups", "room": "kitchen", "node_id": "nnn",
             "at": "2026-01-01T10:00:00Z", "status": "answered",
         }  # fmt: skip
-        return {"session_id": SESSION, "title": "Tea", "private": False, "turns": [turn]}
+        return {"session_id": SESSION, "title": "Tea", "archived": False, "private": False, "turns": [turn]}
 
     async def new(self, title: str | None, *, private: bool = False) -> dict[str, Any]:
         return {"session_id": "zzzz", "title": title, "private": private}

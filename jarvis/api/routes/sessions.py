@@ -56,13 +56,14 @@ async def export(node: NodeFace, call: Call) -> dict[str, Any]:
 
 
 _ROW = ("session_id", "title", "room", "turns", "updated_at", "archived", "private")
+_SHOWN = ("session_id", "title", "archived", "private", "turns")
 _CHANGED = ("session_id", "title", "archived", "private")
 _BASE = "/api/v2/sessions"
 
 ROUTES = (
     Route("GET", _BASE, "List the sessions.", sessions, _ROW, many=True, query=Which),
     Route("POST", _BASE, "Begin a session.", new, ("session_id",), body=NewSession),
-    Route("GET", _BASE + "/{session}", "One session with its turns.", show, ("session_id", "title", "private", "turns")),
+    Route("GET", _BASE + "/{session}", "One session with its turns.", show, _SHOWN),
     Route("PATCH", _BASE + "/{session}", "Rename a session, or put it away.", change, _CHANGED, body=Change),
     Route("DELETE", _BASE + "/{session}", "Delete a session for good.", delete, ("session_id", "deleted")),
     Route("GET", _BASE + "/{session}/export", "A session as text.", export, ("format", "text"), query=Export),
