@@ -37,6 +37,8 @@ class Room:
     text_ms: float = 2_500.0
     private: bool = False
     dies_ms: float | None = None
+    sleeps_ms: tuple[float, float] | None = None
+    """Its machine does nothing from then till then; its timers are late, and come before what waits to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class Trial:
             return
 
         def say(at_ms: float, act: Callable[[float], list[Effect]]) -> None:
-            self._at(at_ms, lambda now_ms: self._do(number, now_ms, lambda: act(now_ms)))
+            self._at(at_ms, lambda now_ms: self._do(number, now_ms, act))
 
         say(
             room.hears_ms,
@@ -133,15 +135,21 @@ class Trial:
                     self._at(now_ms + self._links.notice_ms, self._losing(peer, number))
 
     def _losing(self, peer: int, number: int) -> Callable[[float], None]:
-        return lambda now_ms: self._do(peer, now_ms, lambda: self._machines[peer].lost(_node_id(number), now_ms))
+        lost = self._machines[peer].lost
+        return lambda now_ms: self._do(peer, now_ms, lambda at_ms: lost(_node_id(number), at_ms), read=True)
 
     def _alive(self, number: int, now_ms: float) -> bool:
         dies_ms = self._rooms[number].dies_ms
         return dies_ms is None or now_ms < dies_ms
 
-    def _do(self, number: int, now_ms: float, act: Callable[[], list[Effect]]) -> None:
-        if self._alive(number, now_ms):
-            for effect in act():
+    def _do(self, number: int, now_ms: float, act: Callable[[float], list[Effect]], *, read: bool = False) -> None:
+        """`read` from a link: after a sleep that comes last."""
+        begins_ms, ends_ms = self._rooms[number].sleeps_ms or (0.0, 0.0)
+        if begins_ms <= now_ms <= ends_ms + read and begins_ms < ends_ms:
+            later_ms = ends_ms + read + (now_ms - begins_ms + 1.0) * 1e-6  # in their order
+            self._at(later_ms, lambda at_ms: self._do(number, at_ms, act))
+        elif self._alive(number, now_ms):
+            for effect in act(now_ms):
                 self._carry_out(number, now_ms, effect)
             due_ms = self._machines[number].due_ms()
             if due_ms is not None and due_ms < self._wanted.get(number, END_MS):
@@ -150,7 +158,7 @@ class Trial:
 
     def _tick(self, number: int, now_ms: float) -> None:
         self._wanted.pop(number, None)
-        self._do(number, now_ms, lambda: self._machines[number].tick(now_ms))
+        self._do(number, now_ms, self._machines[number].tick)
 
     def _carry_out(self, number: int, now_ms: float, effect: Effect) -> None:
         outcome, room = self.outcome, self._rooms[number]
@@ -177,7 +185,7 @@ class Trial:
             machine, me = self._machines[peer], _node_id(number)
             self._at(
                 now_ms + takes_ms,
-                lambda at_ms: self._do(peer, at_ms, lambda: machine.received(me, message, at_ms)),
+                lambda at_ms: self._do(peer, at_ms, lambda then_ms: machine.received(me, message, then_ms), read=True),
             )
 
     def _pairs(self) -> Iterable[frozenset[int]]:

@@ -21,6 +21,9 @@ COPIES, COPY_MS = 3, 40.0
 """The last copy still comes within the round."""
 PULSE_MS, SILENT_MS = 500.0, 2_500.0
 """Who answers shows life so often while it listens; four pulses in a row are not lost by chance."""
+LATE_MS = 1_000.0
+"""Who is called so much too late has slept, as a busy machine does. For a round it only shows life and takes in what
+came meanwhile: another room may be about to call it silent."""
 WAIT_MS = 5_000.0
 """A loser's text waits so long for the winner's: a later answer would be to a question that nobody remembers."""
 LIFE_MS = 45_000.0

@@ -49,6 +49,9 @@ its text to it, and it answers with one bit. Between two private rooms the loser
 
 Every message is said three times, 40 ms apart: losing one of a hundred then costs nothing, and a link that lost a
 packet notices.
+
+A room that slept, because its machine was busy, knows it from a tick that came too late: it takes in what came
+meanwhile before it decides anything, and calls nobody silent for the time of its own sleep.
 """
 
 from __future__ import annotations
@@ -60,6 +63,7 @@ from jarvis.voice.claim_messages import MAX_TEXT_CHARS, Claim, Compare, Message,
 from jarvis.voice.claim_state import (
     COPIES,
     COPY_MS,
+    LATE_MS,
     LIFE_MS,
     MAX_BIDS,
     MAX_PEER_CLAIMS,
@@ -101,6 +105,11 @@ class Claims:
     """Peer -> claim's id -> claim."""
     _copies: list[_Copy] = field(default_factory=list)
     _out: list[Effect] = field(default_factory=list)
+    _wanted_ms: float | None = None
+    """When the next tick was due."""
+    _ticked_ms: float = 0.0
+    _awake_ms: float = 0.0
+    """Nothing is decided before: after a sleep."""
 
     # --- what happens here --------------------------------------------------------------------------------------
 
@@ -200,7 +209,13 @@ class Claims:
 
     def tick(self, now_ms: float) -> list[Effect]:
         """Everything that is due by now."""
-        for bid in list(self._bids.values()):
+        if self.peers and self._wanted_ms is not None and now_ms > self._wanted_ms + LATE_MS:
+            self._awake_ms = now_ms + ROUND_MS
+            for rival in self._all_rivals():
+                rival.sign_ms = now_ms
+            waiting = [one for one in self._bids.values() if one.state is State.ANSWERING and one.answers is None]
+            self._out += [Send(one.claim, None) for one in waiting]
+        for bid in list(self._bids.values()) if now_ms >= self._awake_ms else ():
             before = None
             while before != (bid.state, bid.winner and bid.winner.claim.wake):  # ranks only rise, so it ends
                 before = (bid.state, bid.winner and bid.winner.claim.wake)
@@ -212,6 +227,8 @@ class Claims:
         due = [one for one in self._copies if one.due_ms <= now_ms]
         self._copies = [one for one in self._copies if one.due_ms > now_ms]
         self._out += [one.send for one in due]
+        self._ticked_ms = now_ms
+        self._wanted_ms = self.due_ms()
         out, self._out = self._out, []
         return out
 
@@ -226,10 +243,12 @@ class Claims:
                 moments.append(bid.pulse_ms)
             elif bid.state is State.YIELDING and bid.answers is None:
                 assert bid.winner is not None
-                if not bid.winner.told:
-                    moments.append(bid.winner.sign_ms + SILENT_MS)
+                if not bid.winner.told:  # often enough to notice that it was this room that slept
+                    moments.append(min(bid.winner.sign_ms + SILENT_MS, self._ticked_ms + PULSE_MS))
                 if bid.text is not None:
                     moments.append(bid.text_ms + WAIT_MS if bid.second_ms is None else bid.second_ms + ROUND_MS)
+        if moments and self._awake_ms > self._ticked_ms:
+            return self._awake_ms
         return min(moments, default=None)
 
     def _advance(self, bid: Bid, now_ms: float) -> None:
@@ -292,7 +311,7 @@ class Claims:
 
     def _reply(self, bid: Bid, now_ms: float) -> None:
         for rival in self._rivals_of(bid):
-            if not rival.over:
+            if not rival.withdrawn:  # one that was silent may only have slept
                 self._say(Text(bid.claim.wake, bid.shown), now_ms, rival.peer)
         self._close(bid, True, now_ms, "answered")
 
