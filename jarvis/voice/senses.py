@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 IDLE_SAMPLES = RATE_HZ * 80 // 1000
 """Asking the worker costs as much as its answer: while only the wake word matters, four blocks of a microphone go at
 once. It makes a wake 40 ms later on average, and its claimed time not at all."""
+STILL_SAMPLES = 4 * IDLE_SAMPLES
+"""In a room where nothing stirs sixteen may go at once: whoever begins to speak ends that with their first sound, and
+the wake word is far from over by then."""
+STIRRED_SAMPLES = RATE_HZ // 2
+"""A pause as short as this belongs to what was said before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class Senses:
 
     def __init__(self, blocks: Blocks, ear: Ear, played: Played | None = None) -> None:
         self._blocks, self._ear, self._played = blocks, ear, played
+        self._stillness = Stillness()
 
     @property
     def realtime(self) -> bool:
@@ -66,7 +72,7 @@ class Senses:
     async def next(self, *, speech: bool) -> Moment | None:
         """What comes next, in short blocks where `speech` is asked about; None at the end of the source. Raises what
         the source or the ears raise; the block is lost then."""
-        block = await self._block(1 if speech or self.cancelling else IDLE_SAMPLES)
+        block = await self._block(alone=speech or self.cancelling)
         if block is None:
             return None
         far = None if self._played is None else self._played.take(len(block))
@@ -90,13 +96,35 @@ class Senses:
             pieces.append(block)  # a file is at most ten minutes
         return pieces
 
-    async def _block(self, least: int) -> Samples | None:
+    async def _block(self, *, alone: bool) -> Samples | None:
+        """The next one, `alone` or together with what follows as long as nothing is going on."""
         import numpy as np
 
         pieces: list[Samples] = []
-        while sum(map(len, pieces)) < least:
+        length, enough = 0, 1
+        while length < enough:
             block = await self._blocks.next()
             if block is None:
                 break
             pieces.append(block)
+            length += len(block)
+            if not alone:
+                enough = STILL_SAMPLES if self._stillness.after(block) else IDLE_SAMPLES
         return np.concatenate(pieces) if pieces else None
+
+
+class Stillness:
+    """Whether nothing stirs, by loudness alone: it may cost a moment, never a word."""
+
+    def __init__(self) -> None:
+        self._floor = float("inf")
+        self._still_samples = 0
+
+    def after(self, block: Samples) -> bool:
+        """Whether it has been still for long enough, this block included."""
+        level = float(block.std())
+        # Rises within seconds to whatever lasts, such as a fan; falls at once to the quietest moment.
+        self._floor = min(level, self._floor * 1.01) + 0.01
+        stirs = level > 2 * self._floor + 8
+        self._still_samples = 0 if stirs else self._still_samples + len(block)
+        return self._still_samples >= STIRRED_SAMPLES

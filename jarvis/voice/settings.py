@@ -22,7 +22,7 @@ class VoiceSettings:
     would come no earlier, and every breath would cost a decode."""
     barge_in_frames: int = 5
     """160 ms of speech in what the microphone hears without us: then we play quieter, and listen."""
-    barge_in_onset: float = 0.3
+    barge_in_onset: float = 0.2
     """What counts as speech there: nothing else is left to be taken for it, and a person begins softly."""
     duck_db: float = 15.0
     """Quiet enough to be talked over and to be understood through, loud enough to be followed."""

@@ -12,6 +12,8 @@ from jarvis.core.errors import EngineFailed
 from jarvis.testing.virtual_time import run_virtual
 from jarvis.voice.ears import Ears
 from jarvis.voice.judge import Judge
+from jarvis.voice.senses import Senses
+from jarvis.voice.streams import Blocks, WavSource
 from jarvis.voice.windows import Onset, Windows
 
 
@@ -140,3 +142,41 @@ def test_speech_begins_with_so_many_loud_frames_in_a_row() -> None:
     onset.heard([0.4] * 4, 5, 0.3)
     onset.forget()
     assert onset.heard([0.4], 5, 0.3) == []
+
+
+class Counting:
+    """Ears that only count how they are asked."""
+
+    def __init__(self) -> None:
+        self.blocks: list[int] = []
+
+    async def call(self, method: str, *args: Any, deadline_s: float) -> Any:
+        self.blocks.append(len(args[1]) // 2)
+        return {"clean": b"", "wakes": [], "speech": []}
+
+
+@pytest.mark.parametrize("noise", [0, 40, 400])
+def test_a_still_room_costs_little_and_whoever_speaks_is_heard_at_once(noise: int) -> None:
+    rng = np.random.default_rng(6)
+
+    def room(seconds: float, level: float) -> Any:
+        return (rng.normal(size=int(16_000 * seconds)) * level).astype(np.int16)
+
+    async def main() -> None:
+        engine = Counting()
+        still = room(8, noise)
+        loud = room(2, 4_000 + noise)
+        senses = Senses(Blocks(WavSource(np.concatenate([still, loud, still]))), Ears(engine).open())
+        ends = []
+        while (moment := await senses.next(speech=False)) is not None:
+            ends.append(moment.end_ms)
+        asked = np.array(ends)
+        assert sum(asked < 8_000) <= 32, "8 s of nothing"
+        assert any(asked > 8_000) and min(asked[asked > 8_000]) <= 8_080, "its first sound is heard"
+        assert 24 <= sum((asked > 8_000) & (asked <= 10_000)) <= 27
+        assert sum(asked > 11_500) <= 24, "still again"
+        assert sum(engine.blocks) == 18 * 16_000
+        speaking = Senses(Blocks(WavSource(still)), Ears(engine).open())
+        assert len((await speaking.next(speech=True)).clean) == 320  # type: ignore[union-attr]
+
+    asyncio.run(main())
