@@ -49,18 +49,22 @@ class Heard:
     chimed: list[int] = field(default_factory=list)
     answered: list[int] = field(default_factory=list)
     ended: set[int] = field(default_factory=set)
+    texts: dict[int, str] = field(default_factory=dict)
+    """What each room understood."""
     chime_after_ms: dict[int, float] = field(default_factory=dict)
     first_audio_ms: dict[int, float] = field(default_factory=dict)
     """From the confirmed endpoint to the first sound of the reply."""
     decided_ms: dict[int, float] = field(default_factory=dict)
     """From the text to the first piece of the answer: where a wait for the others would be."""
-    _last_ms: dict[tuple[int, str], float] = field(default_factory=dict)
+    _last_ms: dict[tuple[int, str], float] = field(default_factory=dict, repr=False)
 
     def told(self, number: int, event: Mapping[str, Any]) -> None:
         name, at_ms = event["event"], event["at_ms"]
         self._last_ms[number, name] = at_ms
         if name == "wake":
             self.woken[number] = at_ms
+        elif name == "stt":
+            self.texts[number] = event["text"]
         elif name == "chime":
             self.chimed.append(number)
             self.chime_after_ms[number] = event["after_wake_ms"]
@@ -78,12 +82,13 @@ class Heard:
 
 
 class HearingHome:
-    def __init__(self, folder: Path, count: int, recordings: Sequence[Path], env: Mapping[str, str] | None = None):
-        """`recordings` are joined with 200 ms of silence between them: the wake word and a request."""
+    def __init__(
+        self, folder: Path, count: int, wake: Path, requests: Sequence[Path], env: Mapping[str, str] | None = None
+    ) -> None:
+        """Recordings of the wake word and of what may follow it, after 200 ms of silence."""
         pause = np.zeros(RATE_HZ // 5, np.int16)
-        pieces = [piece for path in recordings for piece in (wav.read(path), pause)][:-1]
-        self._speech = np.concatenate(pieces).astype(np.float32)
-        self.speech_s = BEFORE_MS / 1000 + len(self._speech) / RATE_HZ
+        self._spoken = [np.concatenate([wav.read(wake), pause, wav.read(path)]) for path in requests]
+        self.speech_s = BEFORE_MS / 1000 + max(map(len, self._spoken)) / RATE_HZ
         """From the beginning of a file to the last word."""
         ports = _free_ports(count)
         self._files = [folder / f"room{number}.wav" for number in range(count)]
@@ -135,14 +140,19 @@ class HearingHome:
                 for follower in followers:
                     follower.cancel()
 
-    def write(self, chance: random.Random, hearing: Sequence[int], spread_ms: float) -> None:
-        for number in hearing:
-            self._write(number, chance.uniform(0, spread_ms), chance.uniform(0.3, 1.0), chance.randrange(2**32))
+    def write(self, chance: random.Random, hearing: Mapping[int, int], spread_ms: float) -> None:
+        """Files for the next trial: room -> number of the request that it hears."""
+        for number, request in hearing.items():
+            offset_ms, gain, seed = chance.uniform(0, spread_ms), chance.uniform(0.3, 1.0), chance.randrange(2**32)
+            self._write(number, offset_ms, gain, seed, request=request)
 
-    def _write(self, number: int, offset_ms: float, gain: float, seed: int, tail_s: float = TAIL_S) -> None:
+    def _write(
+        self, number: int, offset_ms: float, gain: float, seed: int, tail_s: float = TAIL_S, request: int = 0
+    ) -> None:
+        spoken = self._spoken[request]
         before = int((BEFORE_MS + offset_ms) * RATE_HZ / 1000)
-        sound = np.random.default_rng(seed).normal(0, NOISE, before + len(self._speech) + int(tail_s * RATE_HZ))
-        sound[before : before + len(self._speech)] += gain * self._speech
+        sound = np.random.default_rng(seed).normal(0, NOISE, before + len(spoken) + int(tail_s * RATE_HZ))
+        sound[before : before + len(spoken)] += gain * spoken
         wav.write(self._files[number], np.clip(sound, -32_768, 32_767).astype(np.int16), RATE_HZ)
 
 
@@ -167,9 +177,12 @@ class _Trials:
                 self._heard.told(number, event)
                 self._changed.set()
 
-    async def trial(self, seed: int, *, hearing: Sequence[int] | None = None, spread_ms: float = SPREAD_MS) -> Heard:
-        """All nodes of `hearing`, or all there are, hear it; ends when each that woke has come to its end."""
-        rooms = list(range(len(self._home.nodes)) if hearing is None else hearing)
+    async def trial(
+        self, seed: int, *, hearing: Mapping[int, int] | None = None, spread_ms: float = SPREAD_MS
+    ) -> Heard:
+        """The rooms of `hearing`, each the request of that number, or all the first one; ends when each that woke has
+        come to its end."""
+        rooms = dict.fromkeys(range(len(self._home.nodes)), 0) if hearing is None else hearing
         await asyncio.to_thread(self._home.write, random.Random(seed), rooms, spread_ms)  # nosec B311
         self._heard = heard = Heard()
         try:

@@ -111,8 +111,8 @@ def _real(arguments: argparse.Namespace) -> dict[str, Any]:
 
     audio = Path(os.environ.get("JARVIS_TEST_AUDIO", RECORDINGS))
     with tempfile.TemporaryDirectory(prefix="jarvis-claims-") as folder:
-        recordings = [audio / WAKE, audio / REQUEST]
-        home = HearingHome(Path(folder), arguments.nodes, recordings, {"JARVIS_OLLAMA_URL": ""})
+        quiet = {"JARVIS_OLLAMA_URL": ""}
+        home = HearingHome(Path(folder), arguments.nodes, audio / WAKE, [audio / REQUEST], quiet)
         try:
             home.found()
             return asyncio.run(_real_trials(home, arguments))
@@ -151,7 +151,7 @@ async def _real_trials(home: Any, arguments: argparse.Namespace) -> dict[str, An
             chimes += heard.chime_after_ms.values()
             _take(together, heard)
             if number % 5 == 0:
-                _take(alone, await trials.trial(seed, hearing=[number // 5 % arguments.nodes]))
+                _take(alone, await trials.trial(seed, hearing={number // 5 % arguments.nodes: 0}))
             _show(f"{number + 1}", heard, arguments)
     medians = {
         f"{name}_ms": {"together": _median(together[name]), "alone": _median(alone[name])} for name in sorted(alone)

@@ -22,8 +22,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, recording: Any) -> Any:
     for name in ("whisper-tiny.en", "smart-turn-v3", "piper-en_US-joe-medium"):
         if not cache.installed(name):
             pytest.skip(f"The model {name} is not installed; run `jarvis models pull`.")
-    recordings = [recording("hey_jarvis_1.wav"), recording("what_time_is_it.wav")]
-    made = HearingHome(tmp_path_factory.mktemp("rooms"), ROOMS, recordings, {"JARVIS_OLLAMA_URL": ""})
+    requests = [recording("what_time_is_it.wav"), recording("set_timer.wav")]
+    quiet = {"JARVIS_OLLAMA_URL": ""}
+    made = HearingHome(tmp_path_factory.mktemp("rooms"), ROOMS, recording("hey_jarvis_1.wav"), requests, quiet)
     try:
         made.found()
         yield made
@@ -48,19 +49,19 @@ async def while_one_speaks(home: HearingHome) -> Heard:
     async with home.listening() as trials:
         await speak()
         speaking = asyncio.create_task(speak_on())
-        heard = await trials.trial(7, hearing=range(1, ROOMS), spread_ms=0.0)
+        heard = await trials.trial(7, hearing={1: 0, 2: 0}, spread_ms=0.0)
         await speaking
         return heard
 
 
-async def some_trials(home: HearingHome) -> list[Heard]:
-    """Those in which several rooms heard it, and at about the same time."""
+async def some_trials(home: HearingHome, hearing: dict[int, int] | None = None, count: int = TRIALS) -> list[Heard]:
+    """Those in which all rooms heard it, and at about the same time."""
     good: list[Heard] = []
     async with home.listening() as trials:
         for number in range(ATTEMPTS):
-            heard = await trials.trial(100 + number)
-            good += [heard] if len(heard.woken) > 1 and heard.spread_ms < TOGETHER_MS else []
-            if len(good) == TRIALS:
+            heard = await trials.trial(100 + number, hearing=hearing)
+            good += [heard] if len(heard.woken) == ROOMS and heard.spread_ms < TOGETHER_MS else []
+            if len(good) == count:
                 break
     return good
 
@@ -76,6 +77,24 @@ def test_one_room_chimes_and_answers_and_the_audit_says_why(home: HearingHome) -
     assert all(text.startswith("room") and "answered" in text for text in said), said
     listed = jarvis("audit", "list", "--action", "claim", data_dir=room.data_dir).json()
     assert [row["detail"]["sentence"] for row in listed][: len(said)] == said
+
+
+def test_two_persons_in_two_rooms_are_both_answered(home: HearingHome) -> None:
+    """One asks for the time where rooms 0 and 1 hear it, the other for a timer in room 2."""
+    [heard, *_] = asyncio.run(some_trials(home, {0: 0, 1: 0, 2: 1}, count=1))
+    assert len(heard.chimed) == 1
+    assert len(heard.answered) == 2 and 2 in heard.answered, heard
+    asked = {turn["text"] for row in home.nodes[2].get("/api/v2/sessions") for turn in turns(home, row)}
+    assert {text.strip(".?!").lower() for text in asked} >= {"what time is it"}
+    assert any("timer" in text.lower() for text in asked)
+
+
+def turns(home: HearingHome, session: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        turn
+        for turn in home.nodes[2].get(f"/api/v2/sessions/{session['session_id']}")["turns"]
+        if turn["role"] == "user"
+    ]
 
 
 def test_a_wake_phrase_from_another_rooms_loudspeaker_wakes_nobody(home: HearingHome) -> None:
