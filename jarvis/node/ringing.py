@@ -95,6 +95,8 @@ class _Watch:
     turn_ms: float | None = None
     """When the owner's turn to ring is; the others' come after it. None while it is not due."""
     known_ms: float = 0.0
+    changed_ms: float = 0.0
+    """When somebody last added or took away time, or let it go on: it was not due before we knew of that."""
     restored: bool = False
     """It was there before we were, or came from a peer."""
     late: bool = False
@@ -154,6 +156,7 @@ class Ringing:
                 self._count(timer_id, watch, now)
             else:
                 known, watch.timer = watch.timer, timer
+                watch.changed_ms = now.mono_ms if known != timer else watch.changed_ms
                 if known.count != timer.count:
                     watch.trust = _Trust.BLIND
                     self._count(timer_id, watch, now)
@@ -301,7 +304,7 @@ class Ringing:
             watch.over_ms = now.mono_ms
             return [End(timer_id)]
         if watch.turn_ms is None:
-            watch.turn_ms = self._first_turn_ms(watch, now.mono_ms + left_ms, now)
+            watch.turn_ms = self._first_turn_ms(watch, max(now.mono_ms + left_ms, watch.changed_ms), now)
         ringer = self._ringer(timer_id, now)
         if watch.rings:
             return self._go_on(timer_id, watch, ringer, -left_ms, now)

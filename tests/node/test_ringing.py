@@ -175,6 +175,17 @@ def test_an_addition_while_it_rings_lets_it_ring_again_later() -> None:
     assert rooms.who_rang(since_ms=snoozed_ms) == {0}
 
 
+def test_more_time_taken_away_than_was_left_rings_at_once_and_once() -> None:
+    rooms = linked(4)
+    rooms.set_timer(2, 30)
+    rooms.run(22)
+    changed_ms = rooms.now_ms
+    rooms.add(0, -10)
+    rooms.add(1, -10)
+    rooms.run(30)
+    assert rooms.first_ring_s(changed_ms) < 2 and rooms.who_rang() == {2}
+
+
 def test_a_pause_stops_it_everywhere_and_it_goes_on_from_there() -> None:
     rooms = linked(2)
     rooms.set_timer(0, 60)
