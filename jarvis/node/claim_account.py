@@ -61,7 +61,7 @@ def _sentence(outcome: str, here: str, detail: Detail, name: Callable[[str], str
     said = {
         "answered": f"{here} answered: {because}.",
         "answered too": f"{here} answered too: {because}.",
-        "stopped": f"{here} chimed and then left the answer to a better room; it chimed because {because}.",
+        "stopped": f"{here} chimed and then left the answer to another room; it chimed because {because}.",
         "withdrew": f"{here} chimed, but nothing was said to it; it chimed because {because}.",
         "gave up": f"{here} chimed, but heard no end of what was said; it chimed because {because}.",
     }[outcome]

@@ -104,25 +104,33 @@ class HearingHome:
         ]
         self._env = env
 
-    def found(self) -> None:
-        """Make the home and start its nodes, muted."""
+    def found(self, *, joined: bool = True) -> None:
+        """Make the home, or as many homes as there are nodes, and start its nodes, loaded and muted."""
         first, *others = self.nodes
         for number in range(len(self.nodes)):
             self._write(number, 0.0, 0.0, number, FIRST_S)
-        jarvis("init", "--name", "room0", "--room", "room0", data_dir=first.data_dir, env=self._env).json()
+        self._init(0)
         first.start()
         for number, node in enumerate(others, 1):
-            wishes = {"name": f"room{number}", "room": f"room{number}"}
-            invitation = first.post("/api/v2/nodes/invitations", wishes)
-            join = ("node", "join", invitation["code"], "--peer", invitation["peer"])
-            jarvis(*join, data_dir=node.data_dir, env=self._env).json()
+            if joined:
+                wishes = {"name": f"room{number}", "room": f"room{number}"}
+                invitation = first.post("/api/v2/nodes/invitations", wishes)
+                join = ("node", "join", invitation["code"], "--peer", invitation["peer"])
+                jarvis(*join, data_dir=node.data_dir, env=self._env).json()
+            else:
+                self._init(number)
             node.launch()
         for node in others:
             node.wait_ready(READY_S)
-        until(lambda: linked(*self.nodes), READY_S, "every node linked to every other")
+        if joined:
+            until(lambda: linked(*self.nodes), READY_S, "every node linked to every other")
         until(lambda: all(map(_loaded, self.nodes)), READY_S, "every node's ears and voice loaded")
         for node in self.nodes:
             node.call("PUT", "/api/v2/mute", body={"muted": True}, deadline_s=READY_S)
+
+    def _init(self, number: int) -> None:
+        names = ("--name", f"room{number}", "--room", f"room{number}")
+        jarvis("init", *names, data_dir=self.nodes[number].data_dir, env=self._env).json()
 
     def close(self) -> None:
         for node in self.nodes:

@@ -18,7 +18,8 @@ Each room gives its claim an id and tells it to all; `answering` is the same mes
     answering  a peer of higher rank is answering too,    stop silently and yield to it: nothing was replied yet
                or one that is replying already
     answering  one of lower rank claims or answers        tell it again, it alone
-    answering  its text is known                          reply, and tell the text to those who claimed
+    answering  its text is known                          reply, and tell the text to those who claimed; or, if one
+                                                          of another phrase within 2 s has told the same, stop
     yielding   the one it yielded to withdraws, is cut    claiming again
                off or silent for 2.5 s, and has told
                no text
@@ -267,6 +268,8 @@ class Claims:
             case State.ANSWERING:
                 if better := [one for one in answering if one.rank > bid.rank or one.told]:
                     self._yield(bid, better)
+                elif bid.text is not None and self._answered_by_another(bid, bid.text):
+                    self._lose(bid, now_ms)
                 elif bid.text is not None:
                     self._reply(bid, now_ms)
                 elif now_ms >= bid.pulse_ms:
@@ -310,8 +313,8 @@ class Claims:
             self._out.append(Chimes(bid.claim.wake, False))
 
     def _reply(self, bid: Bid, now_ms: float) -> None:
-        for rival in self._rivals_of(bid):
-            if not rival.withdrawn:  # one that was silent may only have slept
+        for rival in self._all_rivals():
+            if bid.is_near(rival) and not rival.withdrawn:  # one that was silent may only have slept
                 self._say(Text(bid.claim.wake, bid.shown), now_ms, rival.peer)
         self._close(bid, True, now_ms, "answered")
 
@@ -393,6 +396,10 @@ class Claims:
 
     def _rivals_of(self, bid: Bid) -> list[Rival]:
         return [one for one in self._all_rivals() if bid.concerns(one)]
+
+    def _answered_by_another(self, bid: Bid, text: str) -> bool:
+        told = [one.text for one in self._all_rivals() if one.claim.answering and bid.is_near(one)]
+        return any(other is not None and equal(text, other) for other in told)
 
     def _out_of_it(self, rival: Rival, now_ms: float) -> None:
         """It does not answer: whoever is next need not wait for it, but waits for those before it from now on."""

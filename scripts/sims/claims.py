@@ -28,8 +28,6 @@ AIMS = {"nobody_answers": 0.0, "several_chimes": 0.001, "several_answers": 0.001
 """Shares of the trials; the first must be none, the others fewer."""
 RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "audio"
 WAKE, REQUEST = "hey_jarvis_1.wav", "what_time_is_it.wav"
-WARM_UPS = 10
-"""Trials at most before every room's ears are loaded."""
 
 
 def main() -> None:
@@ -107,6 +105,32 @@ def _trial(nodes: int, spread_ms: float, links: Links, seed: int) -> tuple[dict[
 
 
 def _real(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The home's trials; and what a winner's answer takes in homes of one node each on the same machine, hearing the
+    same at the same time: there, too, as many recognisers share its cores, and nobody asks anybody."""
+    began = time.monotonic()
+    counts: Counter[str] = Counter()
+    together = _with_home(arguments, joined=True, trials=arguments.real, counts=counts)
+    apart = _with_home(arguments, joined=False, trials=max(arguments.real // 10, 1), counts=Counter())
+    here, there = (
+        _median([one for heard in trials for one in heard.first_audio_ms.values()]) for trials in (together, apart)
+    )
+    ratio = round(here / there, 2) if here and there else None
+    spreads = [heard.spread_ms for heard in together]
+    names = (*AIMS, "nobody_heard_it", "rooms_woken", "late", "late_several_answers")
+    return {
+        "kind": "real",
+        "nodes": arguments.nodes,
+        "trials": arguments.real,
+        "seed": arguments.seed,
+        "spread_ms": {"drawn": arguments.spread, "median": _median(spreads), "most": round(max(spreads), 1)},
+        **{name: counts[name] for name in names},
+        "chime_after_wake_ms": _median([one for heard in together for one in heard.chime_after_ms.values()]),
+        "endpoint_to_first_sound_ms": {"together": here, "apart": there, "ratio": ratio},
+        "seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def _with_home(arguments: argparse.Namespace, *, joined: bool, trials: int, counts: Counter[str]) -> list[Any]:
     from jarvis.testing.hearing_home import HearingHome
 
     audio = Path(os.environ.get("JARVIS_TEST_AUDIO", RECORDINGS))
@@ -114,64 +138,32 @@ def _real(arguments: argparse.Namespace) -> dict[str, Any]:
         quiet = {"JARVIS_OLLAMA_URL": ""}
         home = HearingHome(Path(folder), arguments.nodes, audio / WAKE, [audio / REQUEST], quiet)
         try:
-            home.found()
-            return asyncio.run(_real_trials(home, arguments))
+            home.found(joined=joined)
+            return asyncio.run(_trials(home, arguments, trials, counts))
         finally:
             home.close()
 
 
-async def _real_trials(home: Any, arguments: argparse.Namespace) -> dict[str, Any]:
-    """All nodes hear it, and every fifth time one alone hears it too, to compare. On a machine that is busy elsewhere a
-    room may hear it so late that it is another phrase to the others: such trials are counted apart."""
-    counts: Counter[str] = Counter()
-    spreads: list[float] = []
-    alone: dict[str, list[float]] = {"first_audio": [], "decided": []}
-    together: dict[str, list[float]] = {"first_audio": [], "decided": []}
-    chimes: list[float] = []
-    began = time.monotonic()
+async def _trials(home: Any, arguments: argparse.Namespace, count: int, counts: Counter[str]) -> list[Any]:
+    """On a machine that is busy elsewhere a room may hear it so late that it is another phrase to the others: such
+    trials are counted apart."""
+    found = []
     async with home.listening() as trials:
-        for number in range(WARM_UPS):
-            heard = await trials.trial(number, spread_ms=0.0)
-            _show(f"warm-up {number + 1}", heard, arguments)
-            if len(heard.woken) == arguments.nodes:
-                break
-        for number in range(arguments.real):
-            seed = arguments.seed + number
-            heard = await trials.trial(seed, spread_ms=arguments.spread)
+        await trials.trial(arguments.seed - 1, spread_ms=0.0)  # whatever is loaded at first use
+        for number in range(count):
+            heard = await trials.trial(arguments.seed + number, spread_ms=arguments.spread)
+            found.append(heard)
             counts["rooms_woken"] += len(heard.woken)
             counts["nobody_heard_it"] += not heard.woken
             if heard.spread_ms > PHRASE_MS:
-                counts["apart"] += 1
-                counts["apart_several_answers"] += len(heard.answered) > 1
+                counts["late"] += 1
+                counts["late_several_answers"] += len(heard.answered) > 1
             else:
                 counts["nobody_answers"] += bool(heard.woken) and not heard.answered
                 counts["several_chimes"] += len(heard.chimed) > 1
                 counts["several_answers"] += len(heard.answered) > 1
-            spreads.append(heard.spread_ms)
-            chimes += heard.chime_after_ms.values()
-            _take(together, heard)
-            if number % 5 == 0:
-                _take(alone, await trials.trial(seed, hearing={number // 5 % arguments.nodes: 0}))
             _show(f"{number + 1}", heard, arguments)
-    medians = {
-        f"{name}_ms": {"together": _median(together[name]), "alone": _median(alone[name])} for name in sorted(alone)
-    }
-    return {
-        "kind": "real",
-        "nodes": arguments.nodes,
-        "trials": arguments.real,
-        "seed": arguments.seed,
-        "spread_ms": {"drawn": arguments.spread, "median": _median(spreads), "most": round(max(spreads), 1)},
-        **{name: counts[name] for name in (*AIMS, "nobody_heard_it", "rooms_woken", "apart", "apart_several_answers")},
-        "chime_after_wake_ms": _median(chimes),
-        "winner": medians,
-        "seconds": round(time.monotonic() - began, 1),
-    }
-
-
-def _take(times: dict[str, list[float]], heard: Any) -> None:
-    times["first_audio"] += heard.first_audio_ms.values()
-    times["decided"] += heard.decided_ms.values()
+    return found
 
 
 def _show(name: str, heard: Any, arguments: argparse.Namespace) -> None:

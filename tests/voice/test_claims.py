@@ -436,6 +436,14 @@ def test_messages_that_are_said_once_are_missed(monkeypatch):
     assert any(len(one.chimed) > 1 for one in trials(150, loss=0.05))
 
 
+@pytest.mark.parametrize(("text", "answered"), [(HEARD_AS[1], [0]), (OTHER_REQUEST, [0, 1])])
+def test_who_detects_it_much_too_late_does_not_answer_the_same_again(text, answered):
+    late = Room(hears_ms=1_200.0, text=text, text_ms=3_000.0)
+    outcome = run_trial([Room(hears_ms=0.0, text_ms=2_000.0), late], Links(), 3)
+    assert outcome.chimed == [0, 1]  # to each it was a phrase of its own
+    assert outcome.answered == answered
+
+
 def test_a_winner_that_hears_nothing_leaves_it_to_the_next():
     deaf = Room(hears_ms=0.0, snr_step=9, text=None, text_ms=1_500.0)
     outcome = run_trial([deaf, Room(hears_ms=10.0, snr_step=1)], Links(), 1)
