@@ -16,8 +16,8 @@ ROUND_MS = 240.0
 """Twice the longest that a message takes, 120 ms: then every claim that crossed is known. With 200 ms two rooms chimed
 in 0.1 % of simulated trials."""
 SOON_MS = 2_000.0
-"""A busy machine may detect the phrase so late that it is another one to the others. Who is told, by a room that claimed
-within this time, what it is about to answer itself, stays silent."""
+"""A busy machine may detect the phrase so late that it is another one to the others. Who is told, by a room that
+claimed within this time, what it is about to answer itself, stays silent."""
 UNABLE_ROUNDS = 2
 """An unable room can only apologise, so it waits until everybody who hears the phrase must have claimed."""
 COPIES, COPY_MS = 3, 40.0
