@@ -13,7 +13,7 @@ import structlog
 
 from jarvis.core.errors import EngineFailed, Overloaded, Unreachable
 from jarvis.voice import audio, wav
-from jarvis.voice.device_source import Converter, Inbox
+from jarvis.voice.device_source import Inbox
 from jarvis.voice.gain import Gain
 from jarvis.voice.streams import MAX_SINK_SECONDS, RATE_HZ, QuietSink
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 IDLE_S = 5.0
 """The device is let go so long after the last sound: the next sentence finds it open, other programs find it free."""
-ECHO_S = 0.7
-"""For so long after the last sound the room may still sound, and silence is told as what is played."""
+AHEAD_S = 0.06
+"""What is played is told so long before the device takes it: a microphone may give three blocks at once, and whoever
+cancels the echo must never hear it before it was told."""
 SETTLE_S, SETTLED_S = 0.06, 0.3
 """A device that was just opened swallows its first moment: it is given silence until it has not run dry for so long,
 at most so long in all."""
@@ -59,11 +60,9 @@ class DeviceSink(QuietSink):
         self._inbox: Inbox | None = None
         self._microphone: audio.Device | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._to_reference: Converter | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
         self._renewed_s = -RENEW_S
-        self._quiet = 0  # samples since the last sound
         self._latency_s = audio.LATENCY_S
         self._settled, self._dry_s = False, 0.0
         self.xruns = 0
@@ -101,10 +100,10 @@ class DeviceSink(QuietSink):
     async def _played(self, samples: Samples, rate_hz: int) -> bool:
         """False when the device took it in less time than hearing it takes: after a crackle some never wait again."""
         stream, xruns = await self._opened(), self.xruns
-        if rate_hz != stream.rate_hz:
-            samples = await asyncio.to_thread(_converted, samples, rate_hz, stream.rate_hz)
+        told = await _at(samples, rate_hz, RATE_HZ) if self.reference is not None else samples[:0]
+        samples = await _at(samples, rate_hz, stream.rate_hz)
         self._gain.restore()
-        piece = self._piece = _Piece(samples, stream.rate_hz, stream.latency_s, asyncio.get_running_loop())
+        piece = self._piece = _Piece(samples, told, stream.rate_hz, stream.latency_s, asyncio.get_running_loop())
         try:
             await self._until_heard(piece)
         finally:
@@ -123,12 +122,9 @@ class DeviceSink(QuietSink):
             self._gain.fade()
 
     def tell(self, samples: Samples) -> None:
-        """What was played, at the device's rate, on its way to whoever cancels the echo."""
-        if self.reference is None or self._to_reference is None:
-            return
-        told = self._to_reference(samples)
-        if len(told):
-            self.reference(told)
+        """What is being played, on its way to whoever cancels the echo."""
+        if self.reference is not None:
+            self.reference(samples)
 
     def heard_by(self, inbox: Inbox | None, microphone: audio.Device | None = None) -> None:
         """The microphone that hears this loudspeaker tells from now on when it was played; None: there is none."""
@@ -147,7 +143,6 @@ class DeviceSink(QuietSink):
             self._loop, self._piece = asyncio.get_running_loop(), None
             self._settled = False
             self._stream = await self._open()
-            self._to_reference = Converter(self._stream.rate_hz, RATE_HZ)
             await self._settle()
         return self._stream
 
@@ -213,27 +208,22 @@ class DeviceSink(QuietSink):
             self.xruns += self._settled
         if piece is not None and not piece.done.is_set():
             taken = piece.take(frames)
-            stream_hz = piece.rate_hz
-            block[: len(taken)] = self._gain.apply(taken, stream_hz)
+            block[: len(taken)] = self._gain.apply(taken, piece.rate_hz)
+            self._tell_played((piece.tell() * np.float32(self._gain.now)).astype(np.int16))
             if piece.at >= len(piece.samples) or piece.ran_away or (piece.stopped and self._gain.silent):
                 piece.finish()
-            self._quiet = 0
-        self._quiet += frames
-        self._tell_played(block)
         return block
 
-    def _tell_played(self, block: Samples) -> None:
-        """In step with the microphone where one listens, else at once; silence between sentences too."""
+    def _tell_played(self, samples: Samples) -> None:
+        """In step with the microphone where one listens, else at once."""
         inbox, loop, stream = self._inbox, self._loop, self._stream
-        if self.reference is None or loop is None or stream is None or not self._settled:
-            return
-        if self._quiet > ECHO_S * stream.rate_hz:
+        if self.reference is None or loop is None or stream is None or not len(samples):
             return
         if inbox is None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
-                loop.call_soon_threadsafe(self.tell, block)
+                loop.call_soon_threadsafe(self.tell, samples)
         elif self._microphone is None or audio.one_clock(self._microphone, stream.device):
-            inbox.played(block)
+            inbox.played(samples)
 
     def _ended(self) -> None:
         """On the device's thread: the stream stopped, by us or by itself."""
@@ -264,8 +254,12 @@ class DeviceSink(QuietSink):
 class _Piece:
     """One sentence on its way out. The device's thread takes from it; the loop waits for its end."""
 
-    def __init__(self, samples: Samples, rate_hz: int, latency_s: float, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, samples: Samples, told: Samples, rate_hz: int, latency_s: float, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """`told` is the same at 16 kHz, for whoever cancels the echo."""
         self.samples, self.rate_hz, self.latency_s, self._loop = samples, rate_hz, latency_s, loop
+        self._told, self._told_at = told, 0
         self.at = 0
         self.began_s = self.asked_s = time.monotonic()
         self.done, self.news = asyncio.Event(), asyncio.Event()
@@ -287,6 +281,11 @@ class _Piece:
         self.ran_away = self.at / self.rate_hz > self.asked_s - self.began_s + self.latency_s + FAST_S
         return taken
 
+    def tell(self) -> Samples:
+        """What is to be told after the last `take`: as far as that, and a little ahead."""
+        begin, self._told_at = self._told_at, int((self.at / self.rate_hz + AHEAD_S) * RATE_HZ)
+        return self._told[begin : self._told_at]
+
     def finish(self) -> None:
         self._call(self.end)
 
@@ -303,5 +302,8 @@ class _Piece:
             self._loop.call_soon_threadsafe(what)
 
 
-def _converted(samples: Samples, from_hz: int, to_hz: int) -> Samples:
-    return wav.to_int16(wav.resample(samples / 32767.0, from_hz, to_hz))
+async def _at(samples: Samples, from_hz: int, to_hz: int) -> Samples:
+    """At another rate, beside the loop."""
+    if from_hz == to_hz:
+        return samples
+    return await asyncio.to_thread(lambda: wav.to_int16(wav.resample(samples / 32767.0, from_hz, to_hz)))

@@ -160,7 +160,7 @@ class Inbox:
         self._told = False
 
     def take(self) -> list[tuple[bool, Samples]]:
-        """(whether we played it, mono at its device's rate), all there is."""
+        """(whether we play it, mono: at 16 kHz if we do, else at the microphone's rate), all there is."""
         pieces = []
         while self._pieces:
             pieces.append(self._pieces.popleft())

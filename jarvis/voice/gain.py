@@ -39,6 +39,11 @@ class Gain:
         self._now = self.target
 
     @property
+    def now(self) -> float:
+        """As a factor, after the last block."""
+        return self._now
+
+    @property
     def silent(self) -> bool:
         return self._now == 0.0
 

@@ -34,8 +34,8 @@ class Source(Protocol):
 
 Reference = Callable[["Samples"], None]
 """Told of each piece as it is played, 16 kHz mono int16 at the loudness it is heard with: what the echo canceller takes
-out of the microphone. A device tells silence too while it is open, and in step with its microphone's blocks: as many
-samples as are heard, a little earlier than they are."""
+out of the microphone. A device tells it a little ahead, in step with its microphone's blocks: from the first piece of a
+sentence on, as many samples as are heard meanwhile."""
 
 
 class Sink(Protocol):

@@ -16,6 +16,8 @@ from jarvis.core.errors import JarvisError
 from jarvis.voice import audio
 from jarvis.voice.device_sink import DeviceSink
 from jarvis.voice.device_source import DeviceSource
+from jarvis.voice.frontend import Canceller
+from jarvis.voice.played import Played
 
 ROOM = "kitchen"
 NOISE = (np.convolve(np.random.default_rng(1).standard_normal(22_050 * 20), np.ones(8), "same") * 1_500).astype(
@@ -36,11 +38,19 @@ class Ear:
         self.far: list[tuple[int, Any]] = []
         self.count, self.problem = 0, ""
         self.began = asyncio.Event()
-        sink.reference = lambda samples: self.far.append((self.count, samples))
+        self.clean: list[Any] = []
+        self._played, self._canceller = Played(), Canceller()
+        sink.reference = self._tell
+
+    def _tell(self, samples: Any) -> None:
+        self.far.append((self.count, samples))
+        self._played(samples)
 
     async def listen(self) -> None:
         try:
             async for block in self.source.blocks():
+                far = self._played.take(len(block))
+                self.clean.append(block if far is None else self._canceller.clean(block, far))
                 self.near.append(block)
                 self.count += len(block)
                 self.began.set()
@@ -72,6 +82,13 @@ def alignment(ear: Ear, at_s: float) -> tuple[float, float]:
     return (place - early) / 16, float(match[place] / np.sqrt(power)) if power else 0.0
 
 
+def residue_db(ear: Ear, since: int) -> float:
+    """How much quieter our own voice is than it was heard, since that block: its second half."""
+    near, clean = (np.concatenate(blocks[since:]).astype(float) for blocks in (ear.near, ear.clean))
+    half = len(near) // 2
+    return float(20 * np.log10(max(clean[half:].std(), 1.0) / max(near[half:].std(), 1.0)))
+
+
 async def main() -> None:
     sink = DeviceSink(ROOM)
     ear = Ear(sink)
@@ -88,6 +105,14 @@ async def main() -> None:
         if min(alike for _, alike in lags) > 0.9 and np.ptp([lag_ms for lag_ms, _ in lags]) < 1:
             break
     tell(stage="echo", took_s=took_s, played_ms=sink.played_ms, lags=lags)
+
+    for _ in range(TRIES):
+        blocks = len(ear.near)
+        await sink.play(NOISE[: 22_050 * 3 // 2], 22_050)
+        quieter_db = residue_db(ear, blocks)
+        if quieter_db < -20:
+            break
+    tell(stage="cancelled", quieter_db=quieter_db)
 
     playing = asyncio.create_task(sink.play(NOISE, 22_050))
     await asyncio.sleep(0.5)

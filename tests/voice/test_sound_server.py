@@ -69,6 +69,7 @@ def test_a_room_where_the_microphone_hears_the_loudspeaker(server: SoundServer, 
             # Heard after it was told, from the first sample on, and always equally long after: one clock.
             assert alike > 0.9 and -1 <= lag_ms <= 400
             assert lag_ms == pytest.approx(echo["lags"][0][0], abs=1)
+        assert heard.next("cancelled")["quieter_db"] < -20
         assert heard.next("stop")["heard_after_ms"] < 500  # with what this server holds; the bound is in test_audio
         heard.next("remove")
         server.remove("kitchen")
