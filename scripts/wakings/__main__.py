@@ -73,6 +73,10 @@ def _false(heard: dict[str, Heard]) -> list[Row]:
     rows = []
     for what, one in heard.items():
         rows.append(row(f"chimes, {what}", one.chimes, f"in {one.clips} clips, {one.seconds / 60:.0f} min", most=0))
+        if one.calls:
+            rows.append(
+                row(f'of these where somebody is called ("Hey Travis, ..."), {what}', one.called, f"in {one.calls}")
+            )
         rows.append(row(f"highest peak, {what}", max(one.peaks, default=0.0), "of 1"))
     return rows
 

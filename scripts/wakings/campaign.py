@@ -58,6 +58,10 @@ class Heard:
     """Of speech."""
     chimes: int = 0
     peaks: list[float] = field(default_factory=list)
+    calls: int = 0
+    """Clips that begin as the phrase does: "Hey Travis, ..."."""
+    called: int = 0
+    """How many of those chimed."""
     near: list[tuple[float, str]] = field(default_factory=list)
     """(peak, what it was) of those that at least claimed."""
 
@@ -66,6 +70,9 @@ class Heard:
         self.seconds += seconds
         self.chimes += chimed
         self.peaks.append(ear.peak)
+        if what.startswith("Hey "):
+            self.calls += 1
+            self.called += chimed
         if ear.peak >= EDGES[-3]:
             self.near.append((round(ear.peak, 4), what))
 
