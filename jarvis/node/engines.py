@@ -1,5 +1,5 @@
 """This node's engines: the one list of them, for people who look, for `status`, and for the task that looks after each.
-It decides nothing about models; what each engine is, jarvis.app says."""
+It decides nothing about models; what each engine is, jarvis.building says."""
 
 from __future__ import annotations
 

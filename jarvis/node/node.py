@@ -66,7 +66,7 @@ log = structlog.get_logger()
 
 @dataclass
 class Parts:
-    """What a node is made of; built by jarvis.app."""
+    """What a node is made of; built by jarvis.building."""
 
     node_id: bytes
     data_dir: str

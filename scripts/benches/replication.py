@@ -288,13 +288,13 @@ async def _two_nodes(folder: Path) -> AsyncIterator[_Author]:
     here, there = folder / "author", folder / "peer"
     await app.founding.found_home(here, "author", None, None)
     built: list[Node] = []
-    build = app._build
+    build = app.build
 
     async def keep(*arguments: Any, **more: Any) -> Node:
         built.append(await build(*arguments, **more))
         return built[-1]
 
-    app._build = keep
+    app.build = keep
     ready = asyncio.Event()
     settings = load(data_dir=here, mdns=False, bind="127.0.0.1", ollama_url="", log_level="error")
     node_task = asyncio.create_task(app.run_node(settings, on_ready=lambda _: ready.set()))

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from jarvis import app
 from jarvis.core.errors import Missing
 from jarvis.models import cache
 from jarvis.node.language import EmbeddedModel
+from jarvis.node.sound import Sound
 from jarvis.voice import wav
 
 
@@ -42,17 +41,14 @@ def test_a_model_is_looked_for_beside_the_loop(monkeypatch: pytest.MonkeyPatch, 
 
 def test_a_file_that_stands_for_the_microphone_is_read_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[threading.Thread] = []
-    heard: list[Any] = []
 
     def read(_path: Path) -> Any:
         threads.append(threading.current_thread())
         return np.ones(5, np.int16)
 
-    async def listen(source: Any, _sink: Any) -> None:
-        heard.append(source.samples)
+    async def value(_key: str) -> str:
+        return ""
 
     monkeypatch.setattr(wav, "read", read)
-    listening = app._listening("wav:kitchen.wav", cast(Any, SimpleNamespace(listen=listen)))
-    assert listening is not None
-    asyncio.run(listening())
-    assert len(heard[0]) == 5 and threads and threading.main_thread() not in threads
+    source: Any = asyncio.run(Sound("wav:kitchen.wav", value, lambda _: None).source())
+    assert len(source.samples) == 5 and threads and threading.main_thread() not in threads

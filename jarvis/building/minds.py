@@ -1,0 +1,72 @@
+"""The engines, ours and those that other rooms lend, and the assistant that thinks with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jarvis.assistant.assistant import Assistant
+from jarvis.assistant.language import LanguageModel
+from jarvis.assistant.ollama_model import OllamaModel
+from jarvis.building.links import Links
+from jarvis.building.records import Records
+from jarvis.core.settings import Settings
+from jarvis.engines.engine import Engine
+from jarvis.engines.ranked import Ranked
+from jarvis.engines.worker import Worker
+from jarvis.knowledge.embedding import embedding_worker
+from jarvis.node.engines import Engines
+from jarvis.node.language import BorrowedModel, EmbeddedModel, embedded_worker
+from jarvis.node.lending import Lending, PeersEngine
+from jarvis.node.privacy import Privacy
+
+
+@dataclass(frozen=True)
+class Minds:
+    engines: Engines
+    lending: Lending
+    assistant: Assistant
+    ears: Engine
+    stt: Ranked
+    tts: Ranked
+    _own: tuple[Engine, Engine, Engine]
+    _ollama: OllamaModel | None
+
+    def rouse(self) -> None:
+        """Load what an answer will need: somebody has begun to speak."""
+        stt, tts, llm = self._own
+        for engine in (stt, tts) if self._ollama is not None and self._ollama.answered else (stt, tts, llm):
+            engine.want()
+
+    def able(self) -> bool:
+        """Whether this room can hear and answer with its own engines."""
+        return all(one.component()["state"] != "failed" for one in self._own[:2])
+
+
+def minds(settings: Settings, kept: Records, linked: Links, privacy: Privacy) -> Minds:
+    config = kept.config
+    engines = Engines(kept.events, kept.clock, lambda: config.value("engine.idle_minutes"), config.follow)
+    ears = engines.add("ears", "ears", Worker("ears", "jarvis.voice.ears_engine:EarsEngine", {}))
+    stt = engines.add("stt", "stt", Worker("stt", "jarvis.voice.stt:WhisperEngine", {}))
+    tts = engines.add("tts", "tts", Worker("tts", "jarvis.voice.tts:PiperEngine", {}))
+    engines.add("embedding", "embedding", embedding_worker())
+    llm = engines.add("llm", "llm", embedded_worker())
+    lending = Lending(
+        linked.peering.requests,
+        kept.journal,
+        kept.audit,
+        kept.clock,
+        engines={engine.kind: engine for engine in (stt, tts, llm)},
+        near=linked.peering.nearest,
+        room_of=kept.members.room_of,
+        may_leave=lambda: not privacy.closed(),
+    )
+
+    def lent(own: Engine) -> Ranked:
+        return engines.ranked(own.kind, own, PeersEngine(lending, own.kind))
+
+    embedded = EmbeddedModel(llm)
+    models: list[LanguageModel] = [embedded, BorrowedModel(lending, embedded.well)]
+    ollama = OllamaModel(settings.ollama_url, settings.ollama_model) if settings.ollama_url else None
+    if ollama is not None:
+        models.insert(0, ollama)
+    return Minds(engines, lending, Assistant(models), ears, lent(stt), lent(tts), (stt, tts, llm), ollama)

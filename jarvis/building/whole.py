@@ -1,0 +1,100 @@
+"""The whole node, of its parts."""
+
+from __future__ import annotations
+
+from jarvis.assistant.assistant import APOLOGIES
+from jarvis.building.conversations import conversations
+from jarvis.building.links import links
+from jarvis.building.membership import membership
+from jarvis.building.minds import minds
+from jarvis.building.records import records
+from jarvis.building.talk import talk
+from jarvis.core.settings import Settings
+from jarvis.identity.keys import SigningKey
+from jarvis.node.apologies import Apologies
+from jarvis.node.backup import Backups
+from jarvis.node.comparison import Comparison
+from jarvis.node.directory import DataDirectory
+from jarvis.node.node import Node, Parts
+from jarvis.node.notes import Notes
+from jarvis.node.retention import Retention
+from jarvis.node.rewriting import RewritingTask
+from jarvis.node.status import Status
+from jarvis.store.protocol import Store
+
+
+async def build(settings: Settings, directory: DataDirectory, key: SigningKey, store: Store) -> Node:
+    """Raises BadConfiguration for settings that cannot be. The store is the caller's until this returns."""
+    built: list[Node] = []
+
+    def node() -> Node:
+        return built[0]
+
+    kept = await records(settings, key, store)
+    linked = await links(settings, directory, kept, node)
+    belonging = membership(settings, directory, key, kept, linked, node)
+    held = conversations(kept, linked)
+    thinking = minds(settings, kept, linked, held.privacy)
+    talking = talk(settings, kept, linked, held, thinking, node)
+
+    journal, members, audit, clock, peering = kept.journal, kept.members, kept.audit, kept.clock, linked.peering
+    built.append(
+        Node(
+            Parts(
+                node_id=kept.node_id,
+                data_dir=str(directory.path),
+                clock=clock,
+                events=kept.events,
+                journal=journal,
+                members=members,
+                peering=peering,
+                comparison=Comparison(journal, members, peering, kept.node_id),
+                connector=linked.connector,
+                discovery=linked.discovery,
+                invitations=belonging.invitations,
+                removal=belonging.removal,
+                sessions=held.sessions,
+                config=kept.config,
+                audit=audit,
+                timers=talking.timers,
+                time=talking.time,
+                notes=Notes(journal),
+                backups=Backups(journal, members, kept.node_id, clock, audit),
+                home=belonging.home,
+                compaction=belonging.compaction,
+                left=belonging.leaving.left,
+                rewriting=RewritingTask(journal, peering, audit, kept.node_id),
+                retention=Retention(
+                    journal,
+                    held.sessions,
+                    audit,
+                    clock,
+                    value=kept.config.value,
+                    offsets=lambda: map(peering.clock_offset_ms, peering.connected()),
+                    place=lambda: sum(one < kept.node_id for one in members.chain.members),
+                ),
+                dialogue=talking.dialogue,
+                privacy=held.privacy,
+                partials=held.partials,
+                speech=talking.speech,
+                announcing=talking.announcing,
+                status=Status(
+                    kept.node_id,
+                    journal,
+                    members,
+                    linked.copies,
+                    thinking.assistant,
+                    connected=lambda: len(peering.connected()),
+                ),
+                bind=settings.bind,
+                mute=talking.mute,
+                claims=talking.claims,
+                listening=talking.listening,
+                engines=thinking.engines,
+                lending=thinking.lending,
+                apologies=Apologies(kept.events, talking.speech.prepare, APOLOGIES),
+                close=store.close,
+            )
+        )
+    )
+    return node()
