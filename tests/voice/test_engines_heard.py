@@ -132,8 +132,9 @@ def test_audio_that_cannot_be_is_refused(workers: Workers, run: Callable[..., An
 def test_repeated_speech_neither_loops_nor_takes_seconds(say: Say, silence: Say, workers: Workers, run: Any) -> None:
     once = np.concatenate([say("Stop it."), silence(0.1)])
     sound = np.tile(once, int(11 * 16_000 // len(once)))
-    answer = run(workers[0].call("transcribe", sound.tobytes(), deadline_s=20))
-    assert answer["decode_ms"] < 3_000 and len(answer["text"]) < 400
+    plain, answer = (run(workers[0].call("transcribe", one.tobytes(), deadline_s=40)) for one in (once, sound))
+    # A fallback to other temperatures takes forty times as long.
+    assert answer["decode_ms"] < 20 * plain["decode_ms"] and len(answer["text"]) < 400
 
 
 def test_piper_speaks_and_refuses_pages(workers: Workers, run: Callable[..., Any]) -> None:
