@@ -145,8 +145,9 @@ class Trial:
     def _do(self, number: int, now_ms: float, act: Callable[[float], list[Effect]], *, read: bool = False) -> None:
         """`read` from a link: after a sleep that comes last."""
         begins_ms, ends_ms = self._rooms[number].sleeps_ms or (0.0, 0.0)
-        if begins_ms <= now_ms <= ends_ms + read and begins_ms < ends_ms:
-            later_ms = ends_ms + read + (now_ms - begins_ms + 1.0) * 1e-6  # in their order
+        awake_ms = ends_ms + 1.0 + read
+        if begins_ms < ends_ms and begins_ms <= now_ms <= awake_ms:
+            later_ms = awake_ms + (now_ms - begins_ms + 1.0) * 1e-9  # in their order
             self._at(later_ms, lambda at_ms: self._do(number, at_ms, act))
         elif self._alive(number, now_ms):
             for effect in act(now_ms):

@@ -11,7 +11,7 @@ from jarvis.voice.transcript import shared_words
 
 PHRASE_MS = 700.0
 """Claims heard so long before or after one's own are of the same phrase: the spread of detections and the delay of a
-message fit three times. Also how long a detection may stay unconfirmed."""
+message fit three times."""
 ROUND_MS = 240.0
 """Twice the longest that a message takes, 120 ms: then every claim that crossed is known. With 200 ms two rooms chimed
 in 0.1 % of simulated trials."""

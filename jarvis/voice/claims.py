@@ -14,7 +14,6 @@ Each room gives its claim an id and tells it to all; `answering` is the same mes
     claiming   its turn has come, and it is confirmed     answering: chime, tell all (takeover, if better ones stayed
                                                           silent)
     claiming   a peer is answering                        yield to it
-    claiming   not confirmed within 700 ms                withdraw
     answering  a peer of higher rank is answering too,    stop silently and yield to it: nothing was replied yet
                or one that is replying already
     answering  one of lower rank claims or answers        tell it again, it alone
@@ -238,8 +237,8 @@ class Claims:
         moments = [one.due_ms for one in self._copies]
         for bid in self._bids.values():
             moments.append(bid.at_ms + LIFE_MS)
-            if bid.state is State.CLAIMING:
-                moments.append(self._turn_ms(bid) if bid.confirmed else bid.at_ms + PHRASE_MS)
+            if bid.state is State.CLAIMING and bid.confirmed:
+                moments.append(self._turn_ms(bid))
             elif bid.state is State.ANSWERING and bid.answers is None:
                 moments.append(bid.pulse_ms)
             elif bid.state is State.YIELDING and bid.answers is None:
@@ -263,8 +262,6 @@ class Claims:
                     self._yield(bid, answering)
                 elif bid.confirmed and now_ms >= self._turn_ms(bid):
                     self._answer(bid, now_ms)
-                elif not bid.confirmed and now_ms >= bid.at_ms + PHRASE_MS:
-                    self._withdraw(bid, now_ms)
             case State.ANSWERING:
                 if better := [one for one in answering if one.rank > bid.rank or one.told]:
                     self._yield(bid, better)

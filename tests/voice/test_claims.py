@@ -89,8 +89,8 @@ def test_with_a_peer_that_says_nothing_it_waits_one_round():
 def test_who_is_not_sure_does_not_chime_and_lets_others_go_on():
     machine = room(B)
     machine.wake(OURS, 0.0)
-    assert not [one for one in machine.tick(600.0) if not isinstance(one, Send)]
-    effects = machine.tick(claim_state.PHRASE_MS)
+    assert not [one for one in machine.tick(2_000.0) if not isinstance(one, Send)]
+    effects = machine.withdraw(OURS, 2_000.0)
     assert sent(effects, Withdraw) and Chimes(OURS, False) in effects and Answers(OURS, False) in effects
 
 
