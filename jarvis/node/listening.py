@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RETRY_S = 5.0
 GRACE_S = 1.0
-"""A muted microphone closes with its next block, 20 ms later; one whose reader is busy is closed after this."""
+"""A muted microphone closes with its next block, 40 ms later; one whose reader is busy is closed after this."""
 
 log = structlog.get_logger()
 

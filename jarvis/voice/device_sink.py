@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 IDLE_S = 5.0
 """The device is let go so long after the last sound: the next sentence finds it open, other programs find it free."""
-AHEAD_S = 0.06
-"""What is played is told so long before the device takes it: a microphone may give three blocks at once, and whoever
+AHEAD_S = 0.1
+"""What is played is told so long before the device takes it: a microphone may give two blocks at once, and whoever
 cancels the echo must never hear it before it was told."""
 SETTLE_S, SETTLED_S = 0.06, 0.3
 """A device that was just opened swallows its first moment: it is given silence until it has not run dry for so long,
@@ -65,6 +65,7 @@ class DeviceSink(QuietSink):
         self._renewed_s = -RENEW_S
         self._latency_s = audio.LATENCY_S
         self._settled, self._dry_s = False, 0.0
+        self._frames = 0  # that the open stream has taken
         self.xruns = 0
         """How often the device ran dry."""
 
@@ -207,23 +208,32 @@ class DeviceSink(QuietSink):
             self._dry_s = time.monotonic()
             self.xruns += self._settled
         if piece is not None and not piece.done.is_set():
+            if not piece.at:
+                piece.began_at = self._frames
             taken = piece.take(frames)
             block[: len(taken)] = self._gain.apply(taken, piece.rate_hz)
-            self._tell_played((piece.tell() * np.float32(self._gain.now)).astype(np.int16))
+            self._tell_played(piece)
             if piece.at >= len(piece.samples) or piece.ran_away or (piece.stopped and self._gain.silent):
                 piece.finish()
+        self._frames += frames
         return block
 
-    def _tell_played(self, samples: Samples) -> None:
+    def _tell_played(self, piece: _Piece) -> None:
         """In step with the microphone where one listens, else at once."""
+        import numpy as np
+
         inbox, loop, stream = self._inbox, self._loop, self._stream
-        if self.reference is None or loop is None or stream is None or not len(samples):
+        if self.reference is None or loop is None or stream is None:
             return
+        at_s, told = piece.tell()
+        if not len(told):
+            return
+        samples = (told * np.float32(self._gain.now)).astype(np.int16)
         if inbox is None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
                 loop.call_soon_threadsafe(self.tell, samples)
         elif self._microphone is None or audio.one_clock(self._microphone, stream.device):
-            inbox.played(samples)
+            inbox.played(samples, at_s)
 
     def _ended(self) -> None:
         """On the device's thread: the stream stopped, by us or by itself."""
@@ -260,7 +270,7 @@ class _Piece:
         """`told` is the same at 16 kHz, for whoever cancels the echo."""
         self.samples, self.rate_hz, self.latency_s, self._loop = samples, rate_hz, latency_s, loop
         self._told, self._told_at = told, 0
-        self.at = 0
+        self.at = self.began_at = 0
         self.began_s = self.asked_s = time.monotonic()
         self.done, self.news = asyncio.Event(), asyncio.Event()
         self.stopped = self.lost = self.heard = self.ran_away = False
@@ -281,10 +291,11 @@ class _Piece:
         self.ran_away = self.at / self.rate_hz > self.asked_s - self.began_s + self.latency_s + FAST_S
         return taken
 
-    def tell(self) -> Samples:
-        """What is to be told after the last `take`: as far as that, and a little ahead."""
+    def tell(self) -> tuple[float, Samples]:
+        """What is to be told after the last `take`: as far as that, and a little ahead; and when it is played, by the
+        stream's samples."""
         begin, self._told_at = self._told_at, int((self.at / self.rate_hz + AHEAD_S) * RATE_HZ)
-        return self._told[begin : self._told_at]
+        return self.began_at / self.rate_hz + begin / RATE_HZ, self._told[begin : self._told_at]
 
     def finish(self) -> None:
         self._call(self.end)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from jarvis.voice.device_sink import DeviceSink
     from jarvis.voice.wav import Samples
 
-QUEUE_PIECES = 500
-"""5 s of sound with as much played: longer than any pause of the event loop that leaves an utterance usable. When
-full, the oldest go."""
+QUEUE_PIECES = 375
+"""15 s of sound, 3 s with what is played meanwhile: longer than any pause of the event loop that leaves an utterance
+usable. When full, the oldest go."""
+MOST_SLIP_S = 0.08
+"""Two blocks: further apart, the two devices did not simply begin at another moment."""
 SILENT_DEVICE_S = 3.0
-"""A microphone gives a block every 20 ms; without any for this long it was unplugged."""
+"""A microphone gives a block every 40 ms; without any for this long it was unplugged."""
 
 log = structlog.get_logger()
 
@@ -55,7 +58,7 @@ class DeviceSource:
     async def _from_one_stream(self, inbox: Inbox) -> AsyncGenerator[Samples, None]:
         """Until the list of devices must be made anew."""
         stream = await audio.open_input(self._name, inbox.heard, inbox.ended)
-        inbox.begin()
+        inbox.begin(stream.rate_hz)
         convert, sink = Converter(stream.rate_hz, RATE_HZ), self._sink
         if sink is not None:
             sink.heard_by(inbox, stream.device)
@@ -90,6 +93,10 @@ class Inbox:
         self._loop, self._arrived = loop, asyncio.Event()
         self._pieces: deque[tuple[bool, Samples]] = deque(maxlen=QUEUE_PIECES)
         self._told = self._over = False
+        self.rate_hz = RATE_HZ
+        """The microphone's."""
+        self._heard_s = self._told_s = 0.0  # by the microphone's samples: heard, and to be taken until then
+        self._anchor_s = math.inf  # from the loudspeaker's time to that
         self.renewing: asyncio.Future[None] | None = None
         """Somebody waits for a new list of devices."""
         self._last_s = time.monotonic()
@@ -99,11 +106,25 @@ class Inbox:
         """On the microphone's thread."""
         self._last_s = time.monotonic()
         self.xruns += lost
+        self._heard_s += len(samples) / self.rate_hz
         self._put(False, samples)
 
-    def played(self, samples: Samples) -> None:
-        """On the loudspeaker's thread."""
-        self._put(True, samples)
+    def played(self, samples: Samples, at_s: float) -> None:
+        """On the loudspeaker's thread: what is about to be played, 16 kHz, and when, by the count of its samples.
+
+        Whoever takes it takes as much as is heard, so its place is a count too. The echo keeps its lag from sentence to
+        sentence, whenever in a block they begin: what begins later is preceded by silence, what comes late is cut."""
+        import numpy as np
+
+        cursor_s = max(self._told_s, self._heard_s)
+        slip_s = at_s + self._anchor_s - cursor_s
+        if abs(slip_s) > MOST_SLIP_S:  # the first of a stream, or sound was lost
+            self._anchor_s, slip_s = cursor_s - at_s, 0.0
+        slip = round(slip_s * RATE_HZ)
+        placed = np.concatenate([np.zeros(slip, np.int16), samples]) if slip > 0 else samples[-slip:]
+        self._told_s = cursor_s + len(placed) / RATE_HZ
+        if len(placed):
+            self._put(True, placed)
 
     def ended(self) -> None:
         """On the microphone's thread: it stopped by itself."""
@@ -125,9 +146,9 @@ class Inbox:
         except RuntimeError:  # the loop is closed, and with it everybody who could listen
             self._over = True
 
-    def begin(self) -> None:
+    def begin(self, rate_hz: int) -> None:
         """A stream was opened."""
-        self._last_s, self._over = time.monotonic(), False
+        self._last_s, self._over, self.rate_hz = time.monotonic(), False, rate_hz
 
     async def renewal(self) -> None:
         """Have the microphone closed for a moment, so that the library can be started anew. On the loop."""

@@ -189,7 +189,7 @@ def test_a_microphone_is_found_again_after_it_was_unplugged(install: Install) ->
             await anext(DeviceSource("usb").blocks())
         cards.plug("usb mic")
         async with aclosing(DeviceSource("usb").blocks()) as blocks:
-            assert len(await anext(blocks)) == 320
+            assert len(await anext(blocks)) == 640
 
     run(main())
 
@@ -311,7 +311,7 @@ def test_what_is_played_is_told_in_step_with_what_is_heard(install: Install) -> 
                 heard[0] += len(block)
                 if playing.done():
                     break
-                if heard[0] == 4_800:
+                if heard[0] == 5_120:
                     time.sleep(0.2)  # noqa: ASYNC251 - a busy loop must not shift one against the other
         await sink.aclose()
 
@@ -334,6 +334,39 @@ def test_what_is_played_is_told_in_step_with_what_is_heard(install: Install) -> 
 
     run(two_cards())
     assert not told and not cards.streams  # cancelling an echo by another clock would fail slowly
+
+
+def test_an_echo_keeps_its_lag_whenever_in_a_block_a_sentence_begins() -> None:
+    async def main() -> None:
+        inbox = Inbox(asyncio.get_running_loop())
+        sound = np.arange(1, 16_001, dtype=np.int16)
+        taken: list[Any] = []
+
+        def take() -> int:
+            """As much as is heard, like whoever cancels; what place it comes to."""
+            queue = np.concatenate([np.zeros(0, np.int16), *(one for is_ours, one in inbox.take() if is_ours)])
+            taken.append(queue)
+            return len(queue)
+
+        def hear(count: int) -> None:
+            for _ in range(count):
+                inbox.heard(np.zeros(640, np.int16), False)
+
+        hear(10)
+        inbox.played(sound[:1_600], 1.0)  # the first of a stream: it begins with the next block
+        inbox.played(sound[1_600:3_200], 1.1)
+        assert take() == 3_200
+        hear(9)  # 0.36 s later, 25 ms into a block
+        inbox.played(sound[:1_600], 1.385)
+        assert take() == 1_600 + 400 and not taken[-1][:400].any()
+        hear(9)  # and so late that the block it belongs to was heard already
+        inbox.played(sound[:1_600], 1.69)
+        assert take() == 1_600 - 480 and taken[-1][0] == 481
+        hear(100)  # sound was lost: from here on anew
+        inbox.played(sound[:1_600], 2.0)
+        assert take() == 1_600
+
+    run(main())
 
 
 # --- what goes wrong ----------------------------------------------------------------------------------------------
