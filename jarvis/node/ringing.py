@@ -17,6 +17,8 @@ RING_FOR_MS = 600_000.0
 """Ringing gives up: somebody may be out."""
 TURN_MS = 5_000.0
 """Each next node waits so much longer for the ones before it to say that they ring."""
+SAYS_FIRST_MS = 1_000.0
+"""Who rings in another's place says so this long before: of two whose turns came at once only one is heard."""
 OVERDUE_MS = 4_000.0
 """Who comes to a timer later than this after it was due, has missed something: another may have rung it."""
 SETTLE_MS = 5_000.0
@@ -308,7 +310,8 @@ class Ringing:
         ringer = self._ringer(timer_id, now)
         if watch.rings:
             return self._go_on(timer_id, watch, ringer, -left_ms, now)
-        first = watch.timer.owner == self._me and not watch.late and watch.began_ms is None
+        # Who set it in this life needs nobody's word for ringing it. One that came back does.
+        first = watch.timer.owner == self._me and not (watch.restored or watch.late) and watch.began_ms is None
         if ringer is not None and not first:
             watch.turn_ms, watch.late = now.mono_ms, False  # our turn comes when it falls silent
             watch.began_ms = now.mono_ms if watch.began_ms is None else watch.began_ms
@@ -319,9 +322,11 @@ class Ringing:
             return []
         if watch.began_ms is not None and now.mono_ms - watch.began_ms >= RING_FOR_MS:
             return self._give_up(timer_id, watch, now)
-        watch.rings, watch.next_ring_ms = True, now.mono_ms + RING_EVERY_MS
+        watch.rings, watch.next_ring_ms = True, now.mono_ms
         watch.began_ms = now.mono_ms if watch.began_ms is None else watch.began_ms
-        return [Ring(timer_id, -left_ms)]
+        if not first and now.walls:
+            watch.next_ring_ms += SAYS_FIRST_MS
+        return self._go_on(timer_id, watch, ringer, -left_ms, now)
 
     def _first_turn_ms(self, watch: _Watch, due_ms: float, now: Now) -> float:
         """When its owner may ring it: at once, unless somebody else may have done so while we knew nothing."""
