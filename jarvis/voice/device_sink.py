@@ -65,6 +65,7 @@ class DeviceSink(QuietSink):
         self._renewed_s = -RENEW_S
         self._latency_s = audio.LATENCY_S
         self._settled, self._dry_s = False, 0.0
+        self._stops = 0
         self._frames = 0  # that the open stream has taken
         self.xruns = 0
         """How often the device ran dry."""
@@ -84,13 +85,14 @@ class DeviceSink(QuietSink):
         refuses, goes away or takes sound slower than it is played, Overloaded for more than ten minutes."""
         if len(samples) > MAX_SINK_SECONDS * rate_hz:
             raise Overloaded(f"The reply is longer than {MAX_SINK_SECONDS // 60} minutes.")
+        stops = self._stops
         async with self._one:
             try:
-                if not await self._played(samples, rate_hz):
+                if not await self._played(samples, rate_hz, stops):
                     log.info("the loudspeaker took sound faster than it is heard; once more with a longer queue")
                     await self._close(drop=True)
                     self._latency_s = LONG_LATENCY_S
-                    if not await self._played(samples, rate_hz):
+                    if not await self._played(samples, rate_hz, stops):
                         raise EngineFailed("The loudspeaker takes sound and does not play it.", fix=REPLUG)
             except EngineFailed:
                 await self._close(drop=True)
@@ -98,11 +100,15 @@ class DeviceSink(QuietSink):
             finally:
                 self._close_when_idle()
 
-    async def _played(self, samples: Samples, rate_hz: int) -> bool:
-        """False when the device took it in less time than hearing it takes: after a crackle some never wait again."""
+    async def _played(self, samples: Samples, rate_hz: int, stops: int) -> bool:
+        """False when the device took it in less time than hearing it takes: after a crackle some never wait again. What
+        was stopped before it began is not played."""
+        self._piece = None
         stream, xruns = await self._opened(), self.xruns
         told = await _at(samples, rate_hz, RATE_HZ) if self.reference is not None else samples[:0]
         samples = await _at(samples, rate_hz, stream.rate_hz)
+        if self._stops != stops:
+            return True
         self._gain.restore()
         piece = self._piece = _Piece(samples, told, stream.rate_hz, stream.latency_s, asyncio.get_running_loop())
         try:
@@ -117,6 +123,7 @@ class DeviceSink(QuietSink):
         return not piece.ran_away
 
     def stop(self) -> None:
+        self._stops += 1
         piece = self._piece
         if piece is not None and not piece.done.is_set():
             piece.stopped = True

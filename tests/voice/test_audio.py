@@ -295,6 +295,25 @@ def test_a_stop_is_heard_within_50_ms(install: Install) -> None:
     assert np.abs(np.diff(sound.astype(int))).max() < 20_000 * 2 * np.pi * 440 / rate * 1.5  # it faded
 
 
+def test_a_stop_drops_what_has_not_begun_yet(install: Install) -> None:
+    card = Card("speaker", 0, 1, 48_000, (48_000,))
+    install(card)
+
+    async def main() -> None:
+        sink = DeviceSink()
+        waiting = [asyncio.create_task(sink.play(sine(20, 16_000), 16_000)) for _ in range(2)]
+        await asyncio.sleep(0)
+        sink.stop()
+        await asyncio.gather(*waiting)
+        assert sink.played_ms == 0.0
+        await sink.play(sine(0.1, 16_000), 16_000)
+        assert sink.played_ms > 0
+        await sink.aclose()
+
+    run(main())
+    assert len(played(card)) <= 4_800
+
+
 def test_what_is_played_is_told_in_step_with_what_is_heard(install: Install) -> None:
     card = Card("speakerphone (hw:1,0)", 1, 1, 16_000, (16_000,))
     cards = install(card, Card("other (hw:2,0)"))
