@@ -52,10 +52,8 @@ class Heard:
     texts: dict[int, str] = field(default_factory=dict)
     """What each room understood."""
     chime_after_ms: dict[int, float] = field(default_factory=dict)
-    first_audio_ms: dict[int, float] = field(default_factory=dict)
-    """From the confirmed endpoint to the first sound of the reply."""
-    decided_ms: dict[int, float] = field(default_factory=dict)
-    """From the text to the first piece of the answer: where a wait for the others would be."""
+    first_sound_ms: dict[int, float] = field(default_factory=dict)
+    """From the confirmed endpoint to the reply's first sound, without making it: it may be in the voice's cache."""
     _last_ms: dict[tuple[int, str], float] = field(default_factory=dict, repr=False)
 
     def told(self, number: int, event: Mapping[str, Any]) -> None:
@@ -70,9 +68,9 @@ class Heard:
             self.chime_after_ms[number] = event["after_wake_ms"]
         elif name == "reply":
             self.answered.append(number)
-            self.decided_ms[number] = at_ms - self._last_ms.get((number, "stt"), at_ms)
         elif name == "tts" and (number, "endpoint") in self._last_ms:
-            self.first_audio_ms.setdefault(number, at_ms - self._last_ms[number, "endpoint"])
+            took_ms = at_ms - self._last_ms[number, "endpoint"] - event["synthesis_ms"]
+            self.first_sound_ms.setdefault(number, took_ms)
         elif name in ENDS and number in self.woken:  # a file that was muted before it ended tells so late
             self.ended.add(number)
 
