@@ -17,7 +17,7 @@ import numpy as np
 from benches.table import Row, percentile, row
 from benches.voice.commands import Command, quiet
 from jarvis.core.errors import JarvisError
-from jarvis.testing.processes import NodeProcess, descendants
+from jarvis.testing.processes import NodeProcess, descendants, jarvis
 from jarvis.voice import wav
 from jarvis.voice.streams import RATE_HZ
 
@@ -33,7 +33,9 @@ async def listening(home: Path, wake: Command) -> list[Row]:
     path = home / "listening.wav"
     wakes = np.concatenate([_wake_alone(wake) for _ in range(WAKES)])
     wav.write(path, np.concatenate([quiet(SETTLE_S + WINDOW_S), noise, wakes, quiet(1)]), RATE_HZ)
-    with NodeProcess(home / "node", "--no-mdns", "--audio", f"wav:{path}", env={"JARVIS_OLLAMA_URL": ""}) as node:
+    place = home / "quiet"  # of its own: timers of the commands would ring here
+    jarvis("init", "--name", "quiet", "--room", "quiet", data_dir=place).json()
+    with NodeProcess(place, "--no-mdns", "--audio", f"wav:{path}", env={"JARVIS_OLLAMA_URL": ""}) as node:
         async with _events(node) as events:
             began = await _listening_since(node)
             await asyncio.sleep(began + SETTLE_S - time.monotonic())
