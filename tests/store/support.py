@@ -75,7 +75,7 @@ class SqlCipherForm:
         transaction._db.execute("INSERT INTO checkpoints (document, position, state) VALUES (-1, 0, x'')")
 
 
-def run(form: Any, body: Callable[[Any], Awaitable[None]], *, deadline_s: float = 20) -> None:
+def run(form: Any, body: Callable[[Any], Awaitable[None]], *, deadline_s: float = 60) -> None:
     """Open, run, close, and see that no thread is left."""
 
     async def whole() -> None:
