@@ -45,9 +45,9 @@ class Minds:
 def minds(settings: Settings, kept: Records, linked: Links, privacy: Privacy) -> Minds:
     config = kept.config
     engines = Engines(kept.events, kept.clock, lambda: config.value("engine.idle_minutes"), config.follow)
-    ears = engines.add("ears", "ears", Worker("ears", "jarvis.voice.ears_engine:EarsEngine", {}))
-    stt = engines.add("stt", "stt", Worker("stt", "jarvis.voice.stt:WhisperEngine", {}))
-    tts = engines.add("tts", "tts", Worker("tts", "jarvis.voice.tts:PiperEngine", {}))
+    ears = engines.add("ears", "ears", Worker("ears", "jarvis.voice.hearing.ears_engine:EarsEngine", {}))
+    stt = engines.add("stt", "stt", Worker("stt", "jarvis.voice.hearing.stt:WhisperEngine", {}))
+    tts = engines.add("tts", "tts", Worker("tts", "jarvis.voice.speaking.tts:PiperEngine", {}))
     engines.add("embedding", "embedding", embedding_worker())
     llm = engines.add("llm", "llm", embedded_worker())
     lending = Lending(

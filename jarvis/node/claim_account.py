@@ -9,8 +9,8 @@ from typing import Any
 from jarvis.core.errors import InvalidInput
 from jarvis.core.ids import from_text, to_text
 from jarvis.node.audit import Audit
-from jarvis.voice.claim_messages import SNR_STEP_DB, Claim
-from jarvis.voice.claim_state import Settled
+from jarvis.voice.arbitration.messages import SNR_STEP_DB, Claim
+from jarvis.voice.arbitration.state import Settled
 
 ACTION = "claim"
 MAX_NAMED = 16

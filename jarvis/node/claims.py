@@ -1,5 +1,5 @@
-"""This node's part in which room answers: it carries the machine of `jarvis.voice.claims` over the links, gives it the
-time, and writes each decision into the audit. It decides nothing itself, and no text of a private room passes it."""
+"""This node's part in which room answers: it carries the machine of `jarvis.voice.arbitration` over the links, gives it
+the time, and writes each decision into the audit. It decides nothing itself, and no text of a private room passes it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from jarvis.node.claim_account import ACTION, detail_of
 from jarvis.node.echo import Echo
 from jarvis.node.journal import Journal
 from jarvis.node.topics import Topics
-from jarvis.voice.arbiter import WakeClaim
-from jarvis.voice.claim_messages import LIMITS, TOPIC, WAKE_ID_BYTES, from_value, snr_step, to_value
-from jarvis.voice.claim_state import Answers, Chimes, Effect, Send, Settled
-from jarvis.voice.claims import Claims
+from jarvis.voice.arbitration.arbiter import WakeClaim
+from jarvis.voice.arbitration.claims import Claims
+from jarvis.voice.arbitration.messages import LIMITS, TOPIC, WAKE_ID_BYTES, from_value, snr_step, to_value
+from jarvis.voice.arbitration.state import Answers, Chimes, Effect, Send, Settled
 
 MAX_WAITING = 64
 """Decisions that wait to be written: the disk is far behind then, and the home forgets rather than waits."""

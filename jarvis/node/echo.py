@@ -13,8 +13,8 @@ from jarvis.core.errors import InvalidBytes
 from jarvis.core.time import Clock
 from jarvis.node.topics import Topics
 from jarvis.voice.conversation import WAKE_WORD
-from jarvis.voice.numbers import cardinal
-from jarvis.voice.transcript import shared_words
+from jarvis.voice.hearing.transcript import shared_words
+from jarvis.voice.speaking.numbers import cardinal
 
 TOPIC = "speaking"
 MAX_TEXT_CHARS = 1_000

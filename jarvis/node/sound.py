@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jarvis.voice.device_sink import DeviceSink
-    from jarvis.voice.device_source import DeviceSource
+    from jarvis.voice.devices.sink import DeviceSink
+    from jarvis.voice.devices.source import DeviceSource
     from jarvis.voice.streams import Sink, Source
 
 INPUT, OUTPUT, VOLUME = "audio.input", "audio.output", "audio.volume"
@@ -42,7 +42,7 @@ class Sound:
 
             self.sink: Sink = NullSink()
         else:
-            from jarvis.voice.device_sink import DeviceSink
+            from jarvis.voice.devices.sink import DeviceSink
 
             self.sink = self._device = DeviceSink()
             await self._apply(self._device)
@@ -56,7 +56,7 @@ class Sound:
 
             samples = await asyncio.to_thread(wav.read, Path(self._name))  # up to ten minutes of sound
             return WavSource(samples, realtime=True)
-        from jarvis.voice.device_source import DeviceSource
+        from jarvis.voice.devices.source import DeviceSource
 
         self._input = self._name or await self._value(INPUT)
         self._other_input.clear()

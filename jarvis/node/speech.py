@@ -24,10 +24,10 @@ from jarvis.node.privacy import Privacy
 from jarvis.node.voice_client import OWN, ROOM, Hello, VoiceClient
 
 if TYPE_CHECKING:
-    from jarvis.voice.arbiter import Arbiter
-    from jarvis.voice.ears import Ears
+    from jarvis.voice.arbitration.arbiter import Arbiter
+    from jarvis.voice.hearing.ears import Ears
     from jarvis.voice.pipeline import Utterance, VoicePipeline
-    from jarvis.voice.replies import Replies
+    from jarvis.voice.speaking.replies import Replies
     from jarvis.voice.streams import Reference, Sink, Source
     from jarvis.voice.wav import Samples
 
@@ -49,8 +49,7 @@ class VoiceEngine(Protocol):
 
 
 class Speech:
-    """`ears` serves jarvis.voice.ears_engine.TARGET, `stt` jarvis.voice.stt.TARGET, `tts` jarvis.voice.tts.TARGET;
-    whoever made them closes them."""
+    """`ears`, `stt` and `tts` serve what VoicePipeline wants of them; whoever made them closes them."""
 
     def __init__(
         self,
@@ -90,9 +89,9 @@ class Speech:
 
     def _new_pipeline(self, emit: Callable[[Event], None]) -> VoicePipeline:
         try:
-            from jarvis.voice.ears import Ears
+            from jarvis.voice.hearing.ears import Ears
             from jarvis.voice.pipeline import VoicePipeline
-            from jarvis.voice.replies import Replies
+            from jarvis.voice.speaking.replies import Replies
         except ImportError as error:
             raise Missing(
                 f"This node cannot hear or speak: {error.name} is not installed.",
@@ -210,7 +209,7 @@ class Speech:
         """Like `announce`, and where the voice fails a sound says at least that something rings."""
         if self.speaker is None or await self._announced(text):
             return
-        from jarvis.voice.chime import chime
+        from jarvis.voice.speaking.chime import chime
 
         try:
             for _ in range(RING_CHIMES):
@@ -239,7 +238,7 @@ class Speech:
         """Answer whatever is heard, until the source ends."""
         self.speaker = sink
         await self.warm()
-        from jarvis.voice.chime import chime
+        from jarvis.voice.speaking.chime import chime
 
         turns: dict[str, OngoingTurn] = {}
 

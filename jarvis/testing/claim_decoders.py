@@ -6,9 +6,9 @@ from __future__ import annotations
 from jarvis.core.codec import pack, unpack
 from jarvis.node import echo
 from jarvis.testing.fuzzing import Target
-from jarvis.voice import claim_messages as words
-from jarvis.voice.claim_state import LIFE_MS, MAX_BIDS, MAX_PEER_CLAIMS
-from jarvis.voice.claims import Claims
+from jarvis.voice.arbitration import messages as words
+from jarvis.voice.arbitration.claims import Claims
+from jarvis.voice.arbitration.state import LIFE_MS, MAX_BIDS, MAX_PEER_CLAIMS
 
 ME, PEER = b"m" * 16, b"p" * 16
 OURS, THEIRS = b"o" * words.WAKE_ID_BYTES, b"t" * words.WAKE_ID_BYTES

@@ -1,5 +1,5 @@
-"""One wake word in several simulated rooms, in virtual time: the pure machines of `jarvis.voice.claims` over links that
-delay, jitter, lose and break, and an oracle that counts who chimed and who answered. Everything follows from a seed."""
+"""One wake word in several simulated rooms, in virtual time: the pure machines of `jarvis.voice.arbitration` over links
+that delay, jitter, lose and break, and an oracle that counts who chimed and who answered. Everything follows from a seed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from jarvis.voice.claim_messages import Message
-from jarvis.voice.claim_state import Answers, Chimes, Effect, Send, Settled
-from jarvis.voice.claims import Claims
+from jarvis.voice.arbitration.claims import Claims
+from jarvis.voice.arbitration.messages import Message
+from jarvis.voice.arbitration.state import Answers, Chimes, Effect, Send, Settled
 
 REQUEST = "set a timer for ten minutes please"
 HEARD_AS = (REQUEST, "set a timer for ten minutes", "set the timer for ten minutes please", "a timer for ten minutes")

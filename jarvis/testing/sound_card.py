@@ -1,5 +1,5 @@
-"""A sound card that is not there: what `jarvis.voice.audio` uses of sounddevice, with threads that ask for sound and
-give it at the pace of a clock. Its devices can be unplugged and plugged in, lose sound, hang and lag; a microphone
+"""A sound card that is not there: what `voice/devices/audio.py` uses of sounddevice, with threads that ask for sound
+and give it at the pace of a clock. Its devices can be unplugged and plugged in, lose sound, hang and lag; a microphone
 hears what a test says."""
 
 from __future__ import annotations

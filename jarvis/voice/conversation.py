@@ -13,17 +13,17 @@ from jarvis.core.errors import JarvisError
 from jarvis.core.events import Event
 from jarvis.core.time import Clock
 from jarvis.voice import events
-from jarvis.voice.arbiter import Arbiter, Bid, WakeClaim
-from jarvis.voice.capture import Closed, Heard
-from jarvis.voice.ears import WakeSign
-from jarvis.voice.listener import Listener
-from jarvis.voice.played import Played
+from jarvis.voice.arbitration.arbiter import Arbiter, Bid, WakeClaim
+from jarvis.voice.devices.played import Played
+from jarvis.voice.hearing.capture import Closed, Heard
+from jarvis.voice.hearing.ears import WakeSign
+from jarvis.voice.hearing.listener import Listener
+from jarvis.voice.hearing.senses import Senses
+from jarvis.voice.hearing.transcript import shared_words
 from jarvis.voice.room import Room
-from jarvis.voice.senses import Senses
 from jarvis.voice.settings import VoiceSettings
-from jarvis.voice.speaker import Interrupted, Speaker, first_of, once
+from jarvis.voice.speaking.speaker import Interrupted, Speaker, first_of, once
 from jarvis.voice.streams import RATE_HZ, Sink
-from jarvis.voice.transcript import shared_words
 
 if TYPE_CHECKING:
     from jarvis.voice.wav import Samples

@@ -14,20 +14,20 @@ from jarvis.core.errors import EngineFailed, JarvisError
 from jarvis.core.events import Event
 from jarvis.core.time import Clock
 from jarvis.voice import events
-from jarvis.voice.arbiter import Alone, Arbiter
-from jarvis.voice.capture import Closed, Heard, Wording
+from jarvis.voice.arbitration.arbiter import Alone, Arbiter
 from jarvis.voice.conversation import DEAF_ONLY, Chime, Company, Conversation
-from jarvis.voice.ears import Ears, Engine
-from jarvis.voice.frontend import available as echo_can_be_cancelled
-from jarvis.voice.listener import Listener
-from jarvis.voice.played import Played
-from jarvis.voice.replies import Replies
+from jarvis.voice.devices.played import Played
+from jarvis.voice.hearing.capture import Closed, Heard, Wording
+from jarvis.voice.hearing.ears import Ears, Engine
+from jarvis.voice.hearing.frontend import available as echo_can_be_cancelled
+from jarvis.voice.hearing.listener import Listener
+from jarvis.voice.hearing.senses import Senses
+from jarvis.voice.hearing.windows import Accepts
 from jarvis.voice.room import Room
-from jarvis.voice.senses import Senses
 from jarvis.voice.settings import VoiceSettings
-from jarvis.voice.speaker import APOLOGY, VOICE_FAILED, Interrupted, Saying, Speaker, Speech, once, unheard
+from jarvis.voice.speaking.replies import Replies
+from jarvis.voice.speaking.speaker import APOLOGY, VOICE_FAILED, Interrupted, Saying, Speaker, Speech, once, unheard
 from jarvis.voice.streams import RATE_HZ, Blocks, Sink, Source, WavSink
-from jarvis.voice.windows import Accepts
 
 if TYPE_CHECKING:
     from jarvis.voice.wav import Samples
@@ -84,8 +84,8 @@ class VoicePipeline:
         missing_slot: Callable[[str], bool] = lambda _: False,
         replies: Replies | None = None,
     ) -> None:
-        """`ears` of a worker of jarvis.voice.ears_engine.TARGET, `stt` one of jarvis.voice.stt.TARGET, `tts` one of
-        jarvis.voice.tts.TARGET, or anything with their `call`. `whole_intent` says whether a text is a request with
+        """`ears` of a worker of hearing.ears_engine.TARGET, `stt` one of hearing.stt.TARGET, `tts` one of
+        speaking.tts.TARGET, or anything with their `call`. `whole_intent` says whether a text is a request with
         nothing missing, `missing_slot` whether it is one that lacks something. `replies` may be shared with others
         of the same `tts`."""
         self._ears, self._stt, self._tts = ears, stt, tts

@@ -4,8 +4,8 @@ for files. `conversation` is the one of a microphone.
 
 from __future__ import annotations
 
-from jarvis.voice.arbiter import Bid
-from jarvis.voice.ears import WakeSign
+from jarvis.voice.arbitration.arbiter import Bid
+from jarvis.voice.hearing.ears import WakeSign
 
 
 class Room:

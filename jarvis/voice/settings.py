@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from jarvis.voice.endpoint import EndpointSettings
+from jarvis.voice.hearing.endpoint import EndpointSettings
 
 
 @dataclass(frozen=True, slots=True)

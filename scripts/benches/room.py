@@ -22,16 +22,18 @@ from jarvis.core.time import SystemClock
 from jarvis.engines.worker import Worker
 from jarvis.models.pull import pull
 from jarvis.testing.acoustics import Acoustics, Room, at_ratio
-from jarvis.voice import ears_engine, events, tts, wav
-from jarvis.voice import stt as recogniser
-from jarvis.voice.ears import Ears
-from jarvis.voice.frontend import Canceller
+from jarvis.voice import events, wav
+from jarvis.voice.devices.played import Played
+from jarvis.voice.hearing import ears_engine
+from jarvis.voice.hearing import stt as recogniser
+from jarvis.voice.hearing.ears import Ears
+from jarvis.voice.hearing.frontend import Canceller
+from jarvis.voice.hearing.vad import VoiceActivity
+from jarvis.voice.hearing.wake import WakeDetector
+from jarvis.voice.hearing.windows import Onset
 from jarvis.voice.pipeline import Utterance, VoicePipeline
-from jarvis.voice.played import Played
 from jarvis.voice.settings import VoiceSettings
-from jarvis.voice.vad import VoiceActivity
-from jarvis.voice.wake import WakeDetector
-from jarvis.voice.windows import Onset
+from jarvis.voice.speaking import tts
 
 RATE_HZ = 16_000
 RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "audio"

@@ -21,7 +21,7 @@ from statistics import median
 from typing import Any
 
 from jarvis.testing.claim_trials import OTHER_REQUEST, Links, draw_rooms, run_trial, second_person
-from jarvis.voice.claim_state import PHRASE_MS
+from jarvis.voice.arbitration.state import PHRASE_MS
 
 CHUNK = 200
 AIMS = {"nobody_answers": 0.0, "several_chimes": 0.001, "several_answers": 0.001}

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from jarvis.voice import wav
+from jarvis.voice.hearing.wake import WakeDetector
 from jarvis.voice.streams import BLOCK_SAMPLES, RATE_HZ
-from jarvis.voice.wake import WakeDetector
 from wakings.sound import Variant, varied
 from wakings.texts import near_misses, sentences
 from wakings.voices import Voices

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from jarvis.voice.sentences import Sentences
+from jarvis.voice.speaking.sentences import Sentences
 
 ROOT = Path(__file__).resolve().parents[2]
 NEAR_MISSES = Path(__file__).with_name("near_misses.txt")

@@ -12,8 +12,8 @@ import platformdirs
 import soundfile
 
 from jarvis.voice import wav
+from jarvis.voice.speaking.tts import PiperEngine
 from jarvis.voice.streams import RATE_HZ
-from jarvis.voice.tts import PiperEngine
 
 FORMAT = 1
 """Raised when what is made of a text changes."""

@@ -11,7 +11,7 @@ import pytest
 from jarvis_cli.main import main
 
 from jarvis.testing.sound_card import Card, SoundCards
-from jarvis.voice import audio
+from jarvis.voice.devices import audio
 
 
 class Speaker:

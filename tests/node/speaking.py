@@ -7,7 +7,8 @@ from typing import Any
 
 from jarvis.engines.worker import Worker
 from jarvis.models import cache
-from jarvis.voice import tts, wav
+from jarvis.voice import wav
+from jarvis.voice.speaking import tts
 from tests.voice.conftest import DEFAULT_AUDIO, absent
 
 MODELS = ("whisper-tiny.en", "smart-turn-v3", "piper-en_US-joe-medium")

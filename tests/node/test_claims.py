@@ -18,9 +18,9 @@ from jarvis.node.echo import Echo, Saying, to_value
 from jarvis.node.topics import Topics
 from jarvis.sync.messages import Ephemeral
 from jarvis.testing.virtual_time import run_virtual
-from jarvis.voice.arbiter import WakeClaim
-from jarvis.voice.claim_messages import TOPIC, Claim
-from jarvis.voice.claim_state import Other, Settled
+from jarvis.voice.arbitration.arbiter import WakeClaim
+from jarvis.voice.arbitration.messages import TOPIC, Claim
+from jarvis.voice.arbitration.state import Other, Settled
 
 KITCHEN, HALL, BEDROOM = (bytes([number]) * 16 for number in (1, 2, 3))
 NAMES = {KITCHEN: "kitchen", HALL: "hall", BEDROOM: "bedroom"}

@@ -26,7 +26,7 @@ from jarvis.node.speech import Speech
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
 from jarvis.voice.settings import VoiceSettings
-from jarvis.voice.speaker import Speaker
+from jarvis.voice.speaking.speaker import Speaker
 from jarvis.voice.streams import QuietSink
 
 

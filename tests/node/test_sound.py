@@ -11,7 +11,7 @@ import pytest
 
 from jarvis.node.sound import Sound
 from jarvis.testing.sound_card import SoundCards
-from jarvis.voice.gain import volume
+from jarvis.voice.devices.gain import volume
 
 
 def test_what_is_configured_counts_as_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:

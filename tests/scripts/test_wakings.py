@@ -31,7 +31,7 @@ class Steady:
     """A voice that says the same text always the same way, at one pace."""
 
     def __init__(self) -> None:
-        from jarvis.voice.tts import PiperEngine
+        from jarvis.voice.speaking.tts import PiperEngine
 
         self._engine = PiperEngine(threads=1, variation=0.0)
 

@@ -15,9 +15,11 @@ from jarvis.core.events import Event
 from jarvis.core.time import SystemClock
 from jarvis.engines.worker import Worker
 from jarvis.models import cache
-from jarvis.voice import ears_engine, stt, tts, wav
-from jarvis.voice.ears import Ears
+from jarvis.voice import wav
+from jarvis.voice.hearing import ears_engine, stt
+from jarvis.voice.hearing.ears import Ears
 from jarvis.voice.pipeline import VoicePipeline
+from jarvis.voice.speaking import tts
 
 T = TypeVar("T")
 DEFAULT_AUDIO = Path(__file__).resolve().parents[3] / "shared" / "audio"

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from jarvis.core.errors import JarvisError
-from jarvis.voice import audio
-from jarvis.voice.device_sink import DeviceSink
-from jarvis.voice.device_source import DeviceSource
-from jarvis.voice.frontend import Canceller
-from jarvis.voice.played import Played
+from jarvis.voice.devices import audio
+from jarvis.voice.devices.played import Played
+from jarvis.voice.devices.sink import DeviceSink
+from jarvis.voice.devices.source import DeviceSource
+from jarvis.voice.hearing.frontend import Canceller
 
 ROOM = "kitchen"
 NOISE = (np.convolve(np.random.default_rng(1).standard_normal(22_050 * 20), np.ones(8), "same") * 1_500).astype(

@@ -16,10 +16,12 @@ import pytest
 
 from jarvis.core.errors import EngineFailed, Missing, Overloaded, Unreachable
 from jarvis.testing.sound_card import Card, SoundCards
-from jarvis.voice import audio, device_sink, device_source
-from jarvis.voice.device_sink import DeviceSink
-from jarvis.voice.device_source import DeviceSource, Inbox
-from jarvis.voice.gain import RAMP_MS, Gain, volume
+from jarvis.voice.devices import audio
+from jarvis.voice.devices import sink as device_sink
+from jarvis.voice.devices import source as device_source
+from jarvis.voice.devices.gain import RAMP_MS, Gain, volume
+from jarvis.voice.devices.sink import DeviceSink
+from jarvis.voice.devices.source import DeviceSource, Inbox
 
 Install = Callable[..., SoundCards]
 

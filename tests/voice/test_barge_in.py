@@ -13,7 +13,7 @@ from jarvis.core.time import SystemClock
 from jarvis.engines.worker import Worker
 from jarvis.testing.acoustics import Acoustics, Room, at_ratio
 from jarvis.voice import events
-from jarvis.voice.ears import Ears
+from jarvis.voice.hearing.ears import Ears
 from jarvis.voice.pipeline import Utterance, VoicePipeline
 from tests.voice.conftest import is_whole
 

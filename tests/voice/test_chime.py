@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jarvis.voice.chime import KINDS, chime
-from jarvis.voice.vad import VoiceActivity
-from jarvis.voice.wake import WakeDetector
+from jarvis.voice.hearing.vad import VoiceActivity
+from jarvis.voice.hearing.wake import WakeDetector
+from jarvis.voice.speaking.chime import KINDS, chime
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000, 22_050, 48_000])

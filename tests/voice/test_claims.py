@@ -19,10 +19,12 @@ from jarvis.testing.claim_trials import (
     run_trial,
     second_person,
 )
-from jarvis.voice import claim_messages, claim_state, claims
-from jarvis.voice.claim_messages import Claim, Compare, Second, Text, Verdict, Withdraw
-from jarvis.voice.claim_state import Answers, Chimes, Send, Settled, rank
-from jarvis.voice.claims import Claims
+from jarvis.voice.arbitration import claims
+from jarvis.voice.arbitration import messages as claim_messages
+from jarvis.voice.arbitration import state as claim_state
+from jarvis.voice.arbitration.claims import Claims
+from jarvis.voice.arbitration.messages import Claim, Compare, Second, Text, Verdict, Withdraw
+from jarvis.voice.arbitration.state import Answers, Chimes, Send, Settled, rank
 
 A, B = b"a" * 16, b"b" * 16
 OURS, THEIRS = b"o" * 8, b"t" * 8

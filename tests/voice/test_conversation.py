@@ -14,9 +14,9 @@ from jarvis.core.events import Event
 from jarvis.core.time import SystemClock
 from jarvis.engines.worker import Worker
 from jarvis.voice import events
-from jarvis.voice.arbiter import Alone, Bid, WakeClaim
+from jarvis.voice.arbitration.arbiter import Alone, Bid, WakeClaim
 from jarvis.voice.conversation import DEAF_ONLY
-from jarvis.voice.ears import Ears
+from jarvis.voice.hearing.ears import Ears
 from jarvis.voice.pipeline import Utterance, VoicePipeline
 from jarvis.voice.streams import NullSink, WavSink, WavSource
 from tests.voice.conftest import is_whole

@@ -13,7 +13,7 @@ from jarvis.core.errors import EngineFailed, JarvisError, Missing
 from jarvis.core.events import Event
 from jarvis.core.time import SystemClock
 from jarvis.voice.conversation import DEAF_ONLY
-from jarvis.voice.ears import Ears
+from jarvis.voice.hearing.ears import Ears
 from jarvis.voice.pipeline import HeardResult, Utterance, VoicePipeline
 from jarvis.voice.streams import NullSink, WavSource
 

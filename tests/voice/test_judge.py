@@ -10,11 +10,11 @@ import pytest
 
 from jarvis.core.errors import EngineFailed
 from jarvis.testing.virtual_time import run_virtual
-from jarvis.voice.ears import Ears
-from jarvis.voice.judge import Judge
-from jarvis.voice.senses import Senses
+from jarvis.voice.hearing.ears import Ears
+from jarvis.voice.hearing.judge import Judge
+from jarvis.voice.hearing.senses import Senses
+from jarvis.voice.hearing.windows import Onset, Windows
 from jarvis.voice.streams import Blocks, WavSource
-from jarvis.voice.windows import Onset, Windows
 
 
 class Slow:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jarvis.voice.levels import FLOOR_DB, Meter, db, find_tone, judge, tone
+from jarvis.voice.devices.levels import FLOOR_DB, Meter, db, find_tone, judge, tone
 
 NOISE = np.random.default_rng(7)
 

@@ -11,7 +11,7 @@ import pytest
 from jarvis.engines.worker import Worker
 from jarvis.node.echo import Echo, Saying, to_value
 from jarvis.node.topics import Topics
-from jarvis.voice.transcript import Transcript
+from jarvis.voice.hearing.transcript import Transcript
 
 pytestmark = pytest.mark.models
 ROOM = b"r" * 16

@@ -18,9 +18,9 @@ from jarvis.core.time import SystemClock
 from jarvis.engines.worker import Worker
 from jarvis.voice import events, wav
 from jarvis.voice.conversation import DEAF_ONLY
-from jarvis.voice.ears import Ears
+from jarvis.voice.hearing.ears import Ears
 from jarvis.voice.pipeline import HeardResult, Utterance, VoicePipeline
-from jarvis.voice.speaker import APOLOGY
+from jarvis.voice.speaking.speaker import APOLOGY
 from jarvis.voice.streams import NullSink, WavSink, WavSource
 
 pytestmark = pytest.mark.models

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvis.voice.sentences import CODE, EARLY_CHARACTERS, MAX_CHARACTERS, Sentences
-from jarvis.voice.sentences import cut as cut_whole
+from jarvis.voice.speaking.sentences import CODE, EARLY_CHARACTERS, MAX_CHARACTERS, Sentences
+from jarvis.voice.speaking.sentences import cut as cut_whole
 
 
 def cut(text: str, size: int = 3) -> list[str]:

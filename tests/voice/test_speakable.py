@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvis.voice.numbers import cardinal, decade, digits, fraction, ordinal, words, year
-from jarvis.voice.speakable import speakable
+from jarvis.voice.speaking.numbers import cardinal, decade, digits, fraction, ordinal, words, year
+from jarvis.voice.speaking.speakable import speakable
 
 MARKUP = {
     "**Bold** and _soft_ and `code`.": "Bold and soft and code.",

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from jarvis.core.errors import EngineFailed
 from jarvis.core.time import SystemClock
 from jarvis.testing.virtual_time import run_virtual
-from jarvis.voice.replies import Replies, Sound
 from jarvis.voice.settings import VoiceSettings
-from jarvis.voice.speaker import VOICE_FAILED, Speaker, once, said_by
+from jarvis.voice.speaking.replies import Replies, Sound
+from jarvis.voice.speaking.speaker import VOICE_FAILED, Speaker, once, said_by
 from jarvis.voice.streams import QuietSink
 
 

@@ -23,9 +23,11 @@ from jarvis.node.listening import Listening
 from jarvis.node.mute import Mute
 from jarvis.node.sound import Sound
 from jarvis.testing.sound_card import Card, SoundCards
-from jarvis.voice import audio, device_sink, wav
-from jarvis.voice.device_sink import DeviceSink
-from jarvis.voice.device_source import DeviceSource
+from jarvis.voice import wav
+from jarvis.voice.devices import audio
+from jarvis.voice.devices import sink as device_sink
+from jarvis.voice.devices.sink import DeviceSink
+from jarvis.voice.devices.source import DeviceSource
 from jarvis.voice.pipeline import Utterance, VoicePipeline
 from jarvis.voice.streams import NullSink, WavSource
 

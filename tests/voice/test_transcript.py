@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jarvis.core.errors import EngineFailed
-from jarvis.voice.transcript import Transcript, without_wake_phrase
+from jarvis.voice.hearing.transcript import Transcript, without_wake_phrase
 
 
 @pytest.mark.parametrize(

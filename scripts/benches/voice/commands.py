@@ -11,8 +11,8 @@ import numpy as np
 
 from jarvis.engines.worker import Worker
 from jarvis.voice import wav
+from jarvis.voice.hearing.vad import FRAME_SAMPLES, VoiceActivity
 from jarvis.voice.streams import RATE_HZ
-from jarvis.voice.vad import FRAME_SAMPLES, VoiceActivity
 
 RECORDINGS = Path(__file__).resolve().parents[4] / "shared" / "audio"
 Kind = Literal["intent", "other", "model", "paused"]

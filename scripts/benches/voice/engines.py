@@ -13,9 +13,10 @@ from jarvis.assistant.sentences import Sentences
 from jarvis.assistant.types import Request
 from jarvis.engines.worker import Worker
 from jarvis.models import cache
-from jarvis.voice import stt, tts
-from jarvis.voice.sentences import cut
-from jarvis.voice.speakable import speakable
+from jarvis.voice.hearing import stt
+from jarvis.voice.speaking import tts
+from jarvis.voice.speaking.sentences import cut
+from jarvis.voice.speaking.speakable import speakable
 from jarvis.voice.streams import RATE_HZ
 
 FIXED_SILENCE_MS = 800.0

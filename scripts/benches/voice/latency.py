@@ -11,7 +11,7 @@ from benches.voice.client import Turn, spoken_turn
 from benches.voice.commands import Command
 from benches.voice.engines import Alone, Engines
 from jarvis.testing.processes import NodeProcess
-from jarvis.voice.numbers import cardinal
+from jarvis.voice.speaking.numbers import cardinal
 
 _FIGURES = {cardinal(number): str(number) for number in range(60)}
 SPOKE_ON_S = 1.4

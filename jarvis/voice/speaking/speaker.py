@@ -13,10 +13,10 @@ from jarvis.core.errors import EngineFailed, JarvisError
 from jarvis.core.events import Event
 from jarvis.core.time import Clock
 from jarvis.voice import events
-from jarvis.voice.listener import Engine
-from jarvis.voice.replies import Replies, Sound
-from jarvis.voice.sentences import Sentences, cut
+from jarvis.voice.hearing.listener import Engine
 from jarvis.voice.settings import VoiceSettings
+from jarvis.voice.speaking.replies import Replies, Sound
+from jarvis.voice.speaking.sentences import Sentences, cut
 from jarvis.voice.streams import Sink
 
 SENTENCES_AHEAD = 16

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from jarvis.voice.numbers import words
-from jarvis.voice.speakable import speakable
+from jarvis.voice.speaking.numbers import words
+from jarvis.voice.speaking.speakable import speakable
 
 CLAUSE_CHARACTERS = 80
 """Longer sentences are cut at clauses."""

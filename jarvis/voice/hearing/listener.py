@@ -16,18 +16,18 @@ from jarvis.core.errors import JarvisError
 from jarvis.core.events import Event
 from jarvis.core.time import Clock
 from jarvis.voice import events
-from jarvis.voice.arbiter import Bid
-from jarvis.voice.capture import Capture, Closed, Heard, Wording
-from jarvis.voice.ears import Ears, Engine
-from jarvis.voice.endpoint import Ended
-from jarvis.voice.judge import Judge
+from jarvis.voice.arbitration.arbiter import Bid
+from jarvis.voice.hearing.capture import Capture, Closed, Heard, Wording
+from jarvis.voice.hearing.ears import Ears, Engine
+from jarvis.voice.hearing.endpoint import Ended
+from jarvis.voice.hearing.judge import Judge
+from jarvis.voice.hearing.senses import Moment, Senses
+from jarvis.voice.hearing.vad import FRAME_SAMPLES
+from jarvis.voice.hearing.wake import Wake
+from jarvis.voice.hearing.windows import Accepts, Onset, Windows
 from jarvis.voice.room import Room
-from jarvis.voice.senses import Moment, Senses
 from jarvis.voice.settings import VoiceSettings
 from jarvis.voice.streams import RATE_HZ
-from jarvis.voice.vad import FRAME_SAMPLES
-from jarvis.voice.wake import Wake
-from jarvis.voice.windows import Accepts, Onset, Windows
 
 if TYPE_CHECKING:
     from jarvis.voice.wav import Samples

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from jarvis.core.events import Event
 from jarvis.core.time import Clock
 from jarvis.voice import events
-from jarvis.voice.arbiter import Bid
-from jarvis.voice.endpoint import Ask, Decision, Ended, Endpointer, EndpointSettings, NoSpeech, Started, Verdict
-from jarvis.voice.endpoint import wants_more as open_ended
-from jarvis.voice.judge import Judge
-from jarvis.voice.senses import Moment
-from jarvis.voice.transcript import Transcript
-from jarvis.voice.vad import FRAME_MS
-from jarvis.voice.wake import Wake
+from jarvis.voice.arbitration.arbiter import Bid
+from jarvis.voice.hearing.endpoint import Ask, Decision, Ended, Endpointer, EndpointSettings, NoSpeech, Started, Verdict
+from jarvis.voice.hearing.endpoint import wants_more as open_ended
+from jarvis.voice.hearing.judge import Judge
+from jarvis.voice.hearing.senses import Moment
+from jarvis.voice.hearing.transcript import Transcript
+from jarvis.voice.hearing.vad import FRAME_MS
+from jarvis.voice.hearing.wake import Wake
 
 if TYPE_CHECKING:
     from jarvis.voice.wav import Samples

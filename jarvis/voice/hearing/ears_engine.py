@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 from jarvis.core.codec import Value
 from jarvis.core.errors import InvalidInput
-from jarvis.voice.frontend import Canceller
-from jarvis.voice.loudness import Loudness
-from jarvis.voice.turn import SmartTurn
-from jarvis.voice.vad import VoiceActivity
-from jarvis.voice.wake import Sign, Wake, WakeDetector
+from jarvis.voice.hearing.frontend import Canceller
+from jarvis.voice.hearing.loudness import Loudness
+from jarvis.voice.hearing.turn import SmartTurn
+from jarvis.voice.hearing.vad import VoiceActivity
+from jarvis.voice.hearing.wake import Sign, Wake, WakeDetector
 
 if TYPE_CHECKING:
     from jarvis.voice.wav import Samples
 
-TARGET = "jarvis.voice.ears_engine:EarsEngine"
+TARGET = "jarvis.voice.hearing.ears_engine:EarsEngine"
 RATE_HZ = 16_000
 MAX_STREAMS = 16
 """About 3 MB each. A house has one microphone a node, a few clients, a few files at once; the stalest one goes."""

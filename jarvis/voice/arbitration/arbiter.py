@@ -1,5 +1,5 @@
 """Who answers a wake word that several rooms may have heard: what the pipeline asks, and the answers of a node that is
-alone. How rooms agree is `jarvis.voice.claims`; here nothing is sent and nothing is decided between nodes."""
+alone. How rooms agree is told in `claims`; here nothing is sent and nothing is decided between nodes."""
 
 from __future__ import annotations
 

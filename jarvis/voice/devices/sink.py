@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from jarvis.core.errors import EngineFailed, Overloaded, Unreachable
-from jarvis.voice import audio, wav
-from jarvis.voice.device_source import Inbox
-from jarvis.voice.gain import Gain
+from jarvis.voice import wav
+from jarvis.voice.devices import audio
+from jarvis.voice.devices.gain import Gain
+from jarvis.voice.devices.source import Inbox
 from jarvis.voice.streams import MAX_SINK_SECONDS, RATE_HZ, QuietSink
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from jarvis.core.codec import Value
 from jarvis.core.errors import InvalidInput, not_installed
 from jarvis.models import cache
 
-TARGET = "jarvis.voice.stt:WhisperEngine"
+TARGET = "jarvis.voice.hearing.stt:WhisperEngine"
 RATE_HZ = 16_000
 MAX_SECONDS = 600
 """Ten minutes: nobody speaks longer to an assistant, and decoding it already takes a minute."""

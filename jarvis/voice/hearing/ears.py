@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from jarvis.core.codec import Value
 from jarvis.core.errors import EngineFailed, Overloaded
-from jarvis.voice.wake import Stage
+from jarvis.voice.hearing.wake import Stage
 
 if TYPE_CHECKING:
     from jarvis.voice.wav import Samples
@@ -32,7 +32,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WakeSign:
-    """The wake word was claimed, then confirmed or refused; see jarvis.voice.wake."""
+    """The wake word was claimed, then confirmed or refused; see jarvis.voice.hearing.wake."""
 
     stage: Stage
     score: float
@@ -54,7 +54,7 @@ class Sensed:
 
 
 class Ears:
-    """One for the worker of jarvis.voice.ears_engine.TARGET, or for anything with its `call`."""
+    """One for the worker of jarvis.voice.hearing.ears_engine.TARGET, or for anything with its `call`."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -1,13 +1,13 @@
 """What one room remembers of a wake word: its own claim, those of its peers, and what follows from them. The rules are
-in `jarvis.voice.claims`; here are their figures, the rank, and nothing that decides."""
+in `jarvis.voice.arbitration.claims`; here are their figures, the rank, and nothing that decides."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
 
-from jarvis.voice.claim_messages import Claim, Message
-from jarvis.voice.transcript import shared_words
+from jarvis.voice.arbitration.messages import Claim, Message
+from jarvis.voice.hearing.transcript import shared_words
 
 PHRASE_MS = 700.0
 """Claims heard so long before or after one's own are of the same phrase: the spread of detections and the delay of a

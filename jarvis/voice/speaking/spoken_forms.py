@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from jarvis.voice.numbers import cardinal, decade, digits, fraction, ordinal, words, year
+from jarvis.voice.speaking.numbers import cardinal, decade, digits, fraction, ordinal, words, year
 
 Replace = str | Callable[[re.Match[str]], str]
 

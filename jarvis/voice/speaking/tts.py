@@ -16,7 +16,7 @@ from jarvis.core.codec import Value
 from jarvis.core.errors import InvalidInput, not_installed
 from jarvis.models import cache
 
-TARGET = "jarvis.voice.tts:PiperEngine"
+TARGET = "jarvis.voice.speaking.tts:PiperEngine"
 MAX_CHARACTERS = 1_000
 """About a minute of speech. Sentences come one by one and are cut at 200; more is a mistake of the caller."""
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
-from jarvis.voice.vad import FRAME_MS
+from jarvis.voice.hearing.vad import FRAME_MS
 
 Reason = Literal["whole intent", "pause", "long pause", "too long", "end of audio"]
 

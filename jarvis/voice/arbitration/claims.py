@@ -59,8 +59,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from jarvis.voice.claim_messages import MAX_TEXT_CHARS, Claim, Compare, Message, Second, Text, Verdict, Withdraw
-from jarvis.voice.claim_state import (
+from jarvis.voice.arbitration.messages import MAX_TEXT_CHARS, Claim, Compare, Message, Second, Text, Verdict, Withdraw
+from jarvis.voice.arbitration.state import (
     COPIES,
     COPY_MS,
     LATE_MS,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from jarvis.voice.spoken_forms import FORMS, Replace
+from jarvis.voice.speaking.spoken_forms import FORMS, Replace
 
 _EMOJI = "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\ufe0f\u200d\u20e3\U000e0000-\U000e007f\ue000-\uf8ff]+"
 _FACES = r"(?<![\w)])[:;=8xX]['’]?-?[)(DPpOo/|\\\]\[](?!\w)|<3(?!\d)"

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from jarvis.core.errors import EngineFailed
-from jarvis.voice import audio, wav
+from jarvis.voice import wav
+from jarvis.voice.devices import audio
 from jarvis.voice.streams import RATE_HZ
 
 if TYPE_CHECKING:
-    from jarvis.voice.device_sink import DeviceSink
+    from jarvis.voice.devices.sink import DeviceSink
     from jarvis.voice.wav import Samples
 
 QUEUE_PIECES = 375

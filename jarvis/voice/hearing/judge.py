@@ -9,8 +9,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from jarvis.core.errors import JarvisError
-from jarvis.voice.ears import Ears, Engine
-from jarvis.voice.transcript import Transcript
+from jarvis.voice.hearing.ears import Ears, Engine
+from jarvis.voice.hearing.transcript import Transcript
 
 if TYPE_CHECKING:
     from jarvis.voice.wav import Samples

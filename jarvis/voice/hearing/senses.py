@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jarvis.voice.ears import Ear, WakeSign
-from jarvis.voice.played import Played
+from jarvis.voice.devices.played import Played
+from jarvis.voice.hearing.ears import Ear, WakeSign
 from jarvis.voice.streams import RATE_HZ, Blocks
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from jarvis.models import cache
-from jarvis.voice.mel import RATE_HZ, log_mel
+from jarvis.voice.hearing.mel import RATE_HZ, log_mel
 
 MODEL = "smart-turn-v3"
 WINDOW_S = 8

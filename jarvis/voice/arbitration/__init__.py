@@ -1,0 +1,1 @@
+"""Which room answers a wake word that several heard."""

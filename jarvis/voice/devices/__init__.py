@@ -1,0 +1,1 @@
+"""Microphones and loudspeakers; `audio` is the only module that touches one."""

@@ -1,0 +1,1 @@
+"""From sound to one utterance: the ears and what is made of what they hear."""

@@ -1,0 +1,1 @@
+"""From text that is still being written to sound."""
