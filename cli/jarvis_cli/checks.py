@@ -165,7 +165,7 @@ def sound() -> Iterator[Check]:
         return
     yield Check(name, True, f"{library or 'bundled with sounddevice'}.", optional=True)
     try:
-        from jarvis.voice.audio import find_device
+        from jarvis.voice.devices.audio import find_device
 
         microphone, loudspeaker = find_device("input").name, find_device("output").name
     except ImportError as error:

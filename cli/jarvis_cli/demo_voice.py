@@ -16,7 +16,8 @@ async def spoken() -> bytes:
     """The utterance as a WAV file's bytes, 16 kHz mono, always the same. Raises Missing, EngineFailed."""
     import numpy
 
-    from jarvis.voice import tts, wav
+    from jarvis.voice import wav
+    from jarvis.voice.speaking import tts
 
     worker = Worker("demo voice", tts.TARGET, {"variation": 0.0})
     parts = [numpy.zeros(int(BEFORE_S * wav.RATE_HZ), numpy.int16)]

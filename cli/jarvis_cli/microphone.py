@@ -23,8 +23,8 @@ def test(name: str, seconds: float, *, loopback: bool) -> dict[str, Any]:
 
 
 async def _test(name: str, seconds: float, *, loopback: bool) -> dict[str, Any]:
-    from jarvis.voice import audio
-    from jarvis.voice.levels import Meter, judge
+    from jarvis.voice.devices import audio
+    from jarvis.voice.devices.levels import Meter, judge
 
     device, meter = audio.find_device("input", name), Meter()
     show = _live() if sys.stderr.isatty() else lambda level_db, left_s: None
@@ -57,8 +57,8 @@ async def _loop_back(name: str) -> Any:
     """Play the tone and look for it in what is heard meanwhile."""
     import numpy as np
 
-    from jarvis.voice.device_sink import DeviceSink
-    from jarvis.voice.levels import TONE_S, find_tone, tone
+    from jarvis.voice.devices.levels import TONE_S, find_tone, tone
+    from jarvis.voice.devices.sink import DeviceSink
     from jarvis.voice.streams import RATE_HZ
 
     sink, heard = DeviceSink(name), []
@@ -78,7 +78,7 @@ async def _loop_back(name: str) -> Any:
 
 
 async def _hear(name: str, seconds: float, feed: Callable[[Any, float], None]) -> None:
-    from jarvis.voice.device_source import DeviceSource
+    from jarvis.voice.devices.source import DeviceSource
     from jarvis.voice.streams import RATE_HZ
 
     heard_s = 0.0

@@ -1,5 +1,5 @@
 """This node's part in which room answers: it carries the machine of `jarvis.voice.arbitration` over the links, gives it
-the time, and writes each decision into the audit. It decides nothing itself, and no text of a private room passes it."""
+the time, and writes each decision into the audit. It decides nothing itself, and no private room's text passes it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """One wake word in several simulated rooms, in virtual time: the pure machines of `jarvis.voice.arbitration` over links
-that delay, jitter, lose and break, and an oracle that counts who chimed and who answered. Everything follows from a seed."""
+that delay, jitter, lose and break, and an oracle that counts who chimed and who answered. All follows from a seed."""
 
 from __future__ import annotations
 
