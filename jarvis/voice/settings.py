@@ -38,7 +38,7 @@ class VoiceSettings:
     """Speech so soon after the end of an utterance says that it was not the end."""
     deaf_ms: float = 1_000.0
     """When the ears fail while nobody speaks, sound passes unheard for so long before they are asked again."""
-    stt_deadline_s: float = 20.0
+    stt_deadline_s: float = 10.0
     """For one utterance; a file handed over whole gets its own length more."""
     tts_deadline_s: float = 20.0
     """For one sentence."""
