@@ -14,7 +14,7 @@ from jarvis.voice.hearing.ears import Ears
 from jarvis.voice.hearing.judge import Judge
 from jarvis.voice.hearing.senses import Senses
 from jarvis.voice.hearing.windows import Onset, Windows
-from jarvis.voice.streams import Blocks, WavSource
+from jarvis.voice.streams import BLOCK_SAMPLES, Blocks, WavSource
 
 
 class Slow:
@@ -177,6 +177,6 @@ def test_a_still_room_costs_little_and_whoever_speaks_is_heard_at_once(noise: in
         assert sum(asked > 11_500) <= 24, "still again"
         assert sum(engine.blocks) == 18 * 16_000
         speaking = Senses(Blocks(WavSource(still)), Ears(engine).open())
-        assert len((await speaking.next(speech=True)).clean) == 320  # type: ignore[union-attr]
+        assert len((await speaking.next(speech=True)).clean) == BLOCK_SAMPLES  # type: ignore[union-attr]
 
     asyncio.run(main())
