@@ -38,7 +38,7 @@ def test_large_blocks_are_cut_so_that_no_decision_is_late() -> None:
         sizes = []
         while (block := await blocks.next()) is not None:
             sizes.append(len(block))
-        assert sizes == [512, 512, 512, 464]
+        assert sizes == [640, 640, 640, 80]
 
     asyncio.run(main())
 
