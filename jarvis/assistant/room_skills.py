@@ -20,7 +20,6 @@ MAX_SPOKEN = 5
 SNOOZE_S = 300
 STEP, FAR_STEP = 10, 25
 """Of the volume, in percent."""
-NO_TIMERS = "There are no timers."
 NO_CLOCK = "I don't know what time it is, so I can't set an alarm: the clock of this device has not been set."
 
 

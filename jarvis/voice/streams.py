@@ -140,16 +140,6 @@ class Blocks:
             await close()
 
 
-class NoSource:
-    """A node without a microphone: nothing ever comes, until whoever waits is cancelled."""
-
-    realtime = True
-
-    async def blocks(self) -> AsyncIterator[Samples]:
-        await asyncio.get_running_loop().create_future()
-        yield  # type: ignore[misc]  # never reached: it makes this a generator
-
-
 class NullSink(QuietSink):
     """A node without a loudspeaker."""
 

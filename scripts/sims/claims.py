@@ -22,6 +22,7 @@ from typing import Any
 
 from jarvis.testing.claim_trials import OTHER_REQUEST, Links, draw_rooms, run_trial, second_person
 from jarvis.voice.arbitration.state import PHRASE_MS
+from sims.arguments import positive, several
 
 CHUNK = 200
 AIMS = {"nobody_answers": 0.0, "several_chimes": 0.001, "several_answers": 0.001}
@@ -32,14 +33,14 @@ WAKE, REQUEST = "hey_jarvis_1.wav", "what_time_is_it.wav"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/claims", description="Count who answers one wake word.")
-    parser.add_argument("--nodes", type=_several, default=5)
-    parser.add_argument("--trials", type=_positive, default=20_000)
+    parser.add_argument("--nodes", type=several, default=5)
+    parser.add_argument("--trials", type=positive, default=20_000)
     parser.add_argument("--seed", type=int, default=0, help="of the first trial")
     parser.add_argument("--spread", type=float, default=250.0, help="milliseconds between the first and last detection")
     parser.add_argument("--delay", type=float, default=80.0, help="milliseconds, a pair's own, up to this")
     parser.add_argument("--jitter", type=float, default=40.0, help="milliseconds more, a message's own, up to this")
     parser.add_argument("--loss", type=float, default=0.01, help="share of messages")
-    parser.add_argument("--real", type=_positive, metavar="N", help="so many trials with real nodes instead")
+    parser.add_argument("--real", type=positive, metavar="N", help="so many trials with real nodes instead")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     arguments = parser.parse_args()
     found = _real(arguments) if arguments.real else _simulated(arguments)
@@ -186,20 +187,6 @@ def _told(found: dict[str, Any]) -> str:
         lines.append(f"{found[name]:>8}  {name.replace('_', ' ')} ({found[name] / found['trials']:.3%}, {wanted})")
     rest = {name: value for name, value in found.items() if name not in (*AIMS, "trials", "kind", "nodes", "seconds")}
     return "\n".join([*lines, *(f"          {name.replace('_', ' ')}: {value}" for name, value in rest.items())])
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
-
-
-def _several(text: str) -> int:
-    value = int(text)
-    if not 2 <= value <= 50:
-        raise argparse.ArgumentTypeError("must be 2 to 50")
-    return value
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from jarvis.testing.history import ALL_FAULTS, draw_history
 from jarvis.testing.oracle import CRASHED, DIVERGED, LOST
 from jarvis.testing.simulation import Report, shrink, simulate
+from sims.arguments import positive, several
 
 CHUNK = 4
 """Seeds that a process takes at once: a second's work."""
@@ -29,8 +30,8 @@ CHUNK = 4
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/sim", description="Run simulated homes under every fault.")
-    parser.add_argument("--seeds", type=_positive, default=100, help="how many homes")
-    parser.add_argument("--nodes", type=_several, default=5, help="nodes in each, at least 2")
+    parser.add_argument("--seeds", type=positive, default=100, help="how many homes")
+    parser.add_argument("--nodes", type=several, default=5, help="nodes in each, at least 2")
     parser.add_argument("--seed", type=int, default=0, help="the first seed; one seed replays exactly")
     parser.add_argument("--faults", type=_kinds, default=ALL_FAULTS, help=f"of {','.join(ALL_FAULTS)}; default: all")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -139,20 +140,6 @@ def _print(found: dict[str, object]) -> None:
 
 def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
-
-
-def _several(text: str) -> int:
-    value = int(text)
-    if not 2 <= value <= 50:
-        raise argparse.ArgumentTypeError("must be 2 to 50")
-    return value
 
 
 def _kinds(text: str) -> tuple[str, ...]:

@@ -18,29 +18,14 @@ from jarvis.voice.arbitration.arbiter import Alone, Bid, WakeClaim
 from jarvis.voice.conversation import DEAF_ONLY
 from jarvis.voice.hearing.ears import Ears
 from jarvis.voice.pipeline import Utterance, VoicePipeline
-from jarvis.voice.streams import NullSink, WavSink, WavSource
+from jarvis.voice.streams import NullSink, WavSink
 from tests.voice.conftest import is_whole
+from tests.voice.scripted import Script
 
 pytestmark = pytest.mark.models
 
 Run = Callable[..., Any]
 Say = Callable[[str], Any]
-
-
-class Script:
-    """A microphone that hears one thing after another, each when its moment has come."""
-
-    realtime = False
-
-    def __init__(self, *steps: tuple[Any, asyncio.Event | None]) -> None:
-        self._steps = steps
-
-    async def blocks(self) -> AsyncIterator[Any]:
-        for sound, moment in self._steps:
-            if moment is not None:
-                await moment.wait()
-            async for block in WavSource(sound).blocks():
-                yield block
 
 
 class Told:

@@ -22,6 +22,7 @@ from jarvis.voice.hearing.ears import Ears
 from jarvis.voice.pipeline import HeardResult, Utterance, VoicePipeline
 from jarvis.voice.speaking.speaker import APOLOGY
 from jarvis.voice.streams import NullSink, WavSink, WavSource
+from tests.voice.scripted import Script
 
 pytestmark = pytest.mark.models
 
@@ -355,22 +356,6 @@ class Slow(WavSink):
 
     def stop(self) -> None:
         self.stops += 1
-
-
-class Script:
-    """A microphone that says one thing after another, each when its moment has come."""
-
-    realtime = False
-
-    def __init__(self, *steps: tuple[Any, asyncio.Event | None]) -> None:
-        self._steps = steps
-
-    async def blocks(self) -> AsyncIterator[Any]:
-        for sound, moment in self._steps:
-            if moment is not None:
-                await moment.wait()
-            async for block in WavSource(sound).blocks():
-                yield block
 
 
 def test_the_wake_word_interrupts_a_reply(

@@ -9,7 +9,7 @@ import pytest
 
 from jarvis.core.errors import Overloaded
 from jarvis.voice import streams
-from jarvis.voice.streams import Blocks, NoSource, NullSink, WavSink, WavSource
+from jarvis.voice.streams import Blocks, NullSink, WavSink, WavSource
 
 
 def test_a_file_comes_whole_and_in_small_blocks() -> None:
@@ -52,18 +52,6 @@ def test_real_time_takes_its_time() -> None:
         return loop.time() - began
 
     assert 0.2 <= asyncio.run(main()) < 1.0
-
-
-def test_no_microphone_gives_nothing_and_lets_go() -> None:
-    async def main() -> None:
-        waiting = asyncio.create_task(Blocks(NoSource()).next())
-        done, _ = await asyncio.wait({waiting}, timeout=0.05)
-        assert not done
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-        assert waiting.cancelled()
-
-    asyncio.run(main())
 
 
 def test_a_sink_keeps_one_rate_passes_on_and_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
