@@ -68,6 +68,27 @@ class Ran:
         return json.loads(self.out)
 
 
+def run(*command: str, env: Mapping[str, str], within_s: float) -> Ran:
+    """Run a program to its end. Past the deadline it is killed with all it started: a child that lives on would hold
+    the pipes, and whoever reads them."""
+    process = subprocess.Popen(
+        command,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        out, err = process.communicate(timeout=within_s)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=STOP_S)
+        raise
+    return Ran(process.returncode, out, err)
+
+
 def jarvis(
     *arguments: str,
     data_dir: Path,
@@ -78,10 +99,7 @@ def jarvis(
 ) -> Ran:
     """Run one command to its end, with `--json`."""
     command = [*_prefix(netns), sys.executable, *program, *arguments, "--json", "--data-dir", str(data_dir)]
-    ran = subprocess.run(
-        command, env=_environment(env), capture_output=True, text=True, timeout=within_s, stdin=subprocess.DEVNULL
-    )
-    return Ran(ran.returncode, ran.stdout, ran.stderr)
+    return run(*command, env=_environment(env), within_s=within_s)
 
 
 class NodeProcess:

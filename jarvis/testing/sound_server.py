@@ -79,7 +79,12 @@ class SoundServer:
             self._process.wait()
 
     def _answers(self) -> bool:
-        return subprocess.run([_pactl(), "info"], env=self.env, capture_output=True, check=False).returncode == 0
+        try:
+            return (
+                subprocess.run([_pactl(), "info"], env=self.env, capture_output=True, timeout=READY_S).returncode == 0
+            )
+        except subprocess.TimeoutExpired:
+            return False
 
     def _tell(self, *arguments: str) -> str:
         done = subprocess.run(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from jarvis_cli import units
 
-from jarvis.testing.processes import jarvis
+from jarvis.testing.processes import jarvis, run
 
 HERE = Path(__file__).parent
 
@@ -82,15 +82,13 @@ def test_systemd_starts_the_node_and_starts_it_again(tmp_path: Path) -> None:
         absent("Starting a systemd needs root, unshare and systemd.")
     data_dir = tmp_path / "node"
     jarvis("init", "--name", "kitchen", data_dir=data_dir).json()
-    done = subprocess.run(
-        ["unshare", "-m", "--propagation", "private", "bash", str(HERE / "with_systemd.sh"), str(manager)],
+    done = run(
+        *("unshare", "-m", "--propagation", "private", "bash", str(HERE / "with_systemd.sh"), str(manager)),
         env={**os.environ, "FOLDER": str(tmp_path), "DATA_DIR": str(data_dir), "PYTHON": sys.executable},
-        capture_output=True,
-        text=True,
-        timeout=120,
+        within_s=300,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    first, crashed, killed, apart, gone = map(json.loads, done.stdout.splitlines())
+    assert done.code == 0, done.out + done.err
+    first, crashed, killed, apart, gone = map(json.loads, done.out.splitlines())
     assert first["state"] == "active" and first["pid"] and first["problem"] == "" and first["restarts"] == 0
     assert crashed["state"] == "active" and crashed["restarts"] == 1 and crashed["pid"] != first["pid"]
     assert killed["muted"] is False  # it answers

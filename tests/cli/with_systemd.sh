@@ -15,7 +15,7 @@ trap 'systemctl --user stop "jarvis*" 2>/dev/null || true; kill "$systemd" 2>/de
 
 jarvis() { "$PYTHON" -m jarvis_cli "$@" --json; }
 until_true() {
-  local until=$((SECONDS + 40))
+  local until=$((SECONDS + 60))
   while [ "$SECONDS" -lt "$until" ]; do
     if "$@" >/dev/null 2>&1; then return; fi
     sleep 0.1

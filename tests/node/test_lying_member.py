@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -125,7 +126,8 @@ class Scene:
         liar = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert liar.stdin is not None and liar.stdout is not None
         try:
-            assert json.loads(liar.stdout.readline())["event"] == "linked"
+            readable, _, _ = select.select([liar.stdout], [], [], WITHIN_S)
+            assert readable and json.loads(liar.stdout.readline())["event"] == "linked"
             yield liar
             out, _ = liar.communicate("", timeout=30)
             self.did = json.loads(out)

@@ -74,7 +74,8 @@ def test_one_room_chimes_and_answers_and_the_audit_says_why(home: HearingHome) -
     room = home.nodes[0]
     rows = until(lambda: room.get("/api/v2/audit", action="claim"), 10, "an entry of a claim")
     said = [row["detail"]["sentence"] for row in rows]
-    assert all(text.startswith("room") and "answered" in text for text in said), said
+    for one in heard:  # the others are told of, too, and on a busy machine nobody may have answered those
+        assert any(text.startswith(f"room{one.answered[0]} answered: ") for text in said), said
     listed = jarvis("audit", "list", "--action", "claim", data_dir=room.data_dir).json()
     assert [row["detail"]["sentence"] for row in listed][: len(said)] == said
 

@@ -56,7 +56,7 @@ class Heard:
 
     def close(self) -> None:
         self.process.kill()
-        self.process.communicate()
+        self.process.communicate(timeout=STAGE_S)
         self._stderr.close()
 
 
