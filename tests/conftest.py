@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
+import structlog
 
 # A shell that starts this in the background makes it ignore Ctrl-C, and so would every program that tests start and
 # interrupt. A handler of our own is back to the default after exec.
@@ -38,3 +40,10 @@ def pytest_keyboard_interrupt() -> None:
     """Name what was running when Ctrl-C, or the deadline of scripts/test, ended the run."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         print("\nEnded while running:", *_running or ["no test"], sep="\n  ", flush=True)
+
+
+@pytest.fixture(autouse=True)
+def fresh_logs() -> Iterator[None]:
+    """A command that a test runs in this process sets up the process's logs, on a stream that ends with the test."""
+    yield
+    structlog.reset_defaults()

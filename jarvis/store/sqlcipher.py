@@ -186,11 +186,11 @@ class _Engine:
         except sqlcipher.Error as error:
             for job in jobs:
                 job.result, job.error = None, job.error or self._explain(error)
+            self._start_anew()
+            self._tell_undone()
             if self._said != str(error):
                 self._said = str(error)
                 log.error("store.commit_failed", works=len(jobs), error=self._said)
-            self._start_anew()
-            self._tell_undone()
         else:
             if self._said:
                 self._said = ""

@@ -130,10 +130,10 @@ class GroupWriter:
         except BaseException as error:
             # A mistake of ours, not of the disk. What is on disk is whole, so stop here rather than go on in doubt.
             self._stop()
+            self._done([_failed(job) for job in jobs])  # first of all: what comes next may fail as well
             # The trace without values: a log may hold no word that was spoken.
             trace = "".join(traceback.format_tb(error.__traceback__))
             log.error("store.writer_died", error=type(error).__name__, trace=trace)
-            self._done([_failed(job) for job in jobs])
         finally:
             self._fail_waiting()
             self._engine.close()

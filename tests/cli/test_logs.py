@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 from collections.abc import Iterator
 
@@ -42,3 +43,19 @@ def test_a_traceback_shows_no_variables(monkeypatch: pytest.MonkeyPatch, termina
     shown = stderr.getvalue()
     assert "it failed" in shown and "RuntimeError" in shown and "in understand" in shown
     assert SPOKEN not in shown
+
+
+@pytest.mark.parametrize("lost", ["full disk", "closed"])
+def test_a_log_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPatch, lost: str) -> None:
+    with open("/dev/full" if lost == "full disk" else "/dev/null", "w") as stderr:  # noqa: PTH123 - a device
+        monkeypatch.setattr(sys, "stderr", stderr)
+        logs.set_up("info")
+        if lost == "closed":
+            stderr.close()
+        structlog.get_logger().error("nobody reads this")
+        logs.Unfailing(stderr).flush()
+        monkeypatch.undo()
+        if lost == "full disk":
+            with pytest.raises(OSError):
+                stderr.flush()  # it was really tried
+            os.dup2(os.open("/dev/null", os.O_WRONLY), stderr.fileno())

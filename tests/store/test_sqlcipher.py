@@ -15,7 +15,7 @@ import pytest
 from sqlite_utils import Database
 
 from jarvis.core.errors import BadConfiguration, DeadlineExceeded, Missing, Overloaded, StoreFailed
-from jarvis.store import writer
+from jarvis.store import sqlcipher, writer
 from jarvis.store.migrations import MIGRATIONS
 from jarvis.store.protocol import Checkpoint, Store, Transaction
 from jarvis.store.sqlcipher import SqlCipherStore
@@ -89,6 +89,21 @@ def test_a_failed_commit_fails_all_who_shared_it(disk: SqlCipherForm) -> None:
         assert await store.read(lambda t: t.keys("")) == []
 
     run(disk, body)
+
+
+def test_a_log_that_breaks_leaves_no_caller_waiting(disk: SqlCipherForm, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def error(self, *_: object, **__: object) -> None:
+            raise ValueError("I/O operation on closed file.")
+
+    async def body(store: Store) -> None:
+        monkeypatch.setattr(sqlcipher, "log", Broken())
+        with pytest.raises(StoreFailed, match="refused"):
+            await store.write(disk.spoil)
+        with pytest.raises(StoreFailed, match="closed"):
+            await store.write(putter("a"))
+
+    run(disk, body, deadline_s=DEADLINE_S)
 
 
 def test_a_read_never_sees_what_is_not_durable_and_does_not_wait_for_it(disk: SqlCipherForm) -> None:
