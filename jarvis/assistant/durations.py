@@ -6,52 +6,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from jarvis.assistant.figures import SMALL, TENS, at, cardinal, under_hundred
+
 _UNITS = {
     "s": 1, "sec": 1, "secs": 1, "second": 1, "seconds": 1,
     "m": 60, "min": 60, "mins": 60, "minute": 60, "minutes": 60, "minuet": 60, "minuets": 60,
     "h": 3600, "hr": 3600, "hrs": 3600, "hour": 3600, "hours": 3600, "our": 3600, "ours": 3600,
     "day": 86400, "days": 86400,
 }  # fmt: skip
-_SMALL = {
-    word: value
-    for value, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ]
-    )
-}
-_TENS = {
-    word: 10 * value
-    for value, word in enumerate(
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
-    )
-} | {"fourty": 40}
 _SOUNDS_LIKE = {"to": 2, "too": 2}
 """What recognisers write for "two". Believed only right before a unit."""
-_MAX_DIGITS = 9
-"""A longer string of digits is no number a person says."""
+_MOST = 10**9
+"""A larger number of a unit is no length a person means."""
 
 UNIT_WORDS = frozenset(_UNITS)
-NUMBER_WORDS = frozenset(_SMALL) | frozenset(_TENS) | {"hundred", "thousand", "half", "quarter", "couple"}
+NUMBER_WORDS = frozenset(SMALL) | frozenset(TENS) | {"hundred", "thousand", "half", "quarter", "couple"}
 
 _Found = tuple[Fraction, int]
 
@@ -82,7 +51,7 @@ def duration_at(words: Sequence[str], start: int) -> tuple[int, int] | None:
         return None
     total, unit, position = first
     while True:
-        following = _quantity(words, position + (_at(words, position) == "and"))
+        following = _quantity(words, position + (at(words, position) == "and"))
         if following is not None and following[1] < unit:
             total, unit, position = total + following[0], following[1], following[2]
             continue
@@ -94,31 +63,33 @@ def duration_at(words: Sequence[str], start: int) -> tuple[int, int] | None:
 
 def number_at(words: Sequence[str], start: int, *, one_word: bool = False) -> tuple[int, int] | None:
     """A whole number under a hundred that begins at `start`, in digits or words, as (number, index after)."""
-    word = _at(words, start)
+    word = at(words, start)
     if word.isdigit() and word.isascii() and len(word) <= 2:
         return int(word), start + 1
     if one_word:
-        return (_SMALL[word], start + 1) if word in _SMALL else None
-    return _under_hundred(words, start)
+        return (SMALL[word], start + 1) if word in SMALL else None
+    return under_hundred(words, start)
 
 
 def _quantity(words: Sequence[str], start: int) -> tuple[Fraction, int, int] | None:
     """A number with its unit, and a half of it: (seconds, seconds of the unit, index after)."""
-    if _at(words, start) in ("a", "the") and _at(words, start + 1) == "second" and _at(words, start + 2) == "timer":
+    if at(words, start) in ("a", "the") and at(words, start + 1) == "second" and at(words, start + 2) == "timer":
         return None  # the second timer, not one of a second
     number = _number(words, start)
     if number is None:
-        if _at(words, start) not in _SOUNDS_LIKE or start == 0:
+        if at(words, start) not in _SOUNDS_LIKE or start == 0:
             return None
         number = Fraction(_SOUNDS_LIKE[words[start]]), start + 1
     value, position = number
-    position += _at(words, position) == "more"
-    unit = _unit(_at(words, position))
+    if value > _MOST:
+        return None
+    position += at(words, position) == "more"
+    unit = _unit(at(words, position))
     if unit is None:
         return None
     position += 1
     part = _and_a_part(words, position)
-    if part is not None and _unit(_at(words, part[1])) is None and _at(words, part[1]) not in ("of", "an", "a"):
+    if part is not None and _unit(at(words, part[1])) is None and at(words, part[1]) not in ("of", "an", "a"):
         value, position = value + part[0], part[1]
     return value * unit, unit, position
 
@@ -128,9 +99,9 @@ def _bare_remainder(words: Sequence[str], position: int, unit: int) -> _Found | 
     before "timer"."""
     if unit not in (60, 3600):
         return None
-    position += _at(words, position) == "and"
-    number = _whole(words, position) if _at(words, position) != "one" else None  # "the ten minute one"
-    if number is None or number[0] >= 60 or _at(words, number[1]) not in ("", "timer"):
+    position += at(words, position) == "and"
+    number = cardinal(words, position) if at(words, position) != "one" else None  # "the ten minute one"
+    if number is None or number[0] >= 60 or at(words, number[1]) not in ("", "timer"):
         return None
     return number[0] * (unit // 60), number[1]
 
@@ -139,25 +110,21 @@ def _unit(word: str) -> int | None:
     return _UNITS.get(word.removesuffix("'s"))
 
 
-def _at(words: Sequence[str], position: int) -> str:
-    return words[position] if 0 <= position < len(words) else ""
-
-
 def _number(words: Sequence[str], start: int) -> _Found | None:
     """A number before a unit: whole, decimal, with a fraction, or a fraction of one ("half an")."""
     part = _part_of(words, start)
     if part is not None:
         return part
-    word, after = _at(words, start), _at(words, start + 1)
+    word, after = at(words, start), at(words, start + 1)
     if word in ("a", "an"):
         if after == "couple":
-            return Fraction(2), start + 2 + (_at(words, start + 2) == "of")
+            return Fraction(2), start + 2 + (at(words, start + 2) == "of")
         if after in ("hundred", "thousand"):
-            return _whole(words, start)
+            return cardinal(words, start)
         return (Fraction(1), start + 1) if _unit(after) is not None else None
     if word == "couple":
         return Fraction(2), start + 1 + (after == "of")
-    whole = _whole(words, start)
+    whole = cardinal(words, start)
     if whole is None:
         return None
     more = _and_a_part(words, whole[1])
@@ -166,29 +133,29 @@ def _number(words: Sequence[str], start: int) -> _Found | None:
 
 def _part_of(words: Sequence[str], start: int) -> _Found | None:
     """ "half an", "half", "a half", "a quarter of an", "three quarters of an"."""
-    position = start + (_at(words, start) in ("a", "one"))
-    word = _at(words, position)
+    position = start + (at(words, start) in ("a", "one"))
+    word = at(words, position)
     if word == "half":
         value = Fraction(1, 2)
     elif word == "quarter":
         value = Fraction(1, 4)
-    elif _at(words, start) in ("three", "3") and _at(words, start + 1) == "quarters":
+    elif at(words, start) in ("three", "3") and at(words, start + 1) == "quarters":
         value, position = Fraction(3, 4), start + 1
     else:
         return None
     position += 1
-    position += _at(words, position) == "of"
-    position += _at(words, position) in ("a", "an")
+    position += at(words, position) == "of"
+    position += at(words, position) in ("a", "an")
     return value, position
 
 
 def _and_a_part(words: Sequence[str], position: int) -> _Found | None:
     """ "and a half", "and a quarter", "and three quarters", or a half written as one sign."""
-    if _at(words, position) == "half":
+    if at(words, position) == "half":
         return Fraction(1, 2), position + 1
-    if _at(words, position) != "and":
+    if at(words, position) != "and":
         return None
-    first, second = _at(words, position + 1), _at(words, position + 2)
+    first, second = at(words, position + 1), at(words, position + 2)
     if first in ("a", "one") and second in ("half", "quarter"):
         return Fraction(1, 2 if second == "half" else 4), position + 3
     if first == "half":
@@ -196,55 +163,6 @@ def _and_a_part(words: Sequence[str], position: int) -> _Found | None:
     if first in ("three", "3") and second == "quarters":
         return Fraction(3, 4), position + 3
     return None
-
-
-def _whole(words: Sequence[str], start: int) -> _Found | None:
-    """Digits, with a decimal part if any, or number words up to the thousands."""
-    word = _at(words, start)
-    if word[:1].isdigit():
-        value = _digits(word)
-        return (value, start + 1) if value is not None else None
-    value, position, some = Fraction(0), start, False
-    if word in ("a", "an") and _at(words, start + 1) in ("hundred", "thousand"):
-        value, position, some = Fraction(1), start + 1, True
-    else:
-        under = _under_hundred(words, start)
-        if under is not None:
-            value, position, some = Fraction(under[0]), under[1], True
-    if not some:
-        return None
-    for scale, name in ((100, "hundred"), (1000, "thousand")):
-        if _at(words, position) != name:
-            continue
-        value, position = value * scale, position + 1
-        rest = _under_hundred(words, position + (_at(words, position) == "and"))
-        if rest is not None:
-            value, position = value + rest[0], rest[1]
-    if _at(words, position) == "point" and _at(words, position + 1) in _SMALL and _SMALL[words[position + 1]] < 10:
-        value, position = value + Fraction(_SMALL[words[position + 1]], 10), position + 2
-    return value, position
-
-
-def _under_hundred(words: Sequence[str], start: int) -> tuple[int, int] | None:
-    word = _at(words, start)
-    if word in _SMALL:
-        return _SMALL[word], start + 1
-    if word in _TENS:
-        ones = _SMALL.get(_at(words, start + 1), 0)
-        return (_TENS[word] + ones, start + 2) if 1 <= ones <= 9 else (_TENS[word], start + 1)
-    return None
-
-
-def _digits(word: str) -> Fraction | None:
-    if len(word) > _MAX_DIGITS or not word.isascii():
-        return None
-    whole, comma, rest = word.partition(",")
-    if comma and len(rest) == 3 and rest.isdigit():
-        word = whole + rest  # 1,200
-    try:
-        return Fraction(word.replace(",", "."))
-    except ValueError:
-        return None  # 1.2.3
 
 
 def say_duration(seconds: float) -> str:

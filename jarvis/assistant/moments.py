@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from jarvis.assistant.days import WEEKDAYS, date_of, day_at, every_at
 from jarvis.assistant.durations import number_at
 
 Half = Literal["am", "pm"]
@@ -35,7 +36,8 @@ class Moment:
     """0 to 23, or 1 to 12 while nobody has said which half of the day."""
     minute: int
     half: Half | None = None
-    day: Literal["today", "tomorrow"] | None = None
+    day: str | None = None
+    """`today`, `tomorrow`, a weekday or a date, as `days` writes them."""
 
     def fits(self, at: datetime) -> bool:
         """Whether clocks may call `at` so, on whatever day."""
@@ -54,40 +56,54 @@ def parse_moment(words: Sequence[str]) -> Moment | None:
 
 def moment_at(words: Sequence[str], start: int) -> tuple[Moment, int] | None:
     """A time of day that begins at `start`, as (moment, index after). A day may stand before or after it."""
-    position, day = _day(words, start)
-    position += _at(words, position) == "at"
+    found = when_at(words, start)
+    return None if found is None or found[1] else (found[0], found[2])
+
+
+def when_at(words: Sequence[str], start: int) -> tuple[Moment, tuple[str, ...], int] | None:
+    """A time of day, the days of the week on which it comes again, and the index after: "every weekday at 6:45"."""
+    position, day, every = _days(words, start, None, ())
+    position, half = _half(words, position, None) if position > start else (position, None)
+    if half is None and position > start:
+        position, half = _part_of_day(words, position)
+    position += _at(words, position) in ("at", "for", "by") and (position > start or _at(words, position) == "at")
     clock = _clock(words, position)
     if clock is None:
         return None
-    hour, minute, half, position = clock
+    hour, minute, said, position = clock
+    half = said or half
     for _ in range(2):  # "at seven tomorrow evening" and "at seven in the evening tomorrow"
         position, half = _half(words, position, half)
-        if day is None:
-            position, day = _day(words, position)
-            if day is not None and _at(words, position) in ("morning", "afternoon", "evening", "night") and not half:
-                half = "am" if _at(words, position) == "morning" else "pm"
-                position += 1
+        after, day, every = _days(words, position, day, every)
+        if after > position:
+            position = after
+            if half is None:
+                position, half = _part_of_day(words, position)
     if half is not None and not 1 <= hour <= 12:
         half = None  # "19:30 in the evening"
-    return Moment(hour, minute, half, day), position
+    return Moment(hour, minute, half, None if every else day), every, position
 
 
 def next_moment(moment: Moment, now: datetime) -> datetime:
     """The first time after `now` that is such a moment. What counts of it is what a clock on the wall shows then: on a
-    night when clocks change its zone may be another than that of `now`."""
+    night when clocks change its zone may be another than that of `now`. A date with a year may be in the past."""
     hours = [moment.hour]
     if moment.half is not None:
         hours = [moment.hour % 12 + (12 if moment.half == "pm" else 0)]
-    elif 1 <= moment.hour <= 12 and moment.day != "tomorrow":
+    elif 1 <= moment.hour <= 12 and moment.day in (None, "today"):
         hours = [moment.hour % 12, moment.hour % 12 + 12]
-    days = {"today": [0], "tomorrow": [1]}.get(moment.day or "", [0, 1])
     local = now.replace(tzinfo=None)
+    day = date_of(moment.day, now) if moment.day is not None else None
+    first = local if day is None else datetime.combine(day, local.time())
+    days = [0, 1] if day is None else [0]
     found = [
-        (local + timedelta(days=day)).replace(hour=hour, minute=moment.minute, second=0, microsecond=0)
-        for day in days
+        (first + timedelta(days=more)).replace(hour=hour, minute=moment.minute, second=0, microsecond=0)
+        for more in days
         for hour in hours
     ]
-    return min([one for one in found if one > local] or [found[-1] + timedelta(days=1)]).replace(tzinfo=now.tzinfo)
+    again = 7 if moment.day in WEEKDAYS else 1
+    late = found[-1] if _has_year(moment.day) else found[-1] + timedelta(days=again)
+    return min([one for one in found if one > local] or [late]).replace(tzinfo=now.tzinfo)
 
 
 def say_moment(at: datetime, now: datetime) -> str:
@@ -165,11 +181,28 @@ def _half(words: Sequence[str], position: int, half: Half | None) -> tuple[int, 
     return position, half
 
 
-def _day(words: Sequence[str], position: int) -> tuple[int, Literal["today", "tomorrow"] | None]:
+def _days(
+    words: Sequence[str], position: int, day: str | None, every: tuple[str, ...]
+) -> tuple[int, str | None, tuple[str, ...]]:
+    """A day, or the days of a week, unless one was said already."""
+    if day is None and not every:
+        if (again := every_at(words, position)) is not None:
+            return again[1], None, again[0]
+        if (one := day_at(words, position)) is not None:
+            return one[1], one[0], every
+    return position, day, every
+
+
+def _part_of_day(words: Sequence[str], position: int) -> tuple[int, Half | None]:
+    """ "evening" in "tomorrow evening"."""
     word = _at(words, position)
-    if word == "today":
-        return position + 1, "today"
-    return (position + 1, "tomorrow") if word == "tomorrow" else (position, None)
+    if word not in ("morning", "afternoon", "evening", "night"):
+        return position, None
+    return position + 1, "am" if word == "morning" else "pm"
+
+
+def _has_year(day: str | None) -> bool:
+    return day is not None and len(day) == 10 and day[:4].isdigit()
 
 
 def _at(words: Sequence[str], position: int) -> str:

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 MAX_CHARS = 1_000
 """Longer text is never an intent. Fifteen seconds of speech, the longest utterance, are about 300 characters."""
 
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)*")
+_WORD = re.compile(
+    r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)*|(?<=\d)\s{0,2}[-−–+*×·÷/^]\s{0,2}(?=\d)|(?<=\d) ?%|(?<!\w)[-−](?=\d)"
+)
+"""Words, numbers, and the signs of sums where they stand between numbers."""
+_SIGNS = {
+    "-": "minus", "−": "minus", "–": "minus", "+": "plus", "*": "times", "×": "times", "·": "times",
+    "÷": "divided by", "/": "divided by", "^": "to the power of", "%": "percent",
+}  # fmt: skip
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
 
 _OPENED = {
@@ -41,7 +48,7 @@ def split(text: str) -> list[Word]:
     found: list[Word] = []
     for match in _WORD.finditer(text.translate(_APOSTROPHES)):
         plain = match.group().casefold()
-        opened = _OPENED.get(plain) or unicodedata.normalize("NFKC", plain)
+        opened = _OPENED.get(plain) or _SIGNS.get(plain.strip()) or unicodedata.normalize("NFKC", plain)
         for part in opened.split():
             found.append(Word(part, match.start(), match.end()))
     return found
