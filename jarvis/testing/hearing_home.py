@@ -37,7 +37,7 @@ QUIET_S = 0.6
 """After the last end, for an answer that should not come."""
 LATE_S = 2.0
 """After the last word: a room that has not heard the wake word by then does not hear it any more."""
-STAGES = ("words", "answer", "voice")
+STAGES = ("words", "claim", "answer", "voice")
 ENDS = frozenset({"spoken", "closed"})
 SPREAD_MS = 250.0
 
@@ -57,7 +57,8 @@ class Heard:
     first_sound_ms: dict[int, float] = field(default_factory=dict)
     """From the confirmed endpoint to the reply's first sound, without making it: it may be in the voice's cache."""
     stages_ms: dict[int, dict[str, float]] = field(default_factory=dict)
-    """The same in parts: `words` until the text is there, `answer` until the reply begins, `voice` until its sound."""
+    """The same in parts: `words` until the text is there, `claim` until this room knows that it answers, `answer` until
+    the reply begins, `voice` until its sound."""
     _last_ms: dict[tuple[int, str], float] = field(default_factory=dict, repr=False)
 
     def told(self, number: int, event: Mapping[str, Any]) -> None:
@@ -72,8 +73,9 @@ class Heard:
             self.chime_after_ms[number] = event["after_wake_ms"]
         elif name == "reply":
             self.answered.append(number)
+            self._last_ms[number, "claim"] = at_ms - event["waited_ms"]
         elif name == "tts" and number not in self.first_sound_ms and (number, "endpoint") in self._last_ms:
-            times = [self._last_ms[number, stage] for stage in ("endpoint", "stt", "reply")]
+            times = [self._last_ms[number, stage] for stage in ("endpoint", "stt", "claim", "reply")]
             times.append(at_ms - event["synthesis_ms"])
             self.first_sound_ms[number] = times[-1] - times[0]
             self.stages_ms[number] = dict(zip(STAGES, (b - a for a, b in pairwise(times)), strict=True))
