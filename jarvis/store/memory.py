@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TypeVar
 
 from jarvis.core.errors import StoreFailed
+from jarvis.store.library import Library, MemoryLibrary
 from jarvis.store.protocol import APPLIED, ERASED, Checkpoint, Head, StoredRecord, Transaction
 
 T = TypeVar("T")
@@ -54,16 +55,55 @@ def _position(record: StoredRecord) -> int:
     return record.position
 
 
+class _Shelf:
+    """The library, made when it is first asked for: most homes of a simulation have none."""
+
+    def __init__(self, library: MemoryLibrary | None = None) -> None:
+        self._library = library
+        self._before: int | None = None
+        """Its changes when the work that uses it began to; None when none does."""
+
+    def open(self) -> Library:
+        if self._library is None:
+            self._library = MemoryLibrary()
+        if self._before is None:
+            self._library.start()
+            self._before = self._library.changes
+        return self._library
+
+    @property
+    def wrote(self) -> bool:
+        return self._library is not None and self._before is not None and self._library.changes != self._before
+
+    def end(self, *, keep: bool) -> None:
+        if self._library is not None and self._before is not None:
+            self._before = None
+            self._library.end(keep=keep)
+
+    def copy(self) -> _Shelf:
+        return _Shelf(self._library.copy() if self._library is not None else None)
+
+
 class _MemoryTransaction:
     """A `Transaction` over `_Tables`; `undo` holds, newest last, one step back for each change."""
 
-    def __init__(self, tables: _Tables) -> None:
+    def __init__(self, tables: _Tables, shelf: _Shelf) -> None:
         self._tables = tables
+        self._shelf = shelf
         self.undo: list[Callable[[], object]] = []
 
     def take_back(self) -> None:
+        self._shelf.end(keep=False)
         while self.undo:
             self.undo.pop()()
+
+    @property
+    def wrote(self) -> bool:
+        return bool(self.undo) or self._shelf.wrote
+
+    @property
+    def library(self) -> Library:
+        return self._shelf.open()
 
     def put_record(self, record: StoredRecord) -> int:
         if self.record(record.author, record.seq) is not None:
@@ -255,6 +295,7 @@ class MemoryStore:
 
     def __init__(self, *, commit: Callable[[], None] | None = None) -> None:
         self._tables = _Tables()
+        self._shelf = _Shelf()
         self._commit = commit
         self._undone: list[Callable[[], None]] = []
         self._closed = False
@@ -269,6 +310,7 @@ class MemoryStore:
         except BaseException:
             self._undo(transaction)
             raise
+        self._shelf.end(keep=True)
         return result
 
     def view(self, work: Callable[[Transaction], T]) -> T:
@@ -277,13 +319,20 @@ class MemoryStore:
         try:
             result = work(transaction)
         except BaseException:
-            if transaction.undo:
-                self._undo(transaction)
+            self._end_view(transaction)
             raise
-        if transaction.undo:
-            self._undo(transaction)
+        if self._end_view(transaction):
             raise StoreFailed("A read of the store tried to write.")
         return result
+
+    def _end_view(self, transaction: _MemoryTransaction) -> bool:
+        """Whether it wrote, which is undone then."""
+        wrote = transaction.wrote
+        if wrote:
+            self._undo(transaction)
+        else:
+            self._shelf.end(keep=False)
+        return wrote
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         return self.transact(work)
@@ -301,12 +350,13 @@ class MemoryStore:
         """A second store with the same content: what a clone of the disk, or a backup put back, would hold."""
         twin = MemoryStore(commit=self._commit)
         twin._tables = self._tables.copy()
+        twin._shelf = self._shelf.copy()
         return twin
 
     def _begin(self) -> _MemoryTransaction:
         if self._closed:
             raise StoreFailed("The store is closed.")
-        return _MemoryTransaction(self._tables)
+        return _MemoryTransaction(self._tables, self._shelf)
 
     def _undo(self, transaction: _MemoryTransaction) -> None:
         transaction.take_back()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from sqlite_utils import Database
 
 from jarvis.core.errors import BadConfiguration
+from jarvis.store.library import TABLES
 
 
 def _first(db: Database) -> None:
@@ -61,7 +62,18 @@ def _bases(db: Database) -> None:
     db.create_table("deleted", {"id": int, "position": int}, pk="id", not_null={"position"})
 
 
-MIGRATIONS: dict[str, Callable[[Database], None]] = {"0001_first": _first, "0002_erased": _erased, "0003_bases": _bases}
+def _library(db: Database) -> None:
+    """What the node's library holds; sqlite-utils has no words for its virtual table."""
+    for sql in TABLES:
+        db.execute(sql)
+
+
+MIGRATIONS: dict[str, Callable[[Database], None]] = {
+    "0001_first": _first,
+    "0002_erased": _erased,
+    "0003_bases": _bases,
+    "0004_library": _library,
+}
 """In order. Append only."""
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from jarvis.store.library import Library
+
 T = TypeVar("T")
 
 APPLIED, REJECTED, UNKNOWN, ASIDE, ERASED = 0, 1, 2, 3, 4
@@ -57,6 +59,10 @@ class Checkpoint:
 
 class Transaction(Protocol):
     """What a work may do. Valid only while the work runs; nothing of it may be kept."""
+
+    @property
+    def library(self) -> Library:
+        """This node's own chunks of documents, and the indexes over them."""
 
     def put_record(self, record: StoredRecord) -> int:
         """Append; returns its position. Raises StoreFailed when the (author, seq) is held already."""

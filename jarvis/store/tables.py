@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sqlcipher3 import dbapi2 as sqlcipher
 
 from jarvis.core.errors import StoreFailed
+from jarvis.store.library import SqlLibrary
 from jarvis.store.protocol import Checkpoint, Head, StoredRecord
 
 INTERNED = 8_192
@@ -66,6 +67,7 @@ class SqlTransaction:
         """The last one given; None when it must be read."""
         self.erased = False
         """Whether the log may hold bytes that were erased since it was last emptied."""
+        self.library = SqlLibrary(connection, lambda: setattr(self, "erased", True))
 
     def forget(self) -> None:
         """Drop the remembered numbers: those given since the last commit are no longer there."""

@@ -1,0 +1,222 @@
+"""The library's part of the store: chunks of documents, an index of their words (FTS5), and their vectors. It never
+leaves this node. It must never interpret what it keeps: what a document is, and what a vector means, is decided above.
+
+What is taken out is gone from the words' index too, and from the file's pages once this is committed. Ids of chunks
+rise and are never given twice, so that an index kept elsewhere can never mean another chunk by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlcipher3 import dbapi2 as sqlcipher
+
+MAX_WORDS = 64
+"""Of one search; a question has ten."""
+
+TABLES = (
+    "CREATE TABLE library_documents (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, about BLOB NOT NULL)",
+    """CREATE TABLE library_chunks (id INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL
+    REFERENCES library_documents (id), position INTEGER NOT NULL, place TEXT NOT NULL, text TEXT NOT NULL)""",
+    "CREATE UNIQUE INDEX library_chunks_of ON library_chunks (document, position)",
+    """CREATE TABLE library_vectors (chunk INTEGER PRIMARY KEY REFERENCES library_chunks (id), vector BLOB NOT NULL)""",
+    # What an index still lacks: its vector, and its words unless `worded`.
+    """CREATE TABLE library_waiting (chunk INTEGER PRIMARY KEY REFERENCES library_chunks (id),
+    worded INTEGER NOT NULL)""",
+    """CREATE VIRTUAL TABLE library_words USING fts5 (place, text, content = 'library_chunks', content_rowid = 'id',
+    tokenize = 'porter unicode61 remove_diacritics 2')""",
+    # What is taken out is cut out of the index at once, not marked and merged away some day.
+    "INSERT INTO library_words (library_words, rank) VALUES ('secure-delete', 1)",
+)
+"""Part of a migration: must never change."""
+
+_WORDS_OUT = "INSERT INTO library_words (library_words, rowid, place, text) VALUES ('delete', ?, ?, ?)"
+_WORDS_IN = "INSERT INTO library_words (rowid, place, text) VALUES (?, ?, ?)"
+_SEARCH = """
+SELECT rowid, -bm25(library_words, 0.5, 1.0) FROM library_words WHERE library_words MATCH ?
+ORDER BY bm25(library_words, 0.5, 1.0), rowid LIMIT ?
+"""
+_CHUNK = """
+SELECT c.id, d.name, c.position, c.place, c.text FROM library_chunks c JOIN library_documents d ON d.id = c.document
+WHERE c.id = ?
+"""
+_COUNTS = """
+SELECT d.name, count(c.id), count(w.chunk) FROM library_documents d LEFT JOIN library_chunks c ON c.document = d.id
+LEFT JOIN library_waiting w ON w.chunk = c.id GROUP BY d.id ORDER BY d.name
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChunk:
+    id: int
+    document: str
+    position: int
+    """From 0, within its document."""
+    place: str
+    text: str
+
+
+class Library(Protocol):
+    """Valid only while the work runs, like the transaction that it belongs to."""
+
+    def begin(self, document: str, about: bytes) -> None:
+        """A new document without a chunk. One of that name is held already: its `about` is replaced."""
+
+    def append(self, document: str, chunks: Sequence[tuple[str, str]]) -> list[int]:
+        """(place, text) of each, behind the chunks that the document has; their ids. It must have begun."""
+
+    def erase(self, document: str, most: int) -> list[int]:
+        """Take out up to so many of its chunks, and the document itself with the last of them: their ids, none when it
+        is gone."""
+
+    def documents(self) -> dict[str, bytes]:
+        """Name -> about."""
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Name -> chunks, and how many of them wait for a vector."""
+
+    def search(self, words: Sequence[str], most: int) -> list[tuple[int, float]]:
+        """Chunks with any of the words, best first, by BM25: (id, score), more is better. Words are matched by their
+        stems, without accents and case."""
+
+    def chunks(self, ids: Iterable[int]) -> list[StoredChunk]:
+        """Those that are held, in the order asked for."""
+
+    def waiting(self, most: int) -> list[tuple[int, str]]:
+        """Chunks without a vector, the oldest first: (id, text)."""
+
+    def put_vectors(self, vectors: Sequence[tuple[int, bytes]]) -> list[int]:
+        """Ids of those that were kept: chunks that are held and waited for one."""
+
+    def vectors(self, after: int, most: int) -> list[tuple[int, bytes]]:
+        """Those of chunks with a higher id than `after`, rising."""
+
+    def throw_away(self) -> None:
+        """Every word and vector of the indexes. The chunks stay, and wait for both."""
+
+    def index_words(self, most: int) -> int:
+        """Of so many of the chunks that wait for it, the oldest first; how many there were."""
+
+
+class SqlLibrary:
+    """A `Library` over TABLES. `erased` is called when the file's log may hold what was taken out."""
+
+    def __init__(self, connection: sqlcipher.Connection, erased: Callable[[], None] = lambda: None) -> None:
+        self._db = connection
+        self._erased = erased
+
+    def begin(self, document: str, about: bytes) -> None:
+        sql = """INSERT INTO library_documents (name, about) VALUES (?, ?)
+        ON CONFLICT (name) DO UPDATE SET about = excluded.about"""
+        self._db.execute(sql, (document, about))
+
+    def append(self, document: str, chunks: Sequence[tuple[str, str]]) -> list[int]:
+        number = self._number(document)
+        sql = "SELECT coalesce(max(position), -1) + 1 FROM library_chunks WHERE document = ?"
+        first = int(self._db.execute(sql, (number,)).fetchone()[0])
+        ids: list[int] = []
+        sql = "INSERT INTO library_chunks (document, position, place, text) VALUES (?, ?, ?, ?)"
+        for position, (place, text) in enumerate(chunks, first):
+            ids.append(int(self._db.execute(sql, (number, position, place, text)).lastrowid))
+            self._db.execute(_WORDS_IN, (ids[-1], place, text))
+        self._db.executemany("INSERT INTO library_waiting (chunk, worded) VALUES (?, 1)", [(one,) for one in ids])
+        return ids
+
+    def erase(self, document: str, most: int) -> list[int]:
+        number = self._number(document)
+        sql = """SELECT c.id, c.place, c.text, w.worded FROM library_chunks c
+        LEFT JOIN library_waiting w ON w.chunk = c.id WHERE c.document = ? ORDER BY c.position DESC LIMIT ?"""
+        rows = self._db.execute(sql, (number, most)).fetchall()
+        for one, place, text, worded in rows:
+            if worded != 0:  # taking out what was never put in would spoil the index
+                self._db.execute(_WORDS_OUT, (one, place, text))
+            for table, column in (("waiting", "chunk"), ("vectors", "chunk"), ("chunks", "id")):
+                self._db.execute(f"DELETE FROM library_{table} WHERE {column} = ?", (one,))
+        if len(rows) < most:
+            self._db.execute("DELETE FROM library_documents WHERE id = ?", (number,))
+        self._erased()
+        return [row[0] for row in rows]
+
+    def documents(self) -> dict[str, bytes]:
+        return dict(self._db.execute("SELECT name, about FROM library_documents ORDER BY name").fetchall())
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        return {name: (chunks, waiting) for name, chunks, waiting in self._db.execute(_COUNTS).fetchall()}
+
+    def search(self, words: Sequence[str], most: int) -> list[tuple[int, float]]:
+        # A phrase of one word: in quotes nothing in it is an operator.
+        wanted = " OR ".join('"' + word.replace('"', " ").replace("\0", " ") + '"' for word in words[:MAX_WORDS])
+        if not wanted:
+            return []
+        return [(int(one), float(score)) for one, score in self._db.execute(_SEARCH, (wanted, most)).fetchall()]
+
+    def chunks(self, ids: Iterable[int]) -> list[StoredChunk]:
+        rows = (self._db.execute(_CHUNK, (one,)).fetchone() for one in ids)
+        return [StoredChunk(*row) for row in rows if row]
+
+    def waiting(self, most: int) -> list[tuple[int, str]]:
+        sql = """SELECT c.id, c.text FROM library_waiting w JOIN library_chunks c ON c.id = w.chunk
+        ORDER BY w.chunk LIMIT ?"""
+        return list(self._db.execute(sql, (most,)).fetchall())
+
+    def put_vectors(self, vectors: Sequence[tuple[int, bytes]]) -> list[int]:
+        kept: list[int] = []
+        for one, vector in vectors:
+            # One that waits for its words too goes on waiting: its turn comes again.
+            sql = "DELETE FROM library_waiting WHERE chunk = ? AND worded = 1"
+            if self._db.execute(sql, (one,)).rowcount == 1:
+                self._db.execute("INSERT INTO library_vectors (chunk, vector) VALUES (?, ?)", (one, vector))
+                kept.append(one)
+        return kept
+
+    def vectors(self, after: int, most: int) -> list[tuple[int, bytes]]:
+        sql = "SELECT chunk, vector FROM library_vectors WHERE chunk > ? ORDER BY chunk LIMIT ?"
+        return list(self._db.execute(sql, (after, most)).fetchall())
+
+    def throw_away(self) -> None:
+        self._db.execute("INSERT INTO library_words (library_words) VALUES ('delete-all')")
+        self._db.execute("DELETE FROM library_vectors")
+        self._db.execute("DELETE FROM library_waiting")
+        self._db.execute("INSERT INTO library_waiting (chunk, worded) SELECT id, 0 FROM library_chunks")
+        self._erased()
+
+    def index_words(self, most: int) -> int:
+        sql = """SELECT c.id, c.place, c.text FROM library_waiting w JOIN library_chunks c ON c.id = w.chunk
+        WHERE w.worded = 0 ORDER BY w.chunk LIMIT ?"""
+        rows = self._db.execute(sql, (most,)).fetchall()
+        self._db.executemany(_WORDS_IN, rows)
+        self._db.executemany("UPDATE library_waiting SET worded = 1 WHERE chunk = ?", [(row[0],) for row in rows])
+        return len(rows)
+
+    def _number(self, document: str) -> int | None:
+        row = self._db.execute("SELECT id FROM library_documents WHERE name = ?", (document,)).fetchone()
+        return int(row[0]) if row else None
+
+
+class MemoryLibrary(SqlLibrary):
+    """The same in memory, for the store's twin, which begins and ends its transactions: no second FTS5 is written."""
+
+    def __init__(self) -> None:
+        self._own = sqlcipher.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self._own.execute("PRAGMA foreign_keys = ON")
+        for sql in TABLES:
+            self._own.execute(sql)
+        super().__init__(self._own)
+
+    def start(self) -> None:
+        self._own.execute("BEGIN")
+
+    def end(self, *, keep: bool) -> None:
+        self._own.execute("COMMIT" if keep else "ROLLBACK")
+
+    @property
+    def changes(self) -> int:
+        """Rises with every row that is changed."""
+        return int(self._own.total_changes)
+
+    def copy(self) -> MemoryLibrary:
+        twin = MemoryLibrary()
+        self._own.backup(twin._own)
+        return twin
