@@ -23,6 +23,7 @@ _STATUS: dict[type[JarvisError], int] = {
     errors.NotAllowed: 403,
     errors.BadConfiguration: 409,
     errors.Missing: 424,
+    errors.PluginFailed: 502,
     errors.StoreFailed: 507,
     errors.StoreFull: 507,
     errors.Permanent: 422,

@@ -14,6 +14,7 @@ and in `retry` whether trying the same thing again can help. Nothing here may ho
         ├── NotAllowed             not by you, or not here (exit 77)
         ├── BadConfiguration       settings, keys or files that do not fit together (exit 78)
         ├── Missing                a model, library or program that is not installed (exit 1)
+        ├── PluginFailed           a plugin broke, or cannot be used (exit 1)
         ├── StoreFailed            the disk or the database refused (exit 1)
         └── StoreFull              the store holds as much as it may (exit 1)
 """
@@ -79,6 +80,10 @@ class BadConfiguration(Permanent):
 
 
 class Missing(Permanent):
+    pass
+
+
+class PluginFailed(Permanent):
     pass
 
 

@@ -17,11 +17,19 @@ class Metadata:
     """Who a plugin is. A plugin is a module with `PLUGIN = Metadata(...)`, of literals, and hook functions."""
 
     name: str
-    """a-z, 0-9 and -; at most 40 letters. What `jarvis plugin enable` takes."""
+    """a-z, 0-9 and -; at most 32 letters. What `jarvis plugin enable` takes."""
     version: str
     summary: str
     """One line for a person."""
     api: int = API
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a hook may ask for."""
+
+    settings: Mapping[str, str]
+    """The configuration's `plugin.NAME.KEY` as {KEY: value}."""
 
 
 # --- intents ----------------------------------------------------------------------------------------------------
@@ -82,14 +90,19 @@ class Tool:
 # --- engines and language models ----------------------------------------------------------------------------------
 
 
+EngineKind = Literal["stt", "tts"]
+"""Those of which a node asks one after the other."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineOffer:
     """A model in a worker process of its own (see `jarvis.engines.worker`)."""
 
     name: str
-    kind: Literal["stt", "tts", "embedding", "llm", "ears"]
+    kind: EngineKind
     target: str
-    """`module:factory`, importable in the worker; its methods are those of the built-in engine of that kind."""
+    """`module:factory`, importable in the worker, or `:factory` of the plugin's own file; its methods are those of the
+    built-in engine of that kind."""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -1,0 +1,108 @@
+"""The one place from which a plugin's code is called. Whatever it raises becomes PluginFailed, with the plugin named
+and the fault told to whoever counts; waiting for it has a deadline. What was said never gets into a sentence or a log
+line above debug: of an error in use only its type and its place are told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import traceback
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from jarvis.core.errors import DeadlineExceeded, JarvisError, PluginFailed
+
+T = TypeVar("T")
+BREAKS = (Exception, SystemExit)
+"""What a plugin may raise; a cancellation is one only when nobody asked for it."""
+
+log = structlog.get_logger()
+
+
+class Guard:
+    """`broke` is told each fault, in a sentence."""
+
+    def __init__(self, name: str, broke: Callable[[str], None]) -> None:
+        self.name = name
+        self._broke = broke
+
+    def call(self, what: str, function: Callable[..., T], *args: Any) -> T:
+        """Raises PluginFailed, or the JarvisError it raised."""
+        try:
+            return function(*args)
+        except JarvisError:
+            raise
+        except BREAKS as error:
+            raise self._failed(what, error) from None
+
+    async def wait(self, what: str, function: Callable[..., Awaitable[T]], *args: Any, deadline_s: float) -> T:
+        """Raises PluginFailed, also when it is late, or the JarvisError it raised."""
+        try:
+            async with asyncio.timeout(deadline_s) as limit:
+                return await function(*args)
+        except JarvisError:
+            raise
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise self._failed(what, error) from None
+        except BREAKS as error:
+            late = isinstance(error, TimeoutError) and limit.expired()
+            raise self._failed(what, error, f"took more than {deadline_s:g} s" if late else "") from None
+
+    def _failed(self, what: str, error: BaseException, why: str = "") -> PluginFailed:
+        why = why or f"{type(error).__name__}{_place(error)}"
+        log.warning("a plugin broke", plugin=self.name, what=what, why=why)
+        log.debug("a plugin's error", plugin=self.name, error="".join(traceback.format_exception(error)))
+        sentence = f"The plugin {self.name!r} broke in {what}: {why}."
+        self._broke(sentence)
+        return PluginFailed(sentence, fix=f"Correct it, or switch it off: `jarvis plugin disable {self.name}`.")
+
+
+async def apart(function: Callable[[], T], deadline_s: float) -> T:
+    """Run `function` in a thread of its own, which is left behind when it is late. Raises the Exception it raises, a
+    RuntimeError for what would end more than itself, or DeadlineExceeded."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(value: T | None, error: Exception | None) -> None:
+        if done.done():
+            return  # nobody waits any more
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(value)  # type: ignore[arg-type]
+
+    def run() -> None:
+        value: T | None = None
+        failed: Exception | None = None
+        try:
+            value = function()
+        except BaseException as error:
+            if isinstance(error, Exception) and not isinstance(error, StopIteration):
+                failed = error
+            else:
+                failed = RuntimeError(f"it raised {type(error).__name__}")
+        try:
+            loop.call_soon_threadsafe(settle, value, failed)
+        except RuntimeError:
+            return  # the loop has ended; so has whoever waited
+
+    threading.Thread(target=run, name="plugin", daemon=True).start()
+    try:
+        async with asyncio.timeout(deadline_s):
+            return await done
+    except TimeoutError:
+        if done.done() and not done.cancelled():
+            raise  # the plugin's own
+        raise DeadlineExceeded(f"It took more than {deadline_s:g} s.") from None
+
+
+def _place(error: BaseException) -> str:
+    """Where in the plugin's code: the innermost line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" at {Path(frames[-1].filename).name} line {frames[-1].lineno}" if len(frames) > 1 else ""

@@ -1,0 +1,168 @@
+"""What hooks give is checked before it is used, and guarded when it is."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jarvis.core.errors import BadConfiguration, PluginFailed
+from jarvis.plugins.gifts import checked
+from jarvis.plugins.guard import Guard
+from jarvis.plugins.kinds import (
+    EngineOffer,
+    FileLimits,
+    FileText,
+    IntentPack,
+    Listener,
+    ModelProvider,
+    Part,
+    Tool,
+    ToolContext,
+)
+
+CONTEXT = ToolContext("roll", "kitchen", False, None)
+
+
+async def skill(match: Any, request: Any, home: Any) -> str:
+    return "Six."
+
+
+async def run(arguments: dict[str, Any], context: ToolContext) -> str:
+    return arguments["text"]
+
+
+async def told(name: str, fields: Any) -> None:
+    raise ValueError("no")
+
+
+class Lines:
+    name = "lines"
+    suffixes = frozenset({".lines"})
+
+    def read(self, path: Path, limits: FileLimits) -> FileText:
+        return FileText("Lines", [Part(str(path), "line 1")])
+
+
+SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}
+TOOL = Tool("roll_dice", "Rolls.", SCHEMA, run)
+PACK = IntentPack("dice", "en", "", {"dice_roll": skill})
+OFFER = EngineOffer("beep", "tts", "package.beep:Beep")
+PROVIDER = ModelProvider("parrot", lambda settings: settings["url"])
+LISTENER = Listener("diary", frozenset({"timer.rang"}), told)
+GOOD = {
+    "jarvis_tools": TOOL,
+    "jarvis_intents": PACK,
+    "jarvis_engines": OFFER,
+    "jarvis_file_processors": Lines(),
+    "jarvis_model_providers": PROVIDER,
+    "jarvis_events": LISTENER,
+}
+
+
+def guarded() -> tuple[Guard, list[str]]:
+    faults: list[str] = []
+    return Guard("dice", faults.append), faults
+
+
+def take(hook: str, gift: Any) -> Any:
+    (one,) = checked(hook, [gift], guarded()[0])
+    return one
+
+
+def strange(**changed: Any) -> Any:
+    """A processor with something else than it should have."""
+    return type("Strange", (Lines,), changed)()
+
+
+class Sync:
+    def __call__(self, arguments: Any, context: Any) -> str:
+        return ""
+
+
+def twice(arguments: Any) -> None: ...
+
+
+BAD = [
+    ("jarvis_tools", None, "gives something that is no Tool"),
+    ("jarvis_tools", PACK, "gives something that is no Tool"),
+    ("jarvis_tools", replace(TOOL, name="Roll Dice"), "is no name"),
+    ("jarvis_tools", replace(TOOL, name=5), "is no name"),
+    ("jarvis_tools", replace(TOOL, description=" "), "has no description"),
+    ("jarvis_tools", replace(TOOL, dangerous="no"), "neither True nor False"),
+    ("jarvis_tools", replace(TOOL, parameters=None), "are no JSON"),
+    ("jarvis_tools", replace(TOOL, parameters={"type": "object", "x": object()}), "are no JSON"),
+    ("jarvis_tools", replace(TOOL, parameters={"type": "array"}), "no schema of an object"),
+    ("jarvis_tools", replace(TOOL, parameters={"type": "object", "x": "y" * 20_000}), "bytes"),
+    ("jarvis_tools", replace(TOOL, run=None), "is no function"),
+    ("jarvis_tools", replace(TOOL, run=twice), "does not take 2 arguments"),
+    ("jarvis_tools", replace(TOOL, run=lambda arguments, context: ""), "is no `async def`"),
+    ("jarvis_tools", replace(TOOL, run=Sync()), "is no `async def`"),
+    ("jarvis_intents", replace(PACK, templates=b""), "are no text"),
+    ("jarvis_intents", replace(PACK, templates="x" * 2_000_000), "bytes"),
+    ("jarvis_intents", replace(PACK, skills=[skill]), "no mapping"),
+    ("jarvis_intents", replace(PACK, skills={"Dice Roll": skill}), "no name of an intent"),
+    ("jarvis_intents", replace(PACK, skills={"dice_roll": run}), "does not take 3 arguments"),
+    ("jarvis_engines", replace(OFFER, kind="toaster"), "no kind of engine called 'toaster'"),
+    ("jarvis_engines", replace(OFFER, target="rm -rf"), "is not module:factory"),
+    ("jarvis_engines", replace(OFFER, settings=[]), "no mapping"),
+    ("jarvis_file_processors", object(), "without a name"),
+    ("jarvis_file_processors", strange(suffixes={".md"}), "no frozenset"),
+    ("jarvis_file_processors", strange(suffixes=frozenset()), "no frozenset"),
+    ("jarvis_file_processors", strange(suffixes=frozenset({"md"})), "no frozenset"),
+    ("jarvis_file_processors", strange(read=None), "is no function"),
+    ("jarvis_model_providers", replace(PROVIDER, make="parrot"), "is no function"),
+    ("jarvis_events", replace(LISTENER, events=frozenset()), "listens to nothing"),
+    ("jarvis_events", replace(LISTENER, events=frozenset({"timer.rang", "kettle.boiled"})), "called kettle.boiled"),
+]
+
+
+@pytest.mark.parametrize(("hook", "gift", "problem"), BAD)
+def test_what_does_not_fit_is_refused_with_what_is_wrong(hook: str, gift: Any, problem: str) -> None:
+    with pytest.raises(BadConfiguration, match=problem):
+        take(hook, gift)
+
+
+@pytest.mark.parametrize("hook", GOOD)
+def test_what_fits_is_taken_under_its_name(hook: str) -> None:
+    assert take(hook, GOOD[hook]).name == GOOD[hook].name
+    with pytest.raises(BadConfiguration, match="gives no list"):
+        checked(hook, GOOD[hook], guarded()[0])
+    with pytest.raises(BadConfiguration, match="more than 100"):
+        checked(hook, [GOOD[hook]] * 101, guarded()[0])
+
+
+def test_each_is_called_through_the_guard() -> None:
+    async def main() -> None:
+        assert await take("jarvis_intents", PACK).skills["dice_roll"](None, None, None) == "Six."
+        assert await take("jarvis_tools", TOOL).run({"text": "six"}, CONTEXT) == "six"
+        assert await take("jarvis_tools", replace(TOOL, run=functools.partial(run))).run({"text": "1"}, CONTEXT) == "1"
+        assert take("jarvis_file_processors", Lines()).read(Path("a"), FileLimits()).parts[0].text == "a"
+        assert take("jarvis_model_providers", PROVIDER).make({"url": "here"}) == "here"
+
+        guard, faults = guarded()
+        (tool,) = checked("jarvis_tools", [TOOL], guard)
+        (numbers,) = checked("jarvis_tools", [replace(TOOL, run=skill_of_numbers)], guard)
+        (lines,) = checked("jarvis_file_processors", [strange(read=lambda self, path, limits: "text")], guard)
+        (provider,) = checked("jarvis_model_providers", [PROVIDER], guard)
+        (listener,) = checked("jarvis_events", [LISTENER], guard)
+        with pytest.raises(PluginFailed, match="its tool 'roll_dice': KeyError"):
+            await tool.run({}, CONTEXT)
+        with pytest.raises(PluginFailed, match="TypeError"):
+            await numbers.run({}, CONTEXT)
+        with pytest.raises(PluginFailed, match="file processor 'lines': TypeError"):
+            lines.read(Path("a"), FileLimits())
+        with pytest.raises(PluginFailed, match="provider 'parrot': KeyError"):
+            provider.make({})
+        with pytest.raises(PluginFailed, match="listener 'diary': ValueError"):
+            await listener.told("timer.rang", {})
+        assert len(faults) == 5
+
+    async def skill_of_numbers(arguments: Any, context: Any) -> Any:
+        return 6
+
+    asyncio.run(main())
