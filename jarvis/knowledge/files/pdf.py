@@ -1,0 +1,54 @@
+"""PDF, page by page. What is locked, damaged or only pictures of text is refused, and says which."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from jarvis.core.errors import not_installed
+from jarvis.knowledge.files.opening import opened, refused
+from jarvis.knowledge.files.outline import Outline
+from jarvis.plugins.kinds import FileLimits, FileText
+
+HEAD_BYTES = 1024
+"""Within which readers look for the mark."""
+_HYPHEN = re.compile(r"(?<=[a-z])[-\u00ad]\n(?=[a-z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Pdf:
+    name: str = "pdf"
+    suffixes: frozenset[str] = frozenset({".pdf"})
+
+    def read(self, path: Path, limits: FileLimits) -> FileText:
+        try:
+            from pypdf import PdfReader
+            from pypdf.errors import PyPdfError
+        except ImportError:
+            raise not_installed("pypdf", "knowledge") from None
+        logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it quotes what it reads
+        outline = Outline(path, limits)
+        with opened(path, limits) as file:
+            if b"%PDF-" not in file.read(HEAD_BYTES):
+                raise refused(path, "is not a PDF")
+            file.seek(0)
+            try:
+                reader = PdfReader(file)
+                if reader.is_encrypted and not reader.decrypt(""):
+                    raise refused(path, "is locked with a password", "Save it without one.")
+                if len(reader.pages) > limits.max_pages:
+                    raise refused(path, f"has more than {limits.max_pages} pages", "Cut it into pieces.")
+                title = reader.metadata.title if reader.metadata is not None else None
+                for number, page in enumerate(reader.pages, 1):
+                    for block in _paragraphs(page.extract_text()):
+                        outline.add(block, place=f"page {number}")
+            except PyPdfError as error:
+                raise refused(path, f"is damaged ({type(error).__name__})") from None
+        return outline.text(str(title) if title else path.stem)
+
+
+def _paragraphs(text: str) -> list[str]:
+    """Words that a line's end halved are whole again."""
+    return [" ".join(block.split()) for block in re.split(r"\n\s*\n", _HYPHEN.sub("", text))]

@@ -1,0 +1,102 @@
+"""Reads one file after another in a worker process that can do little harm: it has a bound on its memory, may write no
+file and takes no longer than it may. Whatever a library raises over a broken file becomes one sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from jarvis.core.codec import Value
+from jarvis.core.errors import InvalidInput, JarvisError
+from jarvis.knowledge.chunks import Chunk, split
+from jarvis.knowledge.files.builtin import PROCESSORS
+from jarvis.knowledge.files.opening import refused
+from jarvis.plugins.kinds import FileLimits, FileProcessor
+
+MEMORY_BYTES = 1024 * 1024 * 1024
+"""Address space. Most of it is libraries and reserve: a book of a thousand pages takes 200 MiB."""
+MAX_CHUNKS = 50_000
+"""Of one file; what the longest text allowed makes, in any language that has spaces."""
+
+
+class _TooLong(BaseException):
+    """No Exception: no library may take it for a fault of the file, and go on."""
+
+
+class Reader:
+    """`limits` are the values of a FileLimits, in order; `processors` is for tests."""
+
+    def __init__(
+        self,
+        limits: list[Value],
+        memory_bytes: int = MEMORY_BYTES,
+        processors: tuple[FileProcessor, ...] = PROCESSORS,
+    ) -> None:
+        self._limits = FileLimits(*limits)
+        self._processors = processors
+        sys.dont_write_bytecode = True
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    def read(self, path: str, max_tokens: int) -> dict[str, Value]:
+        """{title, processor, chunks: [[text, place], ...]}. Raises InvalidInput for what cannot be read; Missing."""
+        file = Path(path)
+        processor = processor_for(file, self._processors)
+        try:
+            with _no_longer_than(self._limits.max_seconds):
+                text = processor.read(file, self._limits)
+                chunks = bounded(file, split(text, max_tokens))
+        except _TooLong:
+            raise refused(file, f"takes longer than {self._limits.max_seconds:g} s to read", "Cut it up.") from None
+        except (MemoryError, RecursionError):
+            raise refused(file, "takes more memory to read than it may", "Cut it into pieces.") from None
+        except JarvisError:
+            raise
+        except Exception as error:  # of a library that met what its authors did not think of
+            raise refused(file, f"cannot be read as {processor.name} ({type(error).__name__})") from None
+        return {
+            "title": text.title,
+            "processor": processor.name,
+            "chunks": [[chunk.text, chunk.place] for chunk in chunks],
+        }
+
+
+def bounded(path: Path, chunks: list[Chunk]) -> list[Chunk]:
+    if len(chunks) > MAX_CHUNKS:
+        raise refused(path, f"makes more than {MAX_CHUNKS} chunks", "Cut it into pieces.")
+    return chunks
+
+
+def processor_for(path: Path, processors: tuple[FileProcessor, ...] = PROCESSORS) -> FileProcessor:
+    """The first that reads files with this ending. Raises InvalidInput when none does."""
+    for processor in processors:
+        if path.suffix.lower() in processor.suffixes:
+            return processor
+    raise unreadable(path)
+
+
+def unreadable(path: Path) -> InvalidInput:
+    what = f"a {path.suffix.lower()} file, which nothing here reads" if path.suffix else "a file without an ending"
+    return refused(path, f"is {what}", "`jarvis knowledge add --help` names the kinds; plugins bring more.")
+
+
+@contextlib.contextmanager
+def _no_longer_than(seconds: float) -> Iterator[None]:
+    """By a signal: the worker's own deadline would kill the process, and try once more."""
+
+    def over(_: int, __: FrameType | None) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,116 @@
+"""Files in, chunks out, for whoever runs an event loop. The built-in processors run in a worker process that lasts as
+long as it is used; a plugin's run in a thread, by their own guard; sound is told to whoever can transcribe it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from jarvis.core.codec import Value
+from jarvis.core.errors import DeadlineExceeded, EngineFailed, Missing
+from jarvis.engines.worker import Worker
+from jarvis.knowledge.chunks import MAX_TOKENS, Chunk, split
+from jarvis.knowledge.files.builtin import PROCESSORS
+from jarvis.knowledge.files.opening import opened, refused
+from jarvis.knowledge.files.outline import Outline
+from jarvis.knowledge.files.reader import bounded, processor_for
+from jarvis.plugins.guard import apart
+from jarvis.plugins.kinds import FileLimits, FileProcessor, FileText
+
+TARGET = "jarvis.knowledge.files.reader:Reader"
+SOUND = frozenset({".wav", ".flac", ".ogg", ".mp3"})
+GRACE_S = 15.0
+"""Beyond the limit of a file's reading, which the worker holds itself: this is for one that hangs in native code."""
+Transcribe = Callable[[Path], AsyncIterator[tuple[float, str]]]
+"""What is said in a sound file, piece by piece: the second at which each begins, and its words."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    title: str
+    processor: str
+    """By whose name it was read, such as `pdf`."""
+    chunks: tuple[Chunk, ...]
+
+
+class Asked(Protocol):
+    """What is used of `engines.Worker`."""
+
+    async def call(self, method: str, *args: Value, deadline_s: float) -> Value: ...
+    async def close(self) -> None: ...
+
+
+class Reading:
+    """`async with Reading() as reading: await reading.read(path)`. Within, a worker process stands by; it is started by
+    the first file that needs it. `others` are processors of plugins, asked before the built-in ones."""
+
+    def __init__(
+        self,
+        *,
+        others: Sequence[FileProcessor] = (),
+        transcribe: Transcribe | None = None,
+        limits: FileLimits | None = None,
+        worker: Asked | None = None,
+    ) -> None:
+        self._others, self._transcribe = tuple(others), transcribe
+        self._limits = limits or FileLimits()
+        self._worker: Asked = worker or Worker("files", TARGET, {"limits": list(astuple(self._limits))})
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        """Of the files that can be read here."""
+        sound = SOUND if self._transcribe is not None else frozenset()
+        return sound.union(*(one.suffixes for one in (*self._others, *PROCESSORS)))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._worker.close()
+
+    async def read(self, path: Path, max_tokens: int = MAX_TOKENS) -> ReadFile:
+        """`path` is absolute, and no link. Raises InvalidInput, which names the file and what is wrong with it; Missing
+        for a library that is absent; what transcribing raises."""
+        suffix = path.suffix.lower()
+        for one in self._others:
+            if suffix in one.suffixes:
+                text = await apart(lambda: one.read(path, self._limits), self._limits.max_seconds)  # noqa: B023
+                return _cut(path, self._held(path, text, one.name), one.name, max_tokens)
+        if suffix in SOUND:
+            return _cut(path, await self._heard(path), "sound", max_tokens)
+        processor_for(path)  # no process need be started to say that nobody reads it
+        try:
+            told = await self._worker.call("read", str(path), max_tokens, deadline_s=self._limits.max_seconds + GRACE_S)
+        except (EngineFailed, DeadlineExceeded):
+            raise refused(path, "broke the process that read it: it is damaged, or made to do that") from None
+        chunks = tuple(Chunk(text, place, index) for index, (text, place) in enumerate(told["chunks"]))
+        return ReadFile(told["title"], told["processor"], chunks)
+
+    async def _heard(self, path: Path) -> FileText:
+        if self._transcribe is None:
+            raise Missing(f"{path} is sound, and this node cannot transcribe it.", fix="Install the voice extra.")
+        with opened(path, self._limits):
+            pass  # absent, a link, too large: said as of any other file
+        outline = Outline(path, self._limits)
+        async for second, words in self._transcribe(path):
+            outline.add(words, place=f"minute {int(second) // 60 + 1}")
+        return outline.text(path.name)
+
+    def _held(self, path: Path, text: FileText, name: str) -> FileText:
+        """A plugin's text, within the limits that it may not have heeded."""
+        outline = Outline(path, self._limits)
+        try:
+            for part in text.parts:
+                outline.add(part.text, place=part.place)
+        except (AttributeError, TypeError):
+            raise refused(path, f"was read by {name}, which gave something else than text") from None
+        return outline.text(text.title)
+
+
+def _cut(path: Path, text: FileText, processor: str, max_tokens: int) -> ReadFile:
+    return ReadFile(text.title, processor, tuple(bounded(path, split(text, max_tokens))))

@@ -1,0 +1,93 @@
+"""The files in a folder that can be read, without ever leaving it: links are not followed, so no loop can hold anybody
+and nothing outside is reached. What is refused is told by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jarvis.core.errors import InvalidInput
+from jarvis.knowledge.files.opening import refused
+
+MAX_FILES = 20_000
+"""In one folder with all that is below: the sources of a large program have ten thousand."""
+MAX_DEPTH = 32
+"""Folders in one another."""
+MAX_SEEN = 400_000
+"""Entries looked at, of whatever kind."""
+UNREAD_FOLDERS = frozenset(
+    ["node_modules", "__pycache__", "venv", "site-packages", "dist", "build", "target", "vendor", "bower_components"]
+)
+"""What programs make or fetch, and nobody wrote here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    path: Path
+    why: str
+    """A sentence."""
+
+
+def files_in(folder: Path, suffixes: frozenset[str]) -> Iterator[Path | Refused]:
+    """The readable files under `folder`, an absolute path, in the order of their names. Hidden files and folders are
+    left out, and endings that nobody reads. Raises InvalidInput when it is no folder, or past a bound."""
+    if folder.is_symlink() or not folder.is_dir():
+        raise refused(folder, "is not a folder", "Give a folder or a file.")
+    found = seen = 0
+    waiting = [(folder, 0)]
+    while waiting:
+        here, depth = waiting.pop()
+        below = []
+        for entry in _entries(here):
+            seen += 1
+            if isinstance(entry, Refused):
+                yield entry
+                continue
+            if entry.is_symlink():
+                yield Refused(here / entry.name, "It is a link.")
+            elif entry.is_dir(follow_symlinks=False):
+                if entry.name not in UNREAD_FOLDERS:
+                    below.append((here / entry.name, depth + 1))
+            elif Path(entry.name).suffix.lower() in suffixes:
+                if not entry.is_file(follow_symlinks=False):
+                    yield Refused(here / entry.name, "It is not a file.")
+                else:
+                    found += 1
+                    yield here / entry.name
+            if found > MAX_FILES or seen > MAX_SEEN:
+                raise refused(folder, f"holds more than {MAX_FILES} files to read", "Give a smaller folder.")
+        if depth < MAX_DEPTH:
+            waiting += reversed(below)
+        else:
+            yield from (Refused(path, f"It lies more than {MAX_DEPTH} folders deep.") for path, _ in below)
+
+
+def _entries(folder: Path) -> Sequence[os.DirEntry[str] | Refused]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted((one for one in entries if not one.name.startswith(".")), key=lambda one: one.name)
+    except OSError as error:
+        return [Refused(folder, f"It cannot be read: {error.strerror}.")]
+
+
+def inside(folder: Path, path: Path) -> bool:
+    """Whether `path` lies in `folder`, both as given and with every link followed, and `files_in` would go there."""
+    try:
+        parts = path.relative_to(folder).parts
+        real = path.resolve().relative_to(folder.resolve()).parts
+    except (ValueError, OSError, RuntimeError):  # outside, unreadable, a loop
+        return False
+    hidden = any(part.startswith(".") for part in parts) or any(part in UNREAD_FOLDERS for part in parts[:-1])
+    return parts == real and not hidden and len(parts) <= MAX_DEPTH + 1
+
+
+def given(path: str | os.PathLike[str]) -> Path:
+    """What a person gave, as an absolute path with its links followed: naming a link is asking for what it names.
+    Raises InvalidInput when nothing is there."""
+    try:
+        return Path(path).expanduser().resolve(strict=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "no such path"
+        raise InvalidInput(f"{path} cannot be read: {why}.", fix="Check the path.") from None

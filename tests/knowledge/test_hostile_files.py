@@ -1,0 +1,266 @@
+"""Files made to do harm are refused by name, within bounds, and only the process that reads them suffers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jarvis.core.errors import InvalidInput, Missing
+from jarvis.engines.worker import Worker
+from jarvis.knowledge.files.builtin import PROCESSORS
+from jarvis.knowledge.files.reader import processor_for
+from jarvis.knowledge.files.reading import Reading
+from jarvis.knowledge.files.walking import Refused, files_in, given, inside
+from jarvis.plugins.kinds import FileLimits, FileText, Part
+from tests.knowledge import documents
+
+LIMITS = FileLimits(
+    max_bytes=2**20, max_unpacked_bytes=4 * 2**20, max_chars=10_000, max_parts=100, max_pages=3, max_depth=20
+)
+
+
+def bounded(work: Awaitable[Any]) -> Any:
+    async def run() -> Any:
+        async with asyncio.timeout(60):
+            return await work
+
+    return asyncio.run(run())
+
+
+def refused(path: Path, why: str, limits: FileLimits = LIMITS) -> None:
+    with pytest.raises(InvalidInput, match=why) as error:
+        processor_for(path, PROCESSORS).read(path, limits)
+    assert path.name in str(error.value)
+
+
+def make(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def test_what_is_too_large(tmp_path: Path) -> None:
+    refused(make(tmp_path / "a.txt", b"x" * (2**20 + 1)), "larger than 1 MiB")
+    refused(make(tmp_path / "b.txt", b"x" * 10_001), "more than 10000 characters")
+    refused(make(tmp_path / "c.txt", b"x\n\n" * 101), "more than 100 paragraphs")
+    refused(documents.pdf(tmp_path / "d.pdf", ["a"] * 4), "more than 3 pages")
+    refused(make(tmp_path / "e.txt", b""), "is empty")
+
+
+def test_what_is_deep(tmp_path: Path) -> None:
+    refused(make(tmp_path / "a.html", b"<div>" * 1_900 + b"x"), "20 deep")
+    runs = "<w:x>" * 50 + "</w:x>" * 50
+    refused(documents.docx(tmp_path / "b.docx", runs), "20 deep")
+
+
+def test_bombs(tmp_path: Path) -> None:
+    huge = documents.docx(tmp_path / "a.docx", documents.paragraph("0" * (5 * 2**20)))
+    assert huge.stat().st_size < 2**16
+    refused(huge, "unpacks to far more")
+    tight = documents.docx(tmp_path / "b.docx", documents.paragraph("0" * (9 * 2**20)))
+    refused(tight, "zip bomb", FileLimits())
+    laughs = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>'
+    refused(documents.docx(tmp_path / "c.docx", documents.paragraph("&b;"), head=laughs), "declares a document type")
+    page = documents.pdf(tmp_path / "d.pdf", ["x"]).read_bytes()
+    bomb = zlib.compress(b"BT (" + b"0" * (90 * 2**20) + b") Tj ET", 9)
+    start, end = page.index(b"<< /Length"), page.index(b"endstream")
+    body = b"<< /Length %d /Filter /FlateDecode >>\nstream\n%b\n" % (len(bomb), bomb)
+    refused(make(tmp_path / "e.pdf", page[:start] + body + page[end:]), "damaged|characters", FileLimits())
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    refused(tmp_path / "pipe.txt", "is not a file")
+    (tmp_path / "link.txt").symlink_to(make(tmp_path / "a.txt", b"words"))
+    refused(tmp_path / "link.txt", "is a link")
+    refused(tmp_path / "absent.txt", "No such file")
+    (tmp_path / "folder.txt").mkdir()
+    refused(tmp_path / "folder.txt", "is not a file")
+
+
+def test_a_folder_is_never_left(tmp_path: Path) -> None:
+    home, outside = tmp_path / "home", tmp_path / "outside"
+    for folder in (home / "sub", home / ".git", home / "node_modules", outside):
+        folder.mkdir(parents=True)
+        make(folder / "a.md", b"words")
+    make(home / "setup.exe", b"MZ")
+    (home / "loop").symlink_to(home)
+    (home / "out").symlink_to(outside)
+    (home / "out.md").symlink_to(outside / "a.md")
+    found = list(files_in(home, frozenset({".md"})))
+    assert [one for one in found if isinstance(one, Path)] == [home / "sub" / "a.md"]
+    assert [one for one in found if isinstance(one, Refused)] == [
+        Refused(home / name, "It is a link.") for name in ("loop", "out", "out.md")
+    ]
+    assert inside(home, home / "sub" / "a.md")
+    for path in (home / "out" / "a.md", home / "out.md", outside / "a.md", home / ".." / "outside" / "a.md"):
+        assert not inside(home, path)
+    assert not inside(home, home / ".git" / "a.md")
+    (tmp_path / "itself").symlink_to(tmp_path / "itself")
+    with pytest.raises(InvalidInput, match="itself"):
+        given(tmp_path / "itself")
+    with pytest.raises(InvalidInput, match="is not a folder"):
+        list(files_in(home / "loop", frozenset()))
+
+
+EVIL = """
+import os
+from pathlib import Path
+from jarvis.knowledge.files.builtin import PROCESSORS
+from jarvis.knowledge.files.reader import Reader
+from jarvis.plugins.kinds import FileText, Part
+
+class Evil:
+    name, suffixes = "evil", frozenset({".evil"})
+    def read(self, path, limits):
+        what = path.stem
+        if what == "hang":
+            while True:
+                try:
+                    while True: pass
+                except Exception: pass
+        if what == "eat":
+            kept = []
+            while True: kept.append(bytes(2**26))
+        if what == "deep":
+            return self.read(path, limits)
+        if what == "odd":
+            raise KeyError("/Secret")
+        if what == "die":
+            os._exit(3)
+        if what == "write":
+            Path(path.parent / "stolen").write_text("words")
+        return FileText("t", [Part("fine", "")])
+
+def reader():
+    return Reader([2**20, 2**20, 1000, 100, 10, 20, 1.0], memory_bytes=512 * 2**20, processors=(*PROCESSORS, Evil()))
+"""
+
+
+class EvilReading(Reading):
+    @property
+    def suffixes(self) -> frozenset[str]:
+        return super().suffixes | {".evil"}
+
+
+def test_only_the_reading_process_suffers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "evil_files.py").write_text(EVIL)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    worker = Worker("files", "evil_files:reader", {})
+    told = {
+        "hang": "takes longer than 1 s",
+        "eat": "takes more memory",
+        "deep": "takes more memory",
+        "odd": r"cannot be read as evil \(KeyError\)",
+        "write": r"cannot be read as evil \(OSError\)",
+    }
+
+    async def main() -> None:
+        try:
+            for name, why in told.items():
+                path = make(tmp_path / f"{name}.evil", b"x")
+                with pytest.raises(InvalidInput, match=why) as error:
+                    await worker.call("read", str(path), 256, deadline_s=30)
+                assert path.name in str(error.value)
+                assert "Secret" not in str(error.value)
+            assert worker.restarts == 0
+            good = await worker.call("read", str(make(tmp_path / "good.md", b"# Good\nwords")), 256, deadline_s=30)
+            assert good == {"title": "Good", "processor": "markdown", "chunks": [["Good\n\nwords", "Good"]]}
+        finally:
+            await worker.close()
+
+    bounded(main())
+    assert not (tmp_path / "stolen").exists() or not (tmp_path / "stolen").read_bytes()
+
+
+class Broken:
+    """A worker whose process dies over every file."""
+
+    closed = False
+
+    async def call(self, method: str, *args: Any, deadline_s: float) -> Any:
+        from jarvis.core.errors import EngineFailed
+
+        raise EngineFailed("The files engine failed.")
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def test_a_file_that_kills_its_reader_is_refused_by_name(tmp_path: Path) -> None:
+    worker = Broken()
+
+    async def main() -> None:
+        async with Reading(worker=worker) as reading:
+            with pytest.raises(InvalidInput, match=r"a\.pdf broke the process"):
+                await reading.read(tmp_path / "a.pdf")
+
+    bounded(main())
+    assert worker.closed
+
+
+def test_real_files_through_the_real_worker(tmp_path: Path) -> None:
+    documents.pdf(tmp_path / "m.pdf", ["Press the red button."])
+
+    async def main() -> None:
+        async with Reading() as reading:
+            found = await reading.read(tmp_path / "m.pdf")
+            assert (found.processor, found.title) == ("pdf", "m")
+            assert [(one.text, one.place, one.index) for one in found.chunks] == [
+                ("Press the red button.", "page 1", 0)
+            ]
+            with pytest.raises(InvalidInput, match="which nothing here reads"):
+                await reading.read(tmp_path / "a.exe")
+            with pytest.raises(Missing, match="cannot transcribe"):
+                await reading.read(tmp_path / "a.wav")
+
+    bounded(main())
+
+
+def test_sound_is_told_by_the_minute(tmp_path: Path) -> None:
+    async def transcribe(path: Path) -> AsyncIterator[tuple[float, str]]:
+        for second, said in ((0.0, "Buy milk."), (28.0, "And eggs."), (61.0, "Then call Bob.")):
+            yield second, said
+
+    make(tmp_path / "memo.wav", b"RIFF")
+
+    async def main() -> None:
+        async with Reading(transcribe=transcribe, worker=Broken()) as reading:
+            assert ".wav" in reading.suffixes
+            found = await reading.read(tmp_path / "memo.wav")
+        assert (found.title, found.processor) == ("memo.wav", "sound")
+        assert [(one.text, one.place) for one in found.chunks] == [
+            ("Buy milk.\n\nAnd eggs.\n\nThen call Bob.", "minutes 1-2")
+        ]
+
+    bounded(main())
+
+
+def test_a_plugins_processor_goes_first_and_is_held_to_the_limits(tmp_path: Path) -> None:
+    class Notes:
+        name, suffixes = "notes", frozenset({".md"})
+        parts: Callable[[], list[Any]]
+
+        def read(self, path: Path, limits: FileLimits) -> FileText:
+            return FileText("Mine", self.parts())
+
+    notes = Notes()
+
+    async def read(limits: FileLimits = LIMITS) -> Any:
+        async with Reading(others=[notes], worker=Broken(), limits=limits) as reading:
+            return await reading.read(tmp_path / "a.md")
+
+    notes.parts = lambda: [Part("words", "here")]
+    found = bounded(read())
+    assert (found.title, found.processor, found.chunks[0].place) == ("Mine", "notes", "here")
+    notes.parts = lambda: [Part("x" * 20_000, "")]
+    with pytest.raises(InvalidInput, match="more than 10000 characters"):
+        bounded(read())
+    notes.parts = lambda: ["words"]
+    with pytest.raises(InvalidInput, match="something else than text"):
+        bounded(read())
