@@ -81,41 +81,8 @@ def _pieces(body: list[ast.stmt], owner: str, first: int, last: int) -> Iterator
 class SourceCode:
     name: str = "code"
     suffixes: frozenset[str] = frozenset(
-        [
-            ".c",
-            ".cc",
-            ".cpp",
-            ".cs",
-            ".css",
-            ".cfg",
-            ".go",
-            ".h",
-            ".hpp",
-            ".ini",
-            ".java",
-            ".js",
-            ".json",
-            ".jsx",
-            ".kt",
-            ".lua",
-            ".php",
-            ".pl",
-            ".proto",
-            ".rb",
-            ".rs",
-            ".scala",
-            ".sh",
-            ".sql",
-            ".swift",
-            ".toml",
-            ".ts",
-            ".tsx",
-            ".vue",
-            ".xml",
-            ".yaml",
-            ".yml",
-            ".zig",
-        ]
+        ".c .cc .cpp .cs .css .cfg .go .h .hpp .ini .java .js .json .jsx .kt .lua .php .pl .proto .rb .rs "  # noqa: SIM905
+        ".scala .sh .sql .swift .toml .ts .tsx .vue .xml .yaml .yml .zig".split()
     )
 
     def read(self, path: Path, limits: FileLimits) -> FileText:

@@ -14,60 +14,12 @@ from jarvis.knowledge.files.outline import Outline
 from jarvis.plugins.kinds import FileLimits, FileText
 
 _UNREAD = frozenset(
-    [
-        "script",
-        "style",
-        "noscript",
-        "template",
-        "svg",
-        "math",
-        "canvas",
-        "iframe",
-        "object",
-        "head",
-        "nav",
-        "footer",
-        "aside",
-        "form",
-        "button",
-        "select",
-        "dialog",
-    ]
+    "script style noscript template svg math canvas iframe object head nav footer aside form button "  # noqa: SIM905
+    "select dialog".split()
 )
 _INLINE = frozenset(
-    [
-        "a",
-        "abbr",
-        "b",
-        "bdi",
-        "bdo",
-        "cite",
-        "code",
-        "data",
-        "del",
-        "dfn",
-        "em",
-        "font",
-        "i",
-        "ins",
-        "kbd",
-        "label",
-        "mark",
-        "q",
-        "s",
-        "samp",
-        "small",
-        "span",
-        "strong",
-        "sub",
-        "sup",
-        "time",
-        "tt",
-        "u",
-        "var",
-        "wbr",
-        "-text",
-    ]
+    "a abbr b bdi bdo cite code data del dfn em font i ins kbd label mark q s samp small span strong "  # noqa: SIM905
+    "sub sup time tt u var wbr -text".split()
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _MAIN = "main, [role=main], article"
