@@ -1,0 +1,1 @@
+"""The lights, doors and heaters of a home, through its Home Assistant."""
