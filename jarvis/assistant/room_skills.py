@@ -10,6 +10,7 @@ from jarvis.assistant.directions import same
 from jarvis.assistant.durations import number_at, say_duration
 from jarvis.assistant.intents import Match
 from jarvis.assistant.moments import Moment, next_moment, say_moment
+from jarvis.assistant.recurring import recurrence, say_days, say_time
 from jarvis.assistant.said import Said, a_list, the
 from jarvis.assistant.types import Home, Request, TimerInfo
 
@@ -93,10 +94,16 @@ async def resume_timer(match: Match, request: Request, home: Home) -> Said:
 async def set_alarm(match: Match, request: Request, home: Home) -> Said:
     if not home.clock_is_set:
         return Said(NO_CLOCK)
-    if "at" in match.missing:
-        return Said("For when?", asks=True)
-    at = next_moment(Moment(**match.slots["at"]), home.now())
     name = str(match.slots.get("name", ""))
+    if "at" not in match.slots:
+        return Said(f"When should I remind you to {name}?" if name else "For when?", asks=True)
+    moment = Moment(**match.slots["at"])
+    if match.slots.get("every"):
+        again = recurrence(moment, match.slots["every"], reminds=bool(name))
+        at = again.after(home.now())
+        await home.set_alarm(at, name, again.days)
+        return Said(f"Alarm set for {say_days(again.days)} at {say_time(at)}{f': {name}' if name else ''}.")
+    at = next_moment(moment, home.now())
     await home.set_alarm(at, name)
     return Said(f"Alarm set for {say_moment(at, home.now())}{f': {name}' if name else ''}.")
 
@@ -279,7 +286,9 @@ def _moment(alarm: TimerInfo, home: Home) -> datetime | None:
 
 def _when(alarm: TimerInfo, home: Home) -> str:
     at = _moment(alarm, home)
-    return "" if at is None or not home.clock_is_set else f" at {say_moment(at, home.now())}"
+    if at is None or not home.clock_is_set:
+        return ""
+    return f" {say_days(alarm.every)} at {say_time(at)}" if alarm.every else f" at {say_moment(at, home.now())}"
 
 
 def _percent(text: str) -> int | None:

@@ -4,18 +4,27 @@ asks a language model and never invents: what it cannot know, it says so."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 
+from jarvis.assistant.days import WEEKDAYS, date_of
 from jarvis.assistant.directions import room_of
 from jarvis.assistant.intents import Match
-from jarvis.assistant.room_skills import MAX_SPOKEN
+from jarvis.assistant.list_skills import SKILLS as LIST_SKILLS
+from jarvis.assistant.memory_skills import SKILLS as MEMORY_SKILLS
+from jarvis.assistant.question_skills import SKILLS as QUESTION_SKILLS
+from jarvis.assistant.reminder_skills import SKILLS as REMINDER_SKILLS
 from jarvis.assistant.room_skills import SKILLS as ROOM_SKILLS
 from jarvis.assistant.said import Said, the
+from jarvis.assistant.sum_skills import SKILLS as SUM_SKILLS
 from jarvis.assistant.types import Home, PastTurn, Request
 
 NOT_PRIVATE = "I could not make this private."
-MAX_REMEMBERED_CHARS = 500
-"""Of one note: half a minute of speech."""
+_FEASTS = {
+    "christmas": "12-25", "christmas day": "12-25", "christmas eve": "12-24", "halloween": "10-31",
+    "valentine's day": "02-14", "new year": "01-01", "new year's": "01-01", "new year's day": "01-01",
+    "new year's eve": "12-31", "saint patrick's day": "03-17",
+}  # fmt: skip
+"""Those whose day is the same every year."""
 
 
 Skill = Callable[[Match, Request, Home], Awaitable[Said]]
@@ -31,15 +40,37 @@ async def tell_time(match: Match, request: Request, home: Home) -> Said:
 async def tell_date(match: Match, request: Request, home: Home) -> Said:
     if not home.clock_is_set:
         return Said("I don't know the date: the clock of this device has not been set.")
-    day = match.slots.get("day", "today")
-    date = home.now() + timedelta(days={"tomorrow": 1, "yesterday": -1}.get(day, 0))
-    return Said(f"{day.capitalize()} {'was' if day == 'yesterday' else 'is'} {_date(date)}.")
+    day = str(match.slots.get("day", "today"))
+    if day == "yesterday":
+        return Said(f"Yesterday was {_date(home.now().date() - timedelta(days=1))}.")
+    found = date_of(day, home.now())
+    if found is None:
+        return Said("There is no such day.")
+    if day in ("today", "tomorrow"):
+        return Said(f"{day.capitalize()} is {_date(found)}.")
+    if day in WEEKDAYS:
+        return Said(f"{day.capitalize()} is {found:%B} {found.day}.")
+    return Said(f"{found:%B} {found.day}, {found.year}, is a {found:%A}.")
+
+
+async def days_until(match: Match, request: Request, home: Home) -> Said:
+    if not home.clock_is_set:
+        return Said("I don't know the date: the clock of this device has not been set.")
+    asked = str(match.slots["day"])
+    found = date_of(_FEASTS.get(asked, asked), home.now())
+    if found is None:
+        return Said(f"I don't know when {asked} is.")
+    name = f"{found:%B} {found.day}" if asked[:1].isdigit() else asked.title()
+    days = (found - home.now().date()).days
+    if days < 2:
+        return Said(f"{name} is {'tomorrow' if days else 'today'}.")
+    return Said(f"There are {days} days until {name}.")
 
 
 async def what_can_you_do(match: Match, request: Request, home: Home) -> Said:
     return Said(
-        "I can tell the time and the date, set and change timers and alarms, announce things in other rooms, "
-        "remember things for you, repeat what you or I said, in any room, and chat."
+        "I can tell the time and the date, set and change timers, alarms and reminders, keep lists, do sums, "
+        "announce things in other rooms, remember things for you, repeat what you or I said, in any room, and chat."
     )
 
 
@@ -105,30 +136,16 @@ async def what_did_i_ask(match: Match, request: Request, home: Home) -> Said:
     return Said(f'You asked: "{turn.heard}"')
 
 
-async def remember(match: Match, request: Request, home: Home) -> Said:
-    if "text" in match.missing:
-        return Said("What should I remember?", asks=True)
-    text = str(match.slots["text"])
-    if len(text) > MAX_REMEMBERED_CHARS:
-        return Said("That is too long for me to remember. Please tell me in fewer words.")
-    await home.remember(text)
-    return Said(f"I'll remember: {text}.")
-
-
-async def recall(match: Match, request: Request, home: Home) -> Said:
-    texts = await home.remembered()
-    if not texts:
-        return Said("You have not asked me to remember anything.")
-    told = "; ".join(texts[-MAX_SPOKEN:])
-    older = len(texts) - MAX_SPOKEN
-    more = f" And {older} older {'thing' if older == 1 else 'things'}." if older > 0 else ""
-    return Said(f"You asked me to remember: {told}.{more}")
-
-
 SKILLS: dict[str, Skill] = {
     **ROOM_SKILLS,
+    **REMINDER_SKILLS,
+    **LIST_SKILLS,
+    **MEMORY_SKILLS,
+    **SUM_SKILLS,
+    **QUESTION_SKILLS,
     "time": tell_time,
     "date": tell_date,
+    "days_until": days_until,
     "what_can_you_do": what_can_you_do,
     "who_are_you": who_are_you,
     "stop": stop,
@@ -139,13 +156,11 @@ SKILLS: dict[str, Skill] = {
     "share_again": share_again,
     "repeat": repeat,
     "what_did_i_ask": what_did_i_ask,
-    "remember": remember,
-    "recall": recall,
 }
 
 
-def _date(date: datetime) -> str:
-    return f"{date:%A}, {date:%B} {date.day}, {date.year}"
+def _date(day: date) -> str:
+    return f"{day:%A}, {day:%B} {day.day}, {day.year}"
 
 
 def _last(request: Request, room: str | None, fits: Callable[[PastTurn], bool]) -> PastTurn | None:

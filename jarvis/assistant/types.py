@@ -56,6 +56,8 @@ class TimerInfo:
     overdue_s: float = 0.0
     due_ms: int | None = None
     """Milliseconds since 1970; None while it is paused, or when nobody knows the time."""
+    every: tuple[str, ...] = ()
+    """The days of the week on which it comes again, of `mon` to `sun`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,22 @@ class Announced:
     """Where it is spoken."""
     quiet: list[str]
     """Where it is not, because of their quiet hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomInfo:
+    name: str
+    online: bool
+    """This one, or one with which there is a link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How this node is."""
+
+    version: str
+    problems: list[str]
+    """A sentence for each part that does not work as it should."""
 
 
 class Home(Protocol):
@@ -88,7 +106,8 @@ class Home(Protocol):
 
     async def pause_timer(self, timer_id: str, paused: bool) -> TimerInfo: ...
 
-    async def set_alarm(self, at: datetime, name: str) -> TimerInfo: ...
+    async def set_alarm(self, at: datetime, name: str, every: Sequence[str] = ()) -> TimerInfo:
+        """`every`: it comes again on these days of the week, `at` being the first time."""
 
     async def stop_ringing(self) -> list[TimerInfo]:
         """In every room within reach: what rang."""
@@ -105,6 +124,25 @@ class Home(Protocol):
 
     async def remembered(self) -> list[str]:
         """Oldest first."""
+
+    async def forget(self, texts: Sequence[str]) -> int:
+        """What was remembered in exactly these words: how many there were."""
+
+    async def lists(self) -> dict[str, list[str]]:
+        """What is on each list, by its name; those with nothing on them are none."""
+
+    async def on_list(self, name: str) -> list[str]:
+        """In the order it was put there."""
+
+    async def add_to_list(self, name: str, items: Sequence[str]) -> None: ...
+
+    async def take_off_list(self, name: str, items: Sequence[str]) -> list[str]:
+        """Those that were on it, as they stood there."""
+
+    async def rooms(self) -> list[RoomInfo]:
+        """By their names, this one included."""
+
+    async def condition(self) -> Condition: ...
 
 
 @dataclass(slots=True)

@@ -19,10 +19,13 @@ from jarvis.node.claims import RoomClaims, Surroundings
 from jarvis.node.dialogue import Dialogue
 from jarvis.node.known_time import KnownTime
 from jarvis.node.listening import Listening
+from jarvis.node.lists import Lists
 from jarvis.node.memory import Memory
 from jarvis.node.mute import Mute
 from jarvis.node.node import Node
+from jarvis.node.notes import Notes
 from jarvis.node.skills import HomeSkills
+from jarvis.node.skills import Surroundings as HomeSurroundings
 from jarvis.node.sound import Sound
 from jarvis.node.speech import Speech
 from jarvis.node.timers import Around, Timers
@@ -74,7 +77,16 @@ def talk(
         held.sessions,
         audit,
         assistant,
-        HomeSkills(time, timers, Memory(journal), config, lambda text, room: announcing.announce(text, room)),
+        HomeSkills(
+            time,
+            timers,
+            Memory(journal),
+            Lists(Notes(journal)),
+            config,
+            HomeSurroundings(
+                lambda text, room: announcing.announce(text, room), lambda: node().nodes(), lambda: node().status()
+            ),
+        ),
         events,
         clock,
         room=lambda: config.value("node.room"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
+from jarvis.core.codec import Value
 from jarvis.core.errors import InvalidInput
 from jarvis.core.ids import to_text
-from jarvis.crdt.mvmap import MVMap
+from jarvis.crdt.mvmap import Key, MVMap
 from jarvis.crdt.registry import MEMORY
 from jarvis.node.journal import Journal
 
@@ -28,6 +30,17 @@ class Memory:
     async def remembered(self) -> list[str]:
         """Oldest first."""
         return await self._journal.state(MEMORY, _texts)
+
+    async def forget(self, texts: Collection[str]) -> int:
+        """Those in exactly these words, in every room: how many there were."""
+        gone: list[Key] = []
+
+        def delete(state: MVMap) -> list[Value]:
+            gone[:] = [key for key in state.keys() if any(one.value in texts for one in state.writes(key))]  # noqa: SIM118
+            return [state.delete(key) for key in gone]
+
+        await self._journal.write((MEMORY, delete), makes_room=True)
+        return len(gone)
 
 
 def _texts(state: MVMap) -> list[str]:

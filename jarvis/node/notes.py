@@ -44,6 +44,10 @@ class Notes:
             lambda tx, replica: _stamped(tx, replica, by_prefix(wanted, _ids(tx), "note"))[1]
         )
 
+    async def text(self, note_id: str) -> str:
+        """Of the note with this whole id; "" where there is none."""
+        return await self._journal.state(NOTE_PREFIX + note_id, lambda state: state.text)
+
     async def add(self, note_id: str, text: str) -> dict[str, Any]:
         """A line at the end of a note, which begins with it where there was none. Takes the whole id, so that a new
         note is never mistaken for one that begins alike. Raises InvalidInput."""

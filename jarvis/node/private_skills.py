@@ -3,6 +3,7 @@ those; and to what the home remembers for all nothing may be added."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -27,8 +28,8 @@ class PrivateSkills:
     async def set_timer(self, seconds: int, name: str) -> TimerInfo:
         return self._call(await self._home.set_timer(seconds, ""), name)
 
-    async def set_alarm(self, at: datetime, name: str) -> TimerInfo:
-        return self._call(await self._home.set_alarm(at, ""), name)
+    async def set_alarm(self, at: datetime, name: str, every: Sequence[str] = ()) -> TimerInfo:
+        return self._call(await self._home.set_alarm(at, "", every), name)
 
     async def add_time(self, timer_id: str, seconds: int) -> TimerInfo:
         return self.called(await self._home.add_time(timer_id, seconds))
@@ -41,6 +42,9 @@ class PrivateSkills:
 
     async def remember(self, text: str) -> None:
         raise NotAllowed("What I remember is known in every room, and this conversation stays here.")
+
+    async def add_to_list(self, name: str, items: Sequence[str]) -> None:
+        raise NotAllowed("Lists are known in every room, and this conversation stays here.")
 
     def _call(self, timer: TimerInfo, name: str) -> TimerInfo:
         while len(self._names) >= MAX_NAMES:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from jarvis.assistant.types import Announced, TimerInfo
+from jarvis.assistant.types import Announced, Condition, RoomInfo, TimerInfo
 from jarvis.node.config import Config
 from jarvis.node.known_time import KnownTime
+from jarvis.node.lists import Lists
 from jarvis.node.memory import Memory
 from jarvis.node.timers import Timers
 
 VOLUME = "audio.volume"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is around this node's own things."""
+
+    announce: Callable[[str, str | None], Awaitable[Announced]]
+    nodes: Callable[[], Awaitable[list[dict[str, Any]]]]
+    """As `Node.nodes` gives them."""
+    status: Callable[[], Awaitable[dict[str, Any]]]
+    """As `Node.status` gives it."""
 
 
 class HomeSkills:
@@ -22,14 +36,16 @@ class HomeSkills:
         time: KnownTime,
         timers: Timers,
         memory: Memory,
+        lists: Lists,
         config: Config,
-        announce: Callable[[str, str | None], Awaitable[Announced]],
+        around: Surroundings,
     ) -> None:
         self._time = time
         self._timers = timers
         self._memory = memory
         self._config = config
-        self._announce = announce
+        self._lists = lists
+        self._around = around
 
     @property
     def clock_is_set(self) -> bool:
@@ -53,14 +69,14 @@ class HomeSkills:
     async def pause_timer(self, timer_id: str, paused: bool) -> TimerInfo:
         return await self._timers.pause(timer_id, paused)
 
-    async def set_alarm(self, at: datetime, name: str) -> TimerInfo:
-        return await self._timers.set_alarm(at, name)
+    async def set_alarm(self, at: datetime, name: str, every: Sequence[str] = ()) -> TimerInfo:
+        return await self._timers.set_alarm(at, name, every)
 
     async def stop_ringing(self) -> list[TimerInfo]:
         return await self._timers.stop_ringing()
 
     async def announce(self, text: str, room: str | None) -> Announced:
-        return await self._announce(text, room)
+        return await self._around.announce(text, room)
 
     async def volume(self) -> int:
         value = await self._config.value(VOLUME)
@@ -74,3 +90,31 @@ class HomeSkills:
 
     async def remembered(self) -> list[str]:
         return await self._memory.remembered()
+
+    async def forget(self, texts: Sequence[str]) -> int:
+        return await self._memory.forget(texts)
+
+    async def lists(self) -> dict[str, list[str]]:
+        return await self._lists.all()
+
+    async def on_list(self, name: str) -> list[str]:
+        return await self._lists.items(name)
+
+    async def add_to_list(self, name: str, items: Sequence[str]) -> None:
+        await self._lists.add(name, items)
+
+    async def take_off_list(self, name: str, items: Sequence[str]) -> list[str]:
+        return await self._lists.take_off(name, items)
+
+    async def rooms(self) -> list[RoomInfo]:
+        online: dict[str, bool] = {}
+        for one in await self._around.nodes():
+            online[one["room"]] = online.get(one["room"], False) or one["online"]
+        return [RoomInfo(name, online[name]) for name in sorted(online)]
+
+    async def condition(self) -> Condition:
+        status = await self._around.status()
+        parts = status["components"].items()
+        bad = [(name, part) for name, part in parts if part["state"] in ("degraded", "failed")]
+        told = [f"{name.capitalize()}, {part['state']}: {part['detail'].rstrip('.')}." for name, part in bad]
+        return Condition(status["node"]["version"], told)

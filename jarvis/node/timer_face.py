@@ -76,6 +76,7 @@ def _row(info: TimerInfo) -> Json:
         "node_id": info.node_id,
         "room": info.room,
         "seconds": info.seconds,
+        "every": list(info.every),
         "kind": "alarm" if info.alarm else "timer",
         "state": "paused" if info.paused else "ringing" if info.rings else "running",
     }

@@ -7,13 +7,14 @@ import asyncio
 import contextlib
 import math
 import os
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
 from jarvis.assistant.durations import say_duration
+from jarvis.assistant.recurring import Recurrence
 from jarvis.assistant.types import TimerInfo
 from jarvis.core.codec import Value, unpack
 from jarvis.core.errors import InvalidInput, JarvisError, NotFound, Overloaded
@@ -25,7 +26,17 @@ from jarvis.node import ring_words
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.known_time import KnownTime
 from jarvis.node.ringing import RING_FOR_MS, End, Now, Ring, Ringing, Tell
-from jarvis.node.timer_facts import ADDED_ID_BYTES, MAX_ADDED, MAX_MS, MAX_NAME_CHARS, Count, Timer, timer_at, timers_of
+from jarvis.node.timer_facts import (
+    ADDED_ID_BYTES,
+    MAX_ADDED,
+    MAX_ALARM_MS,
+    MAX_MS,
+    MAX_NAME_CHARS,
+    Count,
+    Timer,
+    timer_at,
+    timers_of,
+)
 from jarvis.node.timer_facts import encode as encode_timer
 from jarvis.node.topics import Topics
 from jarvis.store.protocol import Transaction
@@ -41,6 +52,8 @@ _LEGACY_PREFIX = "timer/"
 """Where an earlier version kept each node's own."""
 
 TimerIds = list[str]
+Rounds = dict[str, int | None]
+"""Timer id -> which of its rounds, for alarms that come again; None for all of them."""
 Infos = list[TimerInfo]
 Operations = list[Value]
 
@@ -62,9 +75,14 @@ class Around:
     """Listen for "stop" for so many milliseconds."""
 
 
+def _wall_to_ms(at: datetime) -> int:
+    """When clocks on the wall show `at` here, whatever its zone."""
+    return round(at.replace(tzinfo=None).astimezone().timestamp() * 1000)
+
+
 def words_of(timer: TimerInfo, here: str) -> str:
     """What a ring says."""
-    if len(timer.name.split()) > 2:  # "remind me to check the oven"
+    if len(timer.name.split()) > (1 if timer.alarm else 2):  # "remind me to call mum"
         return f"Reminder: {timer.name}."
     where = f" in the {timer.room}" if timer.room and timer.room != here else ""
     what = f"{timer.name + ' ' if timer.name else ''}{'alarm' if timer.alarm else 'timer'}{where}"
@@ -95,7 +113,7 @@ class Timers:
         self._timers: dict[str, Timer] = {}
         self._stale = True
         self._changed = asyncio.Event()
-        self._ending: dict[str, None] = {}
+        self._ending: Rounds = {}
         """To be taken out of the document; at most as many as there are."""
         self._sounding: dict[str, None] = {}
         """To be sounded, each once."""
@@ -113,13 +131,16 @@ class Timers:
 
     # --- what people do -----------------------------------------------------------------------------------------
 
-    async def set(self, seconds: int, name: str, *, alarm: bool = False) -> TimerInfo:
-        """`alarm`: it is for a time of day, so many seconds from now. Raises InvalidInput, Overloaded."""
-        if not 1 <= seconds <= MAX_SECONDS:
+    async def set(self, seconds: int, name: str, *, alarm: bool = False, again: Recurrence | None = None) -> TimerInfo:
+        """`alarm`: it is for a time of day, so many seconds from now, and comes `again`. Raises InvalidInput,
+        Overloaded."""
+        if alarm and seconds > MAX_ALARM_MS // 1000:
+            raise InvalidInput("An alarm can be set for a year ahead.")
+        if not alarm and not 1 <= seconds <= MAX_SECONDS:
             raise InvalidInput("A timer can run from one second to seven days.")
         timer_id = to_text(os.urandom(5))
         count = Count(0, 0, self._wall_ms(), self._node_id)
-        timer = Timer(name[:MAX_NAME_CHARS], self._node_id, seconds * 1000, count, alarm)
+        timer = Timer(name[:MAX_NAME_CHARS], self._node_id, seconds * 1000, count, alarm, again=again)
 
         def put(state: MVMap) -> list[Value]:
             if len(state.keys()) >= MAX_TIMERS:
@@ -130,12 +151,13 @@ class Timers:
         await self._write(put)
         return self.info(timer_id)
 
-    async def set_alarm(self, at: datetime, name: str) -> TimerInfo:
-        """For when clocks on the wall show `at`, whatever its zone. Raises InvalidInput when this node does not know
-        the time."""
-        at_ms = round(at.replace(tzinfo=None).astimezone().timestamp() * 1000)
+    async def set_alarm(self, at: datetime, name: str, every: Sequence[str] = ()) -> TimerInfo:
+        """For when clocks on the wall show `at`, whatever its zone, and again at that time on the days `every`. Raises
+        InvalidInput when this node does not know the time."""
+        at_ms = _wall_to_ms(at)
+        again = Recurrence(at.hour, at.minute, tuple(every)) if every else None
         seconds = math.ceil((at_ms - self._time.known_ms()) / 1000)  # rather within the second than before it
-        return await self.set(max(1, seconds), name, alarm=True)
+        return await self.set(max(1, seconds), name, alarm=True, again=again)
 
     async def add(self, timer_id: str, seconds: int) -> TimerInfo:
         """So much more time, or less when negative. One that rings already goes on for so long from now. Raises
@@ -176,7 +198,7 @@ class Timers:
 
     async def remove(self, timer_id: str) -> bool:
         """Whether it was there."""
-        return bool(await self._end([timer_id]))
+        return bool(await self._end({timer_id: None}))
 
     def find(self, wanted: str) -> str:
         """A timer's id by its beginning. Raises NotFound."""
@@ -192,14 +214,14 @@ class Timers:
         """What rings here has rung enough; other rooms ring on."""
         rings = [one for one, who in self._ringing.ringing(self._now()).items() if who == self._node_id]
         self._over(rings)
-        self._ending.update(dict.fromkeys(rings))
+        self._ending.update(self._rounds(rings))
 
     async def stop_ringing(self) -> Infos:
         """Whatever rings or is about to, in any room that we hear of, has rung enough: what that was."""
         rings = list(dict.fromkeys([*self._ringing.ringing(self._now()), *self._ringing.due(self._now())]))
         infos = [self.info(timer_id) for timer_id in rings]
         self._over(rings)
-        await self._end(rings)
+        await self._end(self._rounds(rings))
         return infos
 
     def _over(self, timer_ids: Collection[str]) -> None:
@@ -231,7 +253,7 @@ class Timers:
         try:
             if self._stale:
                 await self._refresh()
-            ending, self._ending = list(self._ending), {}
+            ending, self._ending = self._ending, {}
             await self._end(ending)
         except JarvisError as error:
             log.warning("timers could not be read or ended", reason=str(error))
@@ -243,7 +265,7 @@ class Timers:
                     self._sounding[timer_id] = None
                     self._sound.set()
                 case End(timer_id):
-                    self._ending[timer_id] = None
+                    self._ending.update(self._rounds([timer_id]))
                     self._changed.set()
                 case Tell(None, statement):
                     self._topics.broadcast(ring_words.TOPIC, ring_words.encode(statement))
@@ -311,18 +333,36 @@ class Timers:
         await self._write(put)
         return self.info(timer_id)
 
-    async def _end(self, timer_ids: Collection[str]) -> TimerIds:
-        """Take them out of the document: those that were there."""
+    def _rounds(self, timer_ids: Collection[str]) -> Rounds:
+        return {timer_id: self._timers[timer_id].count.n for timer_id in timer_ids if timer_id in self._timers}
+
+    async def _end(self, timer_ids: Rounds) -> TimerIds:
+        """Take them out of the document: those that were there. An alarm that comes again stays in it for its next
+        round, unless it is ended for good: its round is None then. One whose round is over already, stays too."""
         ended: TimerIds = []
 
         def delete(state: MVMap) -> Operations:
-            ended[:] = [timer_id for timer_id in timer_ids if state.get(timer_id) is not None]
-            return [state.delete(timer_id) for timer_id in ended]
+            made: Operations = []
+            for timer_id, n in timer_ids.items():
+                timer = timer_at(state, timer_id)
+                if timer is None or timer.again is None or n is None:
+                    made += [state.delete(timer_id)] if state.get(timer_id) is not None else []
+                elif timer.count.n == n:
+                    made.append(state.put(timer_id, encode_timer(self._next_round(timer, timer.again))))
+                else:
+                    continue
+                ended.append(timer_id)
+            return made
 
         if timer_ids:
             await self._journal.write((TIMERS, delete), makes_room=True)
             await self._refresh()
         return ended
+
+    def _next_round(self, timer: Timer, again: Recurrence) -> Timer:
+        now_ms = self._wall_ms()  # any member may have written any time
+        last = datetime.fromtimestamp(min(max(timer.due_ms, now_ms), now_ms + MAX_ALARM_MS) / 1000)
+        return timer.next_round(_wall_to_ms(again.after(last)))
 
     async def _take_over_legacy(self) -> None:
         kept = await self._journal.read(lambda tx, _: {name: tx.get(name) or b"" for name in tx.keys(_LEGACY_PREFIX)})
@@ -372,6 +412,7 @@ class Timers:
             rings=timer_id in self._ringing.ringing(self._now()),
             overdue_s=max(0.0, -left_ms / 1000),
             due_ms=self._due_ms(timer, left_ms),
+            every=timer.again.days if timer.again is not None else (),
         )
 
     def _due_ms(self, timer: Timer, left_ms: float) -> int | None:
@@ -379,5 +420,5 @@ class Timers:
         now_ms, count = self._time.wall_ms(), timer.count
         if now_ms is None or not count.runs:
             return None
-        written_ms, own_ms = count.at_ms + timer.total_ms - count.elapsed_ms, round(now_ms + left_ms)
+        written_ms, own_ms = timer.due_ms, round(now_ms + left_ms)
         return written_ms if abs(written_ms - own_ms) < SAME_MS else own_ms

@@ -3,6 +3,7 @@ understood goes on into the machine, which must bear whatever a peer says whenev
 
 from __future__ import annotations
 
+from jarvis.assistant.recurring import Recurrence
 from jarvis.core.codec import pack, unpack
 from jarvis.core.errors import InvalidBytes
 from jarvis.node import ring_words, timer_facts
@@ -18,6 +19,7 @@ PASTA = Timer(
     "pasta", PEER, 480_000, Count(1, 60_000, WALL_MS, PEER), added={b"12345678": 300_000, b"87654321": -1_000}
 )
 ALARM = Timer("", ME, 3_600_000, Count(0, 0, WALL_MS, ME, runs=False), alarm=True)
+WEEKLY = Timer("bins", PEER, 3_600_000, Count(3, 0, WALL_MS, PEER), alarm=True, again=Recurrence(7, 30, ("tue", "fri")))
 
 
 class _Machine:
@@ -44,7 +46,11 @@ def _timer(data: bytes) -> None:
     if timer is None:
         raise InvalidBytes("not a timer")
     assert timer_facts.decode(unpack(pack(timer_facts.encode(timer)))) == timer
-    assert timer_facts.join([timer, PASTA]) == timer_facts.join([timer, timer, PASTA])
+    for other in (PASTA, WEEKLY):
+        assert timer_facts.join([timer, other]) == timer_facts.join([timer, timer, other])
+    if timer.again is not None:
+        following = timer.next_round(timer.due_ms + 86_400_000)
+        assert timer_facts.join([timer, following]) == following == timer_facts.join([following, timer])
 
 
 def timer_targets() -> list[Target]:
@@ -56,5 +62,5 @@ def timer_targets() -> list[Target]:
     ]
     return [
         Target("ring", _Machine(), lambda: [pack(ring_words.encode(one)) for one in statements]),
-        Target("timer", _timer, lambda: [pack(timer_facts.encode(one)) for one in (PASTA, ALARM)]),
+        Target("timer", _timer, lambda: [pack(timer_facts.encode(one)) for one in (PASTA, ALARM, WEEKLY)]),
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 from jarvis.assistant.language import Availability, Message
-from jarvis.assistant.types import Announced, PastTurn, Reply, Request, TimerInfo
+from jarvis.assistant.types import Announced, Condition, PastTurn, Reply, Request, RoomInfo, TimerInfo
 from jarvis.core.errors import JarvisError
 
 
@@ -21,6 +21,9 @@ class MemoryHome:
     quiet: list[str] = field(default_factory=list)
     percent: int = 50
     broken: JarvisError | None = None
+    kept: dict[str, list[str]] = field(default_factory=dict)
+    known_rooms: list[RoomInfo] = field(default_factory=lambda: [RoomInfo("kitchen", True), RoomInfo("hall", False)])
+    problems: list[str] = field(default_factory=list)
 
     def now(self) -> datetime:
         return self.at
@@ -46,10 +49,12 @@ class MemoryHome:
     async def pause_timer(self, timer_id: str, paused: bool) -> TimerInfo:
         return self._changed(timer_id, lambda one: replace(one, paused=paused))
 
-    async def set_alarm(self, at: datetime, name: str) -> TimerInfo:
+    async def set_alarm(self, at: datetime, name: str, every: Sequence[str] = ()) -> TimerInfo:
         seconds = round((at - self.at).total_seconds())
         due_ms = round(at.timestamp() * 1000)
-        timer = TimerInfo(f"t{len(self.timers) + 1}", name, seconds, seconds, alarm=True, due_ms=due_ms)
+        timer = TimerInfo(
+            f"t{len(self.timers) + 1}", name, seconds, seconds, alarm=True, due_ms=due_ms, every=tuple(every)
+        )
         self.timers.append(timer)
         return timer
 
@@ -80,6 +85,31 @@ class MemoryHome:
 
     async def remembered(self) -> list[str]:
         return list(self.notes)
+
+    async def forget(self, texts: Sequence[str]) -> int:
+        before = len(self.notes)
+        self.notes = [one for one in self.notes if one not in texts]
+        return before - len(self.notes)
+
+    async def lists(self) -> dict[str, list[str]]:
+        return {name: list(items) for name, items in self.kept.items() if items}
+
+    async def on_list(self, name: str) -> list[str]:
+        return list(self.kept.get(name, []))
+
+    async def add_to_list(self, name: str, items: Sequence[str]) -> None:
+        self.kept.setdefault(name, []).extend(items)
+
+    async def take_off_list(self, name: str, items: Sequence[str]) -> list[str]:
+        gone = [one for one in self.kept.get(name, []) if one in items]
+        self.kept[name] = [one for one in self.kept.get(name, []) if one not in items]
+        return gone
+
+    async def rooms(self) -> list[RoomInfo]:
+        return self.known_rooms
+
+    async def condition(self) -> Condition:
+        return Condition("1.2.3", self.problems)
 
 
 @dataclass
