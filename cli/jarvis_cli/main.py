@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "timer": ("timer", "Timers and alarms of the home."),
     "engine": ("engine", "The models at work: how they are, and starting one again."),
     "mute": ("mute", "Whether this node may hear."),
+    "plugin": ("plugin", "What others have added to this node: look, and switch on and off."),
     "sync": ("sync", "Links to the other rooms."),
     "backup": ("backup", "One sealed file that holds the home, and a node from it."),
     "quarantine": ("quarantine", "What is kept and does not count, and why."),

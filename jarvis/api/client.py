@@ -42,8 +42,8 @@ class Client:
     def post(self, path: str, body: dict[str, Any] | None = None, *, deadline_s: float = DEADLINE_S) -> Any:
         return self.call("POST", path, body=body or {}, deadline_s=deadline_s)
 
-    def put(self, path: str, body: dict[str, Any]) -> Any:
-        return self.call("PUT", path, body=body)
+    def put(self, path: str, body: dict[str, Any], *, deadline_s: float = DEADLINE_S) -> Any:
+        return self.call("PUT", path, body=body, deadline_s=deadline_s)
 
     def patch(self, path: str, body: dict[str, Any]) -> Any:
         return self.call("PATCH", path, body=body)

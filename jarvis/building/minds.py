@@ -8,6 +8,7 @@ from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.language import LanguageModel
 from jarvis.assistant.ollama_model import OllamaModel
 from jarvis.building.links import Links
+from jarvis.building.plugins import Added
 from jarvis.building.records import Records
 from jarvis.core.settings import Settings
 from jarvis.engines.engine import Engine
@@ -17,12 +18,14 @@ from jarvis.knowledge.embedding import embedding_worker
 from jarvis.node.engines import Engines
 from jarvis.node.language import BorrowedModel, EmbeddedModel, embedded_worker
 from jarvis.node.lending import Lending, PeersEngine
+from jarvis.node.offered import OfferedEngines
 from jarvis.node.privacy import Privacy
 
 
 @dataclass(frozen=True)
 class Minds:
     engines: Engines
+    offered: OfferedEngines
     lending: Lending
     assistant: Assistant
     ears: Engine
@@ -42,7 +45,7 @@ class Minds:
         return all(one.component()["state"] != "failed" for one in self._own[:2])
 
 
-def minds(settings: Settings, kept: Records, linked: Links, privacy: Privacy) -> Minds:
+def minds(settings: Settings, kept: Records, linked: Links, privacy: Privacy, added: Added) -> Minds:
     config = kept.config
     engines = Engines(kept.events, kept.clock, lambda: config.value("engine.idle_minutes"), config.follow)
     ears = engines.add("ears", "ears", Worker("ears", "jarvis.voice.hearing.ears_engine:EarsEngine", {}))
@@ -61,12 +64,16 @@ def minds(settings: Settings, kept: Records, linked: Links, privacy: Privacy) ->
         may_leave=lambda: not privacy.closed(),
     )
 
+    offered = OfferedEngines(engines, added.plugins.engines, added.plugins.follow)
+
     def lent(own: Engine) -> Ranked:
-        return engines.ranked(own.kind, own, PeersEngine(lending, own.kind))
+        peers = PeersEngine(lending, own.kind)
+        return engines.ranked(own.kind, own, peers, first=lambda: offered.of_kind(own.kind))
 
     embedded = EmbeddedModel(llm)
     models: list[LanguageModel] = [embedded, BorrowedModel(lending, embedded.well)]
     ollama = OllamaModel(settings.ollama_url, settings.ollama_model) if settings.ollama_url else None
     if ollama is not None:
         models.insert(0, ollama)
-    return Minds(engines, lending, Assistant(models), ears, lent(stt), lent(tts), (stt, tts, llm), ollama)
+    own = (stt, tts, llm)
+    return Minds(engines, offered, lending, Assistant(models), ears, lent(stt), lent(tts), own, ollama)

@@ -7,6 +7,7 @@ from jarvis.building.conversations import conversations
 from jarvis.building.links import links
 from jarvis.building.membership import membership
 from jarvis.building.minds import minds
+from jarvis.building.plugins import plugins
 from jarvis.building.records import records
 from jarvis.building.talk import talk
 from jarvis.core.settings import Settings
@@ -15,6 +16,7 @@ from jarvis.node.apologies import Apologies
 from jarvis.node.backup import Backups
 from jarvis.node.comparison import Comparison
 from jarvis.node.directory import DataDirectory
+from jarvis.node.listeners import Listeners
 from jarvis.node.node import Node, Parts
 from jarvis.node.notes import Notes
 from jarvis.node.retention import Retention
@@ -31,10 +33,11 @@ async def build(settings: Settings, directory: DataDirectory, key: SigningKey, s
         return built[0]
 
     kept = await records(settings, key, store)
+    added = await plugins(directory, kept)
     linked = await links(settings, directory, kept, node)
     belonging = membership(settings, directory, key, kept, linked, node)
     held = conversations(kept, linked)
-    thinking = minds(settings, kept, linked, held.privacy)
+    thinking = minds(settings, kept, linked, held.privacy, added)
     talking = talk(settings, kept, linked, held, thinking, node)
 
     journal, members, audit, clock, peering = kept.journal, kept.members, kept.audit, kept.clock, linked.peering
@@ -91,7 +94,12 @@ async def build(settings: Settings, directory: DataDirectory, key: SigningKey, s
                 claims=talking.claims,
                 listening=talking.listening,
                 engines=thinking.engines,
+                offered=thinking.offered,
                 lending=thinking.lending,
+                plugins=added.face,
+                listeners=Listeners(
+                    kept.events, clock, added.plugins.listeners, added.plugins.follow, held.privacy.closed
+                ),
                 apologies=Apologies(kept.events, talking.speech.prepare, APOLOGIES),
                 close=store.close,
             )

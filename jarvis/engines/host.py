@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import importlib.util
 import os
 import queue
 import signal
@@ -102,9 +103,19 @@ class Host:
 
 
 def load(target: str, settings: dict[str, Value]) -> Any:
-    """The object that `module:factory` makes of its settings."""
-    module, _, factory = target.partition(":")
-    return getattr(importlib.import_module(module), factory)(**settings)
+    """The object that `module:factory`, or `/path/of/a/file.py:factory`, makes of its settings."""
+    module, _, factory = target.rpartition(":")
+    made = _of_file(module) if module.endswith(".py") else importlib.import_module(module)
+    return getattr(made, factory)(**settings)
+
+
+def _of_file(path: str) -> Any:
+    spec = importlib.util.spec_from_file_location("jarvis_engine_of_plugin", path)
+    assert spec is not None and spec.loader is not None  # it ends in .py
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def method_of(engine: Any, name: str) -> Any:

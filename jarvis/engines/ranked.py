@@ -30,13 +30,23 @@ class Rank(Protocol):
 
 
 class Ranked:
-    """`ranks` in the order of preference, at least one."""
+    """`ranks` in the order of preference, at least one; `first` gives those that are asked before them just now."""
 
-    def __init__(self, ranks: Sequence[Rank], *, helped: Helped = lambda by, reason: None) -> None:
+    def __init__(
+        self,
+        ranks: Sequence[Rank],
+        *,
+        helped: Helped = lambda by, reason: None,
+        first: Callable[[], Sequence[Rank]] = tuple,
+    ) -> None:
         if not ranks:
             raise ValueError("no engine at all")
-        self._ranks, self._helped = tuple(ranks), helped
+        self._always, self._first, self._helped = tuple(ranks), first, helped
         self.name = ranks[0].name
+
+    @property
+    def _ranks(self) -> tuple[Rank, ...]:
+        return *self._first(), *self._always
 
     async def start(self) -> None:
         """Load the first that can be loaded."""

@@ -22,10 +22,12 @@ from jarvis.node.quiet_hours import KEY as QUIET_HOURS
 from jarvis.node.quiet_hours import QuietHours
 from jarvis.node.texts import check_name, iso_time
 from jarvis.node.writing import Write
+from jarvis.plugins.found import NAME
 from jarvis.replica.frontier import node_of
 
 MAX_VALUE_BYTES = 4_096
 _KEY = re.compile(r"[a-z0-9_-]{1,32}(\.[a-z0-9_-]{1,32}){0,3}")
+ENABLED = "plugins.enabled"
 PINS = "pin/"
 """Where this node keeps its own values."""
 Rows = list[dict[str, Any]]
@@ -46,6 +48,8 @@ class Declared:
     """And at most so much."""
     fits: Callable[[str], bool] | None = None
     """Whether a value other than the default is one; `help` says what is."""
+    here: bool = False
+    """Each device's own and nobody else's: never replicated, and what others wrote for it does not count."""
     names: str = ""
     """What it names, for one that everybody must see alike: no device may insist on a value of its own."""
 
@@ -80,6 +84,12 @@ DECLARED: Mapping[str, Declared] = {
         "When a node speaks no announcements, such as 22:00-07:00; empty for never.",
         own=True,
         fits=lambda value: QuietHours.parse(value) is not None,
+    ),
+    ENABLED: Declared(
+        "",
+        "The plugins that run on this device, with commas between; see `jarvis plugin`.",
+        here=True,
+        fits=lambda value: all(map(NAME.fullmatch, value.split(","))),
     ),
     "node.name": Declared("", "What a node is called.", own=True, names="name"),
     "node.room": Declared("", "The room a node stands in.", own=True, names="room"),
@@ -161,7 +171,7 @@ class Config:
             value = check_name(value, declared.names)
             if local or (node is not None and not declared.own):
                 raise InvalidInput(f"Everybody in the home sees the same {key}.", fix=_set_it(key))
-        await self._check_scope(node, local)
+        local = await self._check_scope(key, node, local)
         if local:
             await self._journal.change_local(lambda tx: tx.put(PINS + key, pack(value)), self._tell_followers)
         else:
@@ -174,7 +184,7 @@ class Config:
     async def unset(self, key: str, *, node: str | None = None, local: bool = False) -> dict[str, Any]:
         """Back to what lies below: the home's value, or the default. Raises NotFound when nothing was set there."""
         _check_key(key)
-        await self._check_scope(node, local)
+        local = await self._check_scope(key, node, local)
         if local:
             held = await self._journal.read(lambda tx, _: tx.get(PINS + key) is not None)
             await self._journal.change_local(lambda tx: tx.delete(PINS + key), self._tell_followers)
@@ -206,9 +216,12 @@ class Config:
     def _said(self, what: str, stored: str) -> Write:
         return self._audit.entry(f"config.{what}", stored, actor="user")
 
-    async def _check_scope(self, node: str | None, local: bool) -> None:
+    async def _check_scope(self, key: str, node: str | None, local: bool) -> bool:
+        """Whether it is this device's own."""
+        local = local or _is_here(key)
         if local and node is not None and await self._find(node) != self._node_id:
             raise InvalidInput("Another node's own values can only be set there.", fix="Leave out --local or --node.")
+        return local
 
     async def _stored_key(self, key: str, node: str | None) -> str:
         declared = DECLARED.get(key)
@@ -232,6 +245,8 @@ class Config:
         for source in ("home", "node"):
             for stored_key, write in stored:
                 key, scope = split_stored(stored_key)
+                if _is_here(key):
+                    continue
                 if (source == "home" and scope is None) or (source == "node" and stored_key.startswith(prefix)):
                     result[key] = _entry(key, _text(write.value), source) | self._who(write)
         if node_id == self._node_id:
@@ -254,6 +269,10 @@ def _is_whole(value: str, least: int, most: int | None) -> bool:
     if not (len(value) <= 15 and value.isascii() and value.isdigit()):
         return False
     return least <= int(value) and (most is None or int(value) <= most)
+
+
+def _is_here(key: str) -> bool:
+    return key in DECLARED and DECLARED[key].here
 
 
 def _env(key: str) -> str:

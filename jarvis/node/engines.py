@@ -4,7 +4,7 @@ It decides nothing about models; what each engine is, jarvis.building says."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -37,22 +37,33 @@ class Engines:
         self._changed.set()
         follow(self._changed.set)
         self._engines: dict[str, Engine] = {}
+        self._care: asyncio.TaskGroup | None = None
+        self._looking_after: dict[str, asyncio.Task[None]] = {}
 
     def add(self, name: str, kind: str, worker: Supervised) -> Engine:
-        """Take an engine into care. Before `run`."""
+        """Take an engine into care."""
         if name in self._engines:
             raise ValueError(f"There are two engines called {name}.")
         engine = Engine(name, kind, worker, clock=self._clock, emit=self._events.publish)
         self._engines[name] = engine
+        self._look_after(engine)
+        self._changed.set()  # it has not been told how long it may idle
         return engine
 
-    def ranked(self, kind: str, *ranks: Rank) -> Ranked:
+    async def remove(self, name: str) -> None:
+        """End one and forget it."""
+        engine, task = self._engines.pop(name), self._looking_after.pop(name, None)
+        if task is not None:
+            task.cancel()
+        await engine.close()
+
+    def ranked(self, kind: str, *ranks: Rank, first: Callable[[], Sequence[Rank]] = tuple) -> Ranked:
         """One that falls back; the event bus is told when it does."""
 
         def helped(by: str, reason: str) -> None:
             self._events.publish(EngineHelped(at_ms=self._clock.mono_ms(), kind=kind, by=by, reason=reason))
 
-        return Ranked(ranks, helped=helped)
+        return Ranked(ranks, helped=helped, first=first)
 
     async def list(self) -> list[dict[str, Any]]:
         return [engine.status() for engine in self._engines.values()]
@@ -74,8 +85,14 @@ class Engines:
         """Look after all of them until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_settings(), name="engines' settings")
+            self._care = group
             for engine in self._engines.values():
-                group.create_task(engine.supervise(), name=f"{engine.name} engine")
+                self._look_after(engine)
+
+    def _look_after(self, engine: Engine) -> None:
+        if self._care is not None:
+            name = f"{engine.name} engine"
+            self._looking_after[engine.name] = self._care.create_task(engine.supervise(), name=name)
 
     async def close(self) -> None:
         await asyncio.gather(*(engine.close() for engine in self._engines.values()))

@@ -38,12 +38,15 @@ from jarvis.node.invitations import Invitations
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.known_time import KnownTime
 from jarvis.node.lending import Lending
+from jarvis.node.listeners import Listeners
 from jarvis.node.listening import Listening
 from jarvis.node.members import Members, save_addresses
 from jarvis.node.mute import Mute
 from jarvis.node.notes import Notes
+from jarvis.node.offered import OfferedEngines
 from jarvis.node.partials import Partials
 from jarvis.node.peering import Peering
+from jarvis.node.plugins import NodePlugins
 from jarvis.node.privacy import Privacy
 from jarvis.node.recovery import recover
 from jarvis.node.removal import Removal
@@ -107,8 +110,11 @@ class Parts:
     listening: Listening
     engines: Engines
     """Closed with the node: whatever is being answered ends with them."""
+    offered: OfferedEngines
     lending: Lending
     apologies: Apologies
+    plugins: NodePlugins
+    listeners: Listeners
     close: Callable[[], Awaitable[None]]
     """Closes the store, last of all."""
 
@@ -133,6 +139,7 @@ class Node:
         self.home = parts.home
         self.mute = parts.mute
         self.engines = parts.engines
+        self.plugins = parts.plugins
         self.peering = parts.comparison
         self.api_url = ""
         self.peer_port = 0
@@ -176,8 +183,10 @@ class Node:
                 group.create_task(parts.privacy.run(), name="privacy")
                 group.create_task(parts.partials.run(), name="partials")
                 group.create_task(parts.engines.run(), name="engines")
+                group.create_task(parts.offered.run(), name="plugins' engines")
                 group.create_task(parts.lending.run(), name="lending")
                 group.create_task(parts.apologies.run(), name="apologies")
+                group.create_task(parts.listeners.run(), name="plugins' listeners")
                 group.create_task(parts.claims.run(), name="claims")
                 group.create_task(parts.listening.run(), name="audio")
                 await serve()
@@ -323,6 +332,7 @@ class Node:
         others = {
             "discovery": self._discovery_state(),
             "audio": self._parts.listening.state(),
+            "plugins": self._parts.plugins.component(),
             **self._parts.engines.components(),
         }
         return {

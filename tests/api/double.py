@@ -142,6 +142,25 @@ class ScriptedEngines:
         return self.ROW | {"restarts": 2}
 
 
+class ScriptedPlugins:
+    ROW: ClassVar[dict[str, Any]] = {
+        "name": "dice", "version": "1.0", "summary": "Rolls.", "source": "folder", "place": "/plugins/dice.py",
+        "enabled": False, "state": "off", "problem": "", "faults": 0, "gives": {},
+    }  # fmt: skip
+
+    async def list(self) -> list[dict[str, Any]]:
+        return [self.ROW]
+
+    async def info(self, name: str) -> dict[str, Any]:
+        if name != "dice":
+            raise NotFound(f"There is no plugin {name!r}.", fix="`jarvis plugin list` shows all.")
+        return self.ROW
+
+    async def set(self, name: str, enabled: bool) -> dict[str, Any]:
+        row = await self.info(name)
+        return row | ({"enabled": True, "state": "on", "gives": {"tool": ["roll_dice"]}} if enabled else {})
+
+
 class ScriptedMute:
     on = False
 
@@ -293,6 +312,7 @@ class ScriptedNode:
 
     async def remove_node(self, wanted: str) -> dict[str, Any]:
         self.calls.append(("remove_node", wanted))
+        self.plugins = ScriptedPlugins()
         return {"node_id": "abc", "name": wanted, "removed": True}
 
     async def quarantine(self) -> list[dict[str, Any]]:

@@ -52,7 +52,9 @@ def _request_of(route: Any) -> tuple[str, dict[str, Any]]:
     """A request that the scripted node answers."""
     path = route.path.replace("{session}", "abc").replace("{key}", "a.b").replace("{timer}", "tt")
     path = path.replace("{node}", "hall").replace("{peer}", "ppp").replace("{note}", "shopping")
-    path = path.replace("{engine}", "stt")
+    path = path.replace("{engine}", "stt").replace("{plugin}", "dice")
+    if "q" in route.query.model_fields:
+        path += "?q=tea"
     if route.audio:
         return path, {"data": wav_bytes()}
     bodies = {
@@ -63,6 +65,8 @@ def _request_of(route: Any) -> tuple[str, dict[str, Any]]:
         "base": "milk",
         "edits": [{"position": 4, "insert": "!"}],
         "muted": True,
+        "path": "/tea.md",
+        "enabled": True,
     }
     fields = {name: bodies[name] for name in bodies if route.body and name in route.body.model_fields}
     return path, {"json": fields} if route.body else {}

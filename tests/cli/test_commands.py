@@ -97,6 +97,10 @@ FIELDS = [
     ("timer cancel tt", {"timer_id", "cancelled"}),
     ("engine list", {"name", "kind", "state", "pid", "rss_bytes", "restarts", "breaker"}),
     ("engine restart stt", {"name", "kind", "state", "pid", "rss_bytes", "restarts", "breaker"}),
+    ("plugin list", {"name", "version", "summary", "source", "state", "problem", "gives"}),
+    ("plugin info dice", {"name", "version", "summary", "source", "place", "state", "gives"}),
+    ("plugin enable dice", {"name", "enabled", "state", "gives"}),
+    ("plugin disable dice", {"name", "enabled", "state"}),
     ("sync status", {"peers", "records", "documents"}),
     ("sync verify", {"agree", "digest", "documents", "peers"}),
     ("models list", {"name", "kind", "installed", "bytes", "path", "source", "licence"}),
@@ -330,3 +334,10 @@ def test_engines_are_shown_with_what_they_hold(jarvis: Run, node: ScriptedNode) 
     assert "stt is ready again, in process 4711." in jarvis("engine", "restart", "stt").out
     unknown = jarvis("engine", "restart", "nose")
     assert unknown.code == 1 and "There is no engine 'nose'." in unknown.err and "This node has stt." in unknown.err
+
+
+def test_what_a_plugin_gives_is_said_when_it_is_enabled(jarvis: Run, node: ScriptedNode) -> None:
+    assert jarvis("plugin", "enable", "dice").out == "dice is on. It gives tool roll_dice.\n"
+    assert jarvis("plugin", "disable", "dice").out == "dice is off.\n"
+    unknown = jarvis("plugin", "info", "cards")
+    assert unknown.code == 1 and "There is no plugin 'cards'." in unknown.err and "plugin list" in unknown.err

@@ -13,6 +13,8 @@ from jarvis.core.time import SystemClock
 from jarvis.engines.engine import IDLE_S
 from jarvis.engines.worker import Worker
 from jarvis.node.engines import Engines
+from jarvis.node.offered import OfferedEngines
+from jarvis.plugins.kinds import EngineOffer
 from jarvis.testing.engines import TARGET
 
 
@@ -102,5 +104,38 @@ def test_a_fallback_is_told() -> None:
             while not names or names[-1] != "engine.helped":
                 names.append((await asyncio.wait_for(told.get(), 5)).name)
         assert "engine.failed" in names
+
+    asyncio.run(main())
+
+
+def test_one_may_come_and_go_while_they_run() -> None:
+    offers = [EngineOffer("beeps", "tts", TARGET, {})]
+    changed: list[Callable[[], None]] = []
+
+    async def main() -> None:
+        bench = Bench()
+        offered = OfferedEngines(bench.engines, lambda: offers, changed.append)
+        tts = bench.engines.ranked("tts", bench.tts, first=lambda: offered.of_kind("tts"))
+        tasks = [asyncio.create_task(one()) for one in (bench.engines.run, offered.run)]
+        try:
+            await settle()
+            (beeps,) = offered.of_kind("tts")
+            assert not offered.of_kind("stt") and [row["name"] for row in await bench.engines.list()][-1] == "beeps"
+            assert beeps.idle_s == 1_800, "it is told how long it may idle, as the others are"
+            assert await tts.call("echo", 1, deadline_s=20) == 1 and beeps.pid is not None and bench.tts.pid is None
+            offers[:] = [EngineOffer("stt", "tts", TARGET, {})]  # a name that is taken
+            changed[0]()
+            async with asyncio.timeout(20):
+                while beeps.pid is not None:  # noqa: ASYNC110 - a process tells nobody that it has ended
+                    await asyncio.sleep(0.01)
+            assert not offered.of_kind("tts") and "beeps" not in bench.engines.components()
+            with pytest.raises(EngineFailed):
+                await tts.call("echo", 1, deadline_s=20)
+            assert not any(task.done() for task in tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await bench.engines.close()
 
     asyncio.run(main())

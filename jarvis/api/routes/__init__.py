@@ -14,6 +14,7 @@ from jarvis.api.routes import (
     nodes,
     notes,
     sessions,
+    plugins,
     sync,
     talk,
     timers,
@@ -31,6 +32,7 @@ ROUTES: tuple[Route, ...] = (
     *mute.ROUTES,
     *engines.ROUTES,
     *notes.ROUTES,
+    *plugins.ROUTES,
     *sync.ROUTES,
     *backups.ROUTES,
 )

@@ -1,0 +1,26 @@
+"""What others have added to this node: found, and loaded as far as somebody here has enabled it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jarvis.building.records import Records
+from jarvis.node.directory import DataDirectory
+from jarvis.node.plugins import NodePlugins
+from jarvis.plugins.registry import Plugins
+
+FOLDER = "plugins"
+"""In the data directory: a person's own plugins."""
+
+
+@dataclass(frozen=True)
+class Added:
+    plugins: Plugins
+    face: NodePlugins
+
+
+async def plugins(directory: DataDirectory, kept: Records) -> Added:
+    found = Plugins(directory.path / FOLDER)
+    face = NodePlugins(found, kept.config, kept.journal, kept.audit)
+    await face.load()
+    return Added(found, face)

@@ -1,0 +1,95 @@
+"""A running node and the plugins of its folder: switched on and off by the command, heard, asked, and never its end."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jarvis.testing.processes import NodeProcess, jarvis, until
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "plugins"
+WAIT_S = 15.0
+DEADLY = """
+from jarvis.plugins.kinds import Metadata
+import os
+PLUGIN = Metadata(name="deadly", version="1", summary="Ends the whole process.")
+os._exit(9)
+"""
+
+
+@pytest.fixture
+def kitchen(tmp_path: Path, quiet: dict[str, str]) -> Iterator[NodeProcess]:
+    place = tmp_path / "kitchen"
+    jarvis("init", "--name", "kitchen", data_dir=place, env=quiet).json()
+    folder = place / "plugins"
+    folder.mkdir()
+    for name in ("beeps", "diary", "moon"):
+        shutil.copy(EXAMPLES / f"{name}.py", folder)
+    (folder / "broken.py").write_text("import no_such_library\n" + (EXAMPLES / "moon.py").read_text())
+    (folder / "deadly.py").write_text(DEADLY)
+    with NodeProcess(place, "--no-mdns", "--bind", "127.0.0.1", env=quiet) as node:
+        yield node
+        print(node.stderr[-8_000:])  # shown when the test failed
+
+
+def switch(node: NodeProcess, name: str, enabled: bool) -> None:
+    node.call("PUT", f"/api/v2/plugins/{name}", body={"enabled": enabled})
+
+
+def state(node: NodeProcess, name: str) -> str:
+    row: dict[str, Any] = node.get(f"/api/v2/plugins/{name}")
+    return str(row["state"])
+
+
+def test_plugins_come_and_go_while_the_node_runs(kitchen: NodeProcess, quiet: dict[str, str]) -> None:
+    def command(*arguments: str) -> Any:
+        return jarvis("plugin", *arguments, data_dir=kitchen.data_dir, env=quiet)
+
+    rows = {row["name"]: row for row in command("list").json()}
+    assert {name: rows[name]["state"] for name in ("beeps", "diary", "moon")} == dict.fromkeys(
+        ("beeps", "diary", "moon"), "off"
+    )
+    assert rows["broken"]["problem"], "its name is not its file's"
+
+    # a listener is told of turns, and of no word
+    diary = kitchen.data_dir / "diary.txt"
+    refused = command("enable", "diary")
+    assert refused.code == 1 and "does not know where to write" in refused.err
+    kitchen.set_config("plugin.diary.file", str(diary), local=True)
+    assert command("enable", "diary").json()["gives"] == {"listener": ["diary"]}
+    kitchen.ask("what is your name")
+    until(diary.exists, WAIT_S, "the diary")
+    assert diary.read_text().endswith("turn.committed\n") and "name" not in diary.read_text()
+
+    # a voice is asked first, in a process of its own, and no more when it is off
+    switch(kitchen, "beeps", True)
+    until(lambda: "beeps" in [row["name"] for row in kitchen.get("/api/v2/engines")], WAIT_S, "the engine")
+    said = jarvis(
+        "say", "three short words", "--out", str(kitchen.data_dir / "said.wav"), data_dir=kitchen.data_dir, env=quiet
+    )
+    said.json()
+    with wave.open(io.BytesIO((kitchen.data_dir / "said.wav").read_bytes())) as sound:
+        assert sound.getnframes() / sound.getframerate() >= 3 * 0.08
+    switch(kitchen, "beeps", False)
+    until(lambda: "beeps" not in [row["name"] for row in kitchen.get("/api/v2/engines")], WAIT_S, "its end")
+
+    kitchen.stop()
+    kitchen.start()
+    assert (state(kitchen, "diary"), state(kitchen, "beeps")) == ("on", "off")
+
+
+def test_one_that_ends_the_process_does_not_keep_the_node_down(kitchen: NodeProcess) -> None:
+    kitchen.set_config("plugins.enabled", "moon,deadly")
+    kitchen.stop()
+    with pytest.raises(AssertionError):  # it takes the start with it, once
+        kitchen.start()
+    kitchen.start()
+    assert (state(kitchen, "moon"), state(kitchen, "deadly")) == ("on", "faulty")
+    assert "ended while it was loaded" in kitchen.get("/api/v2/plugins/deadly")["problem"]
+    assert kitchen.get("/api/v2/health")["components"]["plugins"]["state"] == "degraded"
