@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -264,3 +265,14 @@ def test_a_plugins_processor_goes_first_and_is_held_to_the_limits(tmp_path: Path
     notes.parts = lambda: ["words"]
     with pytest.raises(InvalidInput, match="something else than text"):
         bounded(read())
+
+
+def test_a_file_is_measured_before_it_is_read(tmp_path: Path) -> None:
+    reading = Reading(worker=Broken(), limits=LIMITS)
+    assert reading.measure(make(tmp_path / "a.md", b"words")) == (5, hashlib.sha256(b"words").digest())
+    os.mkfifo(tmp_path / "pipe.md")
+    for name, why in (("pipe.md", "is not a file"), ("absent.md", "No such file")):
+        with pytest.raises(InvalidInput, match=why):
+            reading.measure(tmp_path / name)
+    with pytest.raises(InvalidInput, match="larger than 1 MiB"):
+        reading.measure(make(tmp_path / "b.md", b"x" * (2**20 + 1)))

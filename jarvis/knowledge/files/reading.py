@@ -3,6 +3,7 @@ long as it is used; a plugin's run in a thread, by their own guard; sound is tol
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from jarvis.plugins.kinds import FileLimits, FileProcessor, FileText
 
 TARGET = "jarvis.knowledge.files.reader:Reader"
 SOUND = frozenset({".wav", ".flac", ".ogg", ".mp3"})
+BLOCK_BYTES = 1024 * 1024
 GRACE_S = 15.0
 """Beyond the limit of a file's reading, which the worker holds itself: this is for one that hangs in native code."""
 Transcribe = Callable[[Path], AsyncIterator[tuple[float, str]]]
@@ -72,6 +74,16 @@ class Reading:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._worker.close()
+
+    def measure(self, path: Path) -> tuple[int, bytes]:
+        """A file's size and SHA-256, by which it is known again; blocks. Raises InvalidInput as `read` does for what is
+        no file, or too large."""
+        digest, size = hashlib.sha256(), 0
+        with opened(path, self._limits) as file:
+            while size <= self._limits.max_bytes and (data := file.read(BLOCK_BYTES)):
+                digest.update(data)
+                size += len(data)
+        return size, digest.digest()
 
     async def read(self, path: Path, max_tokens: int = MAX_TOKENS) -> ReadFile:
         """`path` is absolute, and no link. Raises InvalidInput, which names the file and what is wrong with it; Missing
