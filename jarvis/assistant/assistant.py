@@ -4,7 +4,7 @@ so in one honest sentence."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -15,8 +15,10 @@ from jarvis.assistant.guard import Doubt, doubt
 from jarvis.assistant.intents import Match, fill_missing, match_intent
 from jarvis.assistant.language import LanguageModel, ModelStatus, closing
 from jarvis.assistant.prompt import messages_for
+from jarvis.assistant.said import Said
 from jarvis.assistant.sentences import Sentences
-from jarvis.assistant.skills import SKILLS
+from jarvis.assistant.skills import SKILLS, Skill
+from jarvis.assistant.templates.understanding import Understanding, replied, shipped
 from jarvis.assistant.types import Home, Reply, Request
 from jarvis.core.errors import InvalidInput, JarvisError
 
@@ -38,16 +40,32 @@ class Assistant:
 
     def __init__(self, models: Sequence[LanguageModel] = (), *, answer_deadline_s: float = ANSWER_DEADLINE_S) -> None:
         self._models = tuple(models)
+        self._understanding = shipped()
+        self._skills: Mapping[str, Skill] = SKILLS
         self._answer_deadline_s = answer_deadline_s
+
+    def learn(self, understanding: Understanding, skills: Mapping[str, Skill]) -> None:
+        """From the next sentence on: what is understood, and what is done then. `skills` are those of plugins; they do
+        not take the place of ours."""
+        self._understanding, self._skills = understanding, {**skills, **SKILLS}
+
+    def intents(self) -> list[str]:
+        """What can be asked for, by name."""
+        return sorted({*self._skills, *self._understanding.intents})
+
+    def understand(self, text: str, assistant_name: str = "Jarvis", rooms: Sequence[str] = ()) -> Match | None:
+        """The intent of `text`, of those that somebody here can do."""
+        match = match_intent(text, assistant_name, self._understanding) or announcement(text, rooms, assistant_name)
+        return match if match is not None and (match.reply or match.intent in self._skills) else None
 
     def whole_intent(self, text: str) -> bool:
         """Whether `text` is an intent to which nothing needs to be added: the person is done. Takes under 5 ms."""
-        match = match_intent(text)
+        match = self.understand(text)
         return match is not None and match.whole
 
     def missing_slot(self, text: str) -> bool:
         """Whether `text` is an intent that still lacks something ("set a timer for"): the person will go on."""
-        match = match_intent(text)
+        match = self.understand(text)
         return match is not None and bool(match.missing)
 
     def hushes(self, text: str) -> bool:
@@ -59,10 +77,33 @@ class Assistant:
         """The reply to one utterance. It never raises for a reason of its own: failures are spoken."""
         if not request.text.strip():
             return _said("intents", None, {}, NOT_HEARD, ok=False)
-        match = _match(request)
+        match = self._match(request)
         if match is not None:
-            return await _do(match, request, home)
+            return await self._do(match, request, home)
         return await self._ask(request)
+
+    def _match(self, request: Request) -> Match | None:
+        """The intent of what was said, or of what was asked for before ("For how long?") with this as the answer."""
+        match = self.understand(request.text, request.assistant_name, request.rooms)
+        if match is not None and not meant(match, request):
+            match = None
+        if match is None and request.turns and request.turns[-1].reply.endswith("?"):
+            asked = self.understand(request.turns[-1].heard, request.assistant_name, request.rooms)
+            if asked is not None:
+                return fill_missing(asked, request.text)
+        return match
+
+    async def _do(self, match: Match, request: Request, home: Home) -> Reply:
+        if match.intent not in self._skills:
+            return _said("intents", match.intent, match.slots, replied(match.reply, match.slots))
+        try:
+            done = await self._skills[match.intent](match, request, home)
+        except JarvisError as error:
+            return _said("intents", match.intent, match.slots, f"Sorry, that did not work. {error}", ok=False)
+        said = done if isinstance(done, Said) else Said(str(done))  # a plugin's may give a sentence alone
+        reply = _said("intents", match.intent, match.slots, said.text)
+        reply.closes, reply.asks, reply.moves_to = said.closes, said.asks, said.moves_to
+        return reply
 
     async def statuses(self) -> list[ModelStatus]:
         """Each model in order, and why it cannot be asked, for `status` and `doctor`."""
@@ -123,33 +164,6 @@ class Assistant:
                 apology = TOO_LONG if isinstance(error, InvalidInput) else FAILED
         reply.ok = False
         yield apology
-
-
-def _match(request: Request) -> Match | None:
-    """The intent of what was said, or of what was asked for before ("For how long?") with this as the answer."""
-    match = _intent(request.text, request)
-    if match is not None and not meant(match, request):
-        match = None
-    if match is None and request.turns and request.turns[-1].reply.endswith("?"):
-        asked = _intent(request.turns[-1].heard, request)
-        if asked is not None:
-            return fill_missing(asked, request.text)
-    return match
-
-
-def _intent(text: str, request: Request) -> Match | None:
-    found = match_intent(text, request.assistant_name)
-    return found or announcement(text, request.rooms, request.assistant_name)
-
-
-async def _do(match: Match, request: Request, home: Home) -> Reply:
-    try:
-        said = await SKILLS[match.intent](match, request, home)
-    except JarvisError as error:
-        return _said("intents", match.intent, match.slots, f"Sorry, that did not work. {error}", ok=False)
-    reply = _said("intents", match.intent, match.slots, said.text)
-    reply.closes, reply.asks, reply.moves_to = said.closes, said.asks, said.moves_to
-    return reply
 
 
 def _said(provider: str, intent: str | None, slots: dict[str, Any], text: str, *, ok: bool = True) -> Reply:

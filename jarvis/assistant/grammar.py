@@ -51,8 +51,6 @@ class Rule:
     """A name at the end may go on."""
     anywhere: bool = False
     """It may end with "in the kitchen"."""
-    moment: bool = False
-    """The patterns hold a time of day and names."""
     name_words: int = 4
     """A longer name is a sentence that only looks like this."""
 

@@ -1,4 +1,4 @@
-"""Which intent a text is, with its slots: whole sentences against a small grammar, after politeness is taken off.
+"""Which intent a text is, with its slots: whole sentences by templates and a small grammar, politeness taken off first.
 Deterministic and anchored at both ends: what does not fit entirely is free text and goes to a language model. Must
 never raise on any text, and must stay fast: it also runs on half-recognised speech, to tell when a person is done."""
 
@@ -10,9 +10,10 @@ from typing import Any
 
 from jarvis.assistant.durations import UNIT_WORDS, find_duration, is_number, parse_duration
 from jarvis.assistant.grammar import DANGLING, DURATION, GRAMMAR, Rule
-from jarvis.assistant.moments import moment_at, parse_moment
-from jarvis.assistant.room_grammar import MOMENT, ROOM
+from jarvis.assistant.moments import when_at
+from jarvis.assistant.room_grammar import ROOM
 from jarvis.assistant.talk_grammar import TALK
+from jarvis.assistant.templates.understanding import Understanding, Understood, shipped
 from jarvis.assistant.words import Word, joined, split, without_politeness
 
 MAX_WORDS = 60
@@ -24,9 +25,6 @@ _NO_NAMES = frozenset(
 )
 _NO_NAME_BEGINS = frozenset(["i", "we", "you", "to", "from", "on", "with", "of", "in", "at", "and", "or", "then"])
 """A name that begins so is the middle of a sentence that only looks like a timer."""
-
-
-_ALARM_WORDS = frozenset(["alarm", "alarms", "wake", "get", "remind"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +39,34 @@ class Match:
     """It ends in dictated words, so more may follow."""
     dangling: bool = False
     """A last word such as "and" or "for" was left out to make it fit."""
+    confidence: float = 1.0
+    """Below one where a word had to be another one to make it fit."""
+    reply: str = ""
+    """What to say, where the templates themselves answer."""
 
     @property
     def whole(self) -> bool:
         """Nothing more needs to be said."""
-        return not (self.missing or self.open_ended or self.dangling)
+        return not (self.missing or self.open_ended or self.dangling) and self.confidence == 1.0
 
 
 _RULES = (*TALK, *ROOM, *GRAMMAR)
 
 
-def match_intent(text: str, assistant_name: str = "Jarvis") -> Match | None:
-    """The intent of `text`, or None for free text."""
+def match_intent(text: str, assistant_name: str = "Jarvis", understanding: Understanding | None = None) -> Match | None:
+    """The intent of `text`, or None for free text. `understanding` is of templates; ours alone when it is None."""
     words = without_politeness(split(text), assistant_name)
     if not words:
         return None
-    found = _match(words, text)
+    templates = understanding or shipped()
+    found = _match(words, text, templates)
     cut = list(words)
     while found is None and len(cut) > 1 and cut[-1].text in DANGLING and len(words) - len(cut) < 2:
         cut.pop()
-        found = _match(cut, text)
+        found = _match(cut, text, templates)
         if found is not None:
             found = replace(found, dangling=True)
-    return found
+    return found or _as_match(templates.guess(words, text))
 
 
 def fill_missing(asked: Match, text: str) -> Match | None:
@@ -83,8 +86,11 @@ def fill_missing(asked: Match, text: str) -> Match | None:
     if asked.intent in ("remember", "announce") and "text" in asked.missing:
         return Match(asked.intent, {**asked.slots, "text": text.strip().rstrip(".!")})
     if asked.intent == "alarm_set" and "at" in asked.missing:
-        moment = parse_moment(texts[texts[0] == "at" :])
-        return None if moment is None else Match("alarm_set", {**asked.slots, "at": asdict(moment)})
+        when = when_at(texts, 0)
+        if when is None or when[2] != len(texts):
+            return None
+        every = {"every": list(when[1])} if when[1] else {}
+        return Match("alarm_set", {**asked.slots, "at": asdict(when[0]), **every})
     if asked.intent in ("timer_add", "timer_take", "timer_pause", "timer_resume"):
         return _which(asked, texts)
     if asked.intent == "timer_cancel":
@@ -116,17 +122,36 @@ def _which(asked: Match, texts: Sequence[str]) -> Match | None:
     return Match(asked.intent, {**asked.slots, "name": name}) if name else None
 
 
-def _match(words: Sequence[Word], text: str) -> Match | None:
+def _match(words: Sequence[Word], text: str, templates: Understanding) -> Match | None:
+    """By templates, unless the rules know what a template would still have to ask for."""
+    found = _as_match(templates.understand(words, text))
+    if found is None or found.missing:
+        ruled = _by_rules(words, text)
+        found = ruled if ruled is not None and (found is None or not ruled.missing) else found
+    return found
+
+
+def _as_match(found: Understood | None) -> Match | None:
+    if found is None:
+        return None
+    return Match(
+        found.intent,
+        found.slots,
+        found.missing,
+        found.open_ended,
+        confidence=found.confidence,
+        reply=found.reply,
+    )
+
+
+def _by_rules(words: Sequence[Word], text: str) -> Match | None:
     plain = joined(words)
     for rule in _RULES:
         if rule.dictates:
             if (found := _dictated(rule, words, text)) is not None:
                 return found
         elif len(words) <= MAX_WORDS:
-            if rule.moment:
-                found = _alarm(rule, [word.text for word in words])
-            else:
-                found = _anywhere(rule, words) if rule.timer else _plain(rule, plain)
+            found = _anywhere(rule, words) if rule.timer else _plain(rule, plain)
             if found is not None:
                 return found
     return None
@@ -171,22 +196,6 @@ def _anywhere(rule: Rule, words: Sequence[Word]) -> Match | None:
             room = " ".join(texts[at + 1 + (texts[at + 1] in ("the", "my", "our")) :])
             found = replace(found, slots={**found.slots, "room": room}) if room else None
     return found
-
-
-def _alarm(rule: Rule, texts: Sequence[str]) -> Match | None:
-    """Sentences with a time of day, which stands as one word in the patterns."""
-    if not _ALARM_WORDS & set(texts):
-        return None
-    for start in range(len(texts)):
-        moment = moment_at(texts, start)
-        if moment is not None:
-            at = ["at"] if texts[start] in ("today", "tomorrow") else []  # "wake me tomorrow at seven"
-            changed = [*texts[:start], *at, MOMENT, *texts[moment[1] :]]
-            found = _named(rule, changed, {"at": asdict(moment[0])})
-            if found is not None:
-                surer = moment[0].half is not None or moment[0].minute > 0 or not 1 <= moment[0].hour <= 12
-                return replace(found, open_ended=found.open_ended or not surer)  # "seven", "seven thirty", "seven am"
-    return _named(rule, texts, {})
 
 
 def _timer(rule: Rule, words: Sequence[str]) -> Match | None:

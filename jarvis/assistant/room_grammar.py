@@ -1,16 +1,12 @@
-"""The sentences that change timers which run, set alarms, and say how loud a room is. Patterns are as in `grammar`; in
-those of alarms the time of day stands as MOM. They are tried before the timers' own, which would take some for
-names."""
+"""The sentences that change timers which run, and say how loud a room is. Patterns are as in `grammar`. They are tried
+before the timers' own, which would take some for names."""
 
 from __future__ import annotations
 
 import re
 
 from jarvis.assistant.durations import NUMBER_WORDS
-from jarvis.assistant.grammar import CALLED, IN_ROOM, MAKE, MINE, NAME, Rule
-
-MOMENT = "MOM"
-"""In capitals, as the length of time is."""
+from jarvis.assistant.grammar import IN_ROOM, MINE, NAME, Rule
 
 
 def _rule(intent: str, *patterns: str, **more: object) -> Rule:
@@ -49,54 +45,6 @@ TIMER_RESUME = _rule(
     rf"(?:resume|continue|unpause|unfreeze|go on with) {MINE}(?:(?P<name1>{NAME}) )?(?:timer|countdown){IN_ROOM}",
     rf"let {MINE}(?:(?P<name1>{NAME}) )?timer (?:go on|run on|continue|run again)",
     timer=True,
-)
-
-_FOR_WHEN = r"(?: (?:for|at|to|on|by))*"
-ALARM_SET = _rule(
-    "alarm_set",
-    rf"(?:wake|get) (?:me|us)(?: up)?{_FOR_WHEN} MOM",
-    rf"{MAKE}?{MINE}(?:(?P<name1>{NAME}) )?alarm(?: clock)?{_FOR_WHEN} MOM(?: {CALLED} (?P<name2>{NAME}))?",
-    rf"{MAKE}?{MINE}MOM (?:(?P<name1>{NAME}) )?alarm",
-    moment=True,
-    needs=("at",),
-)
-ALARM_REMINDER = _rule(
-    "alarm_set",
-    r"remind (?:me|us) at MOM (?:to|about|that|of) (?P<name1>[^A-Z]{1,200})",
-    r"remind (?:me|us) (?:to|about|that|of) (?P<name1>[^A-Z]{1,200}?) at MOM",
-    moment=True,
-    needs=("at",),
-    open_ended=True,
-    name_words=30,
-)
-ALARM_ASKED = _rule(
-    "alarm_set",
-    rf"{MAKE}{MINE}alarm(?: clock)?",
-    r"wake (?:me|us)(?: up)?",
-    moment=True,
-    needs=("at",),
-)
-_UNSET = r"(?:cancel|delete|remove|clear|disable|unset|get rid of|drop)"
-ALARM_CANCEL = _rule(
-    "alarm_cancel",
-    rf"{_UNSET} (?P<all>all|every|both|all of)(?: (?:the|my|our|of))* alarms?",
-    rf"{_UNSET} (?:the |my |our )?(?P<all>alarms)",
-    rf"{_UNSET} {MINE}(?:(?P<name1>{NAME}) )?alarm(?: (?:for|at))? MOM",
-    rf"{_UNSET} {MINE}(?:MOM )?(?:(?P<name1>{NAME}) )?alarm",
-    rf"(?:turn|switch) off {MINE}MOM (?:(?P<name1>{NAME}) )?alarm",
-    moment=True,
-)
-_HAVE = r"do i have|have i got|are there|is there|did i set|have i set"
-_ACTIVE = r"(?: set| on| active)*"
-ALARM_LIST = _rule(
-    "alarm_list",
-    rf"(?:what|which|how many|any) alarms?(?: (?:{_HAVE}|are set|i have))?{_ACTIVE}",
-    rf"(?:{_HAVE})(?: any| a| an| my)? alarms?{_ACTIVE}",
-    rf"(?:when|for when|what time|at what time) (?:is|are|does|will) {MINE}(?:(?P<name1>{NAME}) )?alarms?"
-    r"(?: (?:set|set for|for|ring|rings|go off|going to ring|going off))?",
-    rf"(?:is|are) {MINE}alarms? (?:set|on)",
-    rf"(?:list|show|show me|read|read me|tell me|tell me about|check) {MINE}alarms?",
-    moment=True,
 )
 
 _LOUDNESS = r"(?:the |your |this )?(?:volume|sound|loudness)(?: level)?"
@@ -139,6 +87,5 @@ VOLUME_TELL = _rule(
 
 ROOM: tuple[Rule, ...] = (
     TIMER_ADD, TIMER_TAKE, TIMER_PAUSE, TIMER_RESUME,
-    ALARM_CANCEL, ALARM_LIST, ALARM_REMINDER, ALARM_SET, ALARM_ASKED,
     VOLUME_SET, VOLUME_UP, VOLUME_DOWN, VOLUME_TELL,
 )  # fmt: skip

@@ -226,6 +226,7 @@ MISSING: list[Expected] = [
     ("Start a timer", "timer_set", {}),
     ("Set an alarm", "alarm_set", {}),
     ("Set an alarm for", "alarm_set", {}),
+    ("Remind me to buy 7 apples", "alarm_set", {"name": "buy 7 apples"}),
     ("Wake me up", "alarm_set", {}),
     ("set timer", "timer_set", {}),
     ("Set a timer for ten", "timer_set", {}),
@@ -242,13 +243,13 @@ MISSING: list[Expected] = [
 """Known, but something is still to be said: `whole_intent` is False."""
 
 FREE: list[str] = [
-    "Turn up the heat", "Turn the music up", "Add ten minutes to the recipe", "Give me ten minutes",
+    "Turn the music up", "Add ten minutes to the recipe", "Give me ten minutes",
           "Wake me when it's over",
-    "Get me a coffee at seven", "Remind me to buy 7 apples", "Continue the story", "The volume of a sphere",
+    "Get me a coffee at seven", "Continue the story", "The volume of a sphere",
           "Volume one",
     "Who invented the alarm clock?", "What is the volume of a cylinder?", "Pause the video",
           "How do I snooze an email?",
-    "Shorten this sentence by ten words", "Is the alarm system on?", "Speak French", "Set the volume to something nice",
+    "Shorten this sentence by ten words", "Speak French", "Set the volume to something nice",
     "Take turns.", "Thank you.", "Tell me a joke.", "Why is the sky blue?", "What is the capital of France?",
     "What time is it in Tokyo?", "What time does the shop open?", "What time is dinner?", "What time did I get up?",
     "It's time to go.", "Time flies like an arrow.", "This is the best time of my life", "What day is Christmas?",

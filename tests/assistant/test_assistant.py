@@ -241,9 +241,9 @@ def test_closing_the_reply_closes_the_model() -> None:
 @pytest.mark.parametrize(
     ("text", "about"),
     [
-        ("What is 17 times 23?", "arithmetic"),
+        ("What is the cube root of 27?", "arithmetic"),
         ("Is the front door locked?", "device_state"),
-        ("What's the weather today?", "live_fact"),
+        ("Who won last night?", "live_fact"),
         ("Turn on the lights", "action"),
     ],
 )
@@ -256,15 +256,15 @@ def test_a_small_model_is_not_even_asked_what_it_cannot_know(text: str, about: s
 
 
 def test_a_trusted_model_may_be_asked_for_sums_but_not_for_the_door() -> None:
-    trusted = ScriptedModel(["It is 391."], trusted=True)
-    assert answer("What is 17 times 23?", None, trusted, ScriptedModel())[1] == "It is 391."
+    trusted = ScriptedModel(["It is 3."], trusted=True)
+    assert answer("What is the cube root of 27?", None, trusted, ScriptedModel())[1] == "It is 3."
     assert "can't" in answer("Is the front door locked?", None, trusted)[1]
     assert len(trusted.asked) == 1
 
 
 def test_the_small_model_does_not_stand_in_for_a_trusted_one_that_fails_at_a_sum() -> None:
     trusted, small = ScriptedModel([], EngineFailed("It died."), trusted=True), ScriptedModel(["It is 349."])
-    reply, said = answer("What is 17 times 23?", None, trusted, small)
+    reply, said = answer("What is the cube root of 27?", None, trusted, small)
     assert "can't tell" in said and small.asked == [] and reply.provider == "guard"
 
 
