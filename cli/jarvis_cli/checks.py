@@ -47,6 +47,7 @@ def all_checks(data_dir: Path) -> Iterator[Check]:
     yield from models()
     yield from sound()
     yield ollama(data_dir)
+    yield from language_models(data_dir)
     yield clock()
     yield mdns()
 
@@ -188,13 +189,30 @@ def ollama(data_dir: Path) -> Check:
         return Check(name, False, str(error), error.fix, optional=True)
     if not settings.ollama_url:
         return Check(name, True, "Turned off in the settings.", optional=True)
-    from jarvis.assistant.ollama_model import OllamaModel
+    from jarvis.assistant.providers.ollama_model import OllamaModel
 
     found = asyncio.run(OllamaModel(settings.ollama_url, settings.ollama_model, look_s=_WAIT_S).available())
     if found.ok:
         return Check(name, True, f"{found.model} at {settings.ollama_url}.", optional=True)
     fix = "Install Ollama and run `ollama pull llama3.2`; until then a small built-in model chats."
     return Check(name, False, found.reason, fix, optional=True)
+
+
+def language_models(data_dir: Path) -> Iterator[Check]:
+    """Those that the settings list; a server is looked for, a key is looked at, nothing is asked."""
+    from jarvis.building.models import served_models
+    from jarvis.core.settings import load
+
+    try:
+        settings = load(data_dir=data_dir)
+        models = served_models(settings)[: len(settings.llm)]
+    except JarvisError as error:
+        yield Check("llm", False, str(error), error.fix, optional=True)
+        return
+    for model in models:
+        found = asyncio.run(model.available())
+        detail = f"{found.model}." if found.ok else found.reason
+        yield Check(f"llm.{model.name}", found.ok, detail, "" if found.ok else "See docs/assistant.md.", optional=True)
 
 
 def clock() -> Check:

@@ -6,7 +6,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
+
+from jarvis.core.errors import InvalidInput
 
 Message = Mapping[Literal["role", "content"], str]
 """`role` is system, user or assistant."""
@@ -19,6 +21,20 @@ class Availability:
     """Why not, in one sentence for a person, with what to do."""
     model: str = ""
     """The model that would answer, such as `llama3.2:1b`."""
+    outage: bool = False
+    """It failed rather than lacks something: asking again at once would be in vain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one answer cost, in tokens as the model counts them."""
+
+    prompt: int
+    completion: int
+
+
+class TooLong(InvalidInput):
+    """The conversation does not fit the model's window."""
 
 
 class LanguageModel(Protocol):
@@ -35,8 +51,11 @@ class LanguageModel(Protocol):
         """Whether it can be asked now; answers within about a second and never raises."""
         ...
 
-    def complete(self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float) -> AsyncIterator[str]:
-        """The answer in pieces as they are written. Closing it cancels the work.
+    def complete(
+        self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float
+    ) -> AsyncIterator[str | Usage]:
+        """The answer in pieces as they are written, and what it cost when the model says so. Closing it cancels the
+        work.
 
         Raises JarvisError (Unreachable, DeadlineExceeded, EngineFailed, Missing) at any point.
         """
@@ -52,8 +71,11 @@ class ModelStatus:
     available: Availability
 
 
+Item = TypeVar("Item")
+
+
 @contextlib.asynccontextmanager
-async def closing(pieces: AsyncIterator[str]) -> AsyncIterator[AsyncIterator[str]]:
+async def closing(pieces: AsyncIterator[Item]) -> AsyncIterator[AsyncIterator[Item]]:
     """Closes `pieces` at the end, if it can be closed: that is what cancels a model's work."""
     try:
         yield pieces

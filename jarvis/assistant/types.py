@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from jarvis.assistant.language import Usage
+
 
 @dataclass(frozen=True, slots=True)
 class PastTurn:
@@ -167,5 +169,7 @@ class Reply:
     """False when the reply is an apology for something that broke."""
     model: str = ""
     """The language model's own name, such as `llama3.2:1b`."""
+    usage: Usage | None = None
+    """What the model's answer cost, estimated where it does not say; None when no model wrote anything."""
     said: list[str] = field(default_factory=list)
     """The pieces given out so far."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.language import LanguageModel
-from jarvis.assistant.ollama_model import OllamaModel
+from jarvis.assistant.providers.careful import Careful
 from jarvis.building.links import Links
+from jarvis.building.models import served_models
 from jarvis.building.plugins import Added
 from jarvis.building.records import Records
 from jarvis.core.settings import Settings
@@ -32,12 +33,12 @@ class Minds:
     stt: Ranked
     tts: Ranked
     _own: tuple[Engine, Engine, Engine]
-    _ollama: OllamaModel | None
+    _served: list[Careful]
 
     def rouse(self) -> None:
         """Load what an answer will need: somebody has begun to speak."""
         stt, tts, llm = self._own
-        for engine in (stt, tts) if self._ollama is not None and self._ollama.answered else (stt, tts, llm):
+        for engine in (stt, tts) if any(model.answered for model in self._served) else (stt, tts, llm):
             engine.want()
 
     def able(self) -> bool:
@@ -71,9 +72,7 @@ def minds(settings: Settings, kept: Records, linked: Links, privacy: Privacy, ad
         return engines.ranked(own.kind, own, peers, first=lambda: offered.of_kind(own.kind))
 
     embedded = EmbeddedModel(llm)
-    models: list[LanguageModel] = [embedded, BorrowedModel(lending, embedded.well)]
-    ollama = OllamaModel(settings.ollama_url, settings.ollama_model) if settings.ollama_url else None
-    if ollama is not None:
-        models.insert(0, ollama)
+    served = served_models(settings)
+    models: list[LanguageModel] = [*served, embedded, BorrowedModel(lending, embedded.well)]
     own = (stt, tts, llm)
-    return Minds(engines, offered, lending, Assistant(models), ears, lent(stt), lent(tts), own, ollama)
+    return Minds(engines, offered, lending, Assistant(models), ears, lent(stt), lent(tts), own, served)

@@ -51,7 +51,7 @@ async def build(settings: Settings, directory: DataDirectory, key: SigningKey, s
                 journal=journal,
                 members=members,
                 peering=peering,
-                comparison=Comparison(journal, members, peering, kept.node_id),
+                comparison=Comparison(journal, members, peering, kept.node_id, thinking.assistant.spending.of),
                 connector=linked.connector,
                 discovery=linked.discovery,
                 invitations=belonging.invitations,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -21,6 +21,37 @@ from jarvis.core.errors import BadConfiguration
 from jarvis.core.paths import default_data_dir
 
 SETTINGS_FILE = "jarvis.toml"
+
+
+class LlmSettings(BaseModel):
+    """One server of language models. Its key is never here: see docs/assistant.md."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    provider: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
+    """`openai` for any server with OpenAI's protocol, `anthropic`, `ollama`, or one that a plugin brings."""
+    name: str = Field("", pattern=r"^[a-z0-9-]{0,32}$")
+    """What people see it called; empty for the provider's name."""
+    url: str = ""
+    """Where it answers; empty for the provider's own address, if it has one."""
+    model: str = ""
+    """Which to ask; empty for the first that the server has, where it can be asked for that."""
+    key_file: Path | None = None
+    """A file with its key, and nothing else in it."""
+    context_tokens: int = Field(8192, ge=512, le=1_000_000)
+    """Window for prompt and answer together."""
+    max_tokens: int = Field(256, ge=16, le=4096)
+    """Length of an answer."""
+    at_once: int = Field(2, ge=1, le=16)
+    """Answers under way at a time."""
+    first_words_s: float = Field(20.0, gt=0, le=60)
+    """How long to wait for the beginning of an answer before the next model is asked."""
+    trusted: bool = True
+    """May be asked for sums and facts. Not for a model of less than about three billion parameters."""
+
+    @property
+    def called(self) -> str:
+        return self.name or self.provider
 
 
 class Settings(BaseSettings):
@@ -47,6 +78,9 @@ class Settings(BaseSettings):
     """Where an Ollama server may answer; empty turns it off."""
     ollama_model: str = ""
     """The model to ask Ollama for; empty takes the first it has."""
+    llm: tuple[LlmSettings, ...] = Field((), max_length=8)
+    """Servers of language models in the order of preference, before Ollama at `ollama_url`; as JSON in the
+    environment."""
     config: dict[str, str] = Field(default_factory=dict)
     """Values for config keys that this device insists on, such as `"assistant.name" = "Friday"`."""
     log_level: str = "info"
@@ -63,6 +97,13 @@ class Settings(BaseSettings):
         if value in ("none", "device") or (value.partition(":")[0] in ("wav", "device") and value.partition(":")[2]):
             return value
         raise ValueError("use none, device, device:NAME or wav:FILE")
+
+    @field_validator("llm")
+    @classmethod
+    def _llm(cls, value: tuple[LlmSettings, ...]) -> tuple[LlmSettings, ...]:
+        if len({one.called for one in value}) < len(value):
+            raise ValueError("give each server another name")
+        return value
 
     @field_validator("log_level")
     @classmethod

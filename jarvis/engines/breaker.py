@@ -74,11 +74,13 @@ class Breaker:
     def succeeded(self) -> None:
         self.reset()
 
-    def failed(self, reason: str) -> None:
+    def failed(self, reason: str, rest_s: float = 0.0) -> None:
+        """`rest_s` opens it at once, for at least so long: the failure itself told that another try is in vain."""
         self.failures += 1
         self.reason, self._trying = reason, False
-        self._until_ms = self._now_ms() + 1000 * pause_s(self.failures, self._settings, self._chance())
-        if self.state != "closed" or self.failures >= self._settings.failures:
+        wait_s = max(rest_s, pause_s(self.failures, self._settings, self._chance()))
+        self._until_ms = self._now_ms() + 1000 * wait_s
+        if rest_s or self.state != "closed" or self.failures >= self._settings.failures:
             self.state = "open"
 
     def abandoned(self) -> None:

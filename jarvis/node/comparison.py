@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
+from jarvis.assistant.spending import Spent
 from jarvis.core.errors import InvalidInput
 from jarvis.core.ids import to_text
 from jarvis.node import metrics
@@ -15,8 +16,13 @@ from jarvis.node.tracing import Traced
 
 
 class Comparison:
-    def __init__(self, journal: Journal, members: Members, peering: Peering, node_id: bytes) -> None:
+    """`spent` is what each provider of language models cost."""
+
+    def __init__(
+        self, journal: Journal, members: Members, peering: Peering, node_id: bytes, spent: Mapping[str, Spent]
+    ) -> None:
         self._journal = journal
+        self._spent = spent
         self._members = members
         self._peering = peering
         self._node_id = node_id
@@ -49,7 +55,7 @@ class Comparison:
 
     async def metrics(self) -> str:
         """For Prometheus."""
-        return metrics.exposition(await self.status(), self._journal.commits)
+        return metrics.exposition(await self.status(), self._journal.commits, self._spent)
 
     async def trace(self, peer: str) -> AsyncGenerator[dict[str, Any], None]:
         """Every message to and from a peer, from now on; the first row says that it has begun. Raises NotFound."""

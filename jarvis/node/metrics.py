@@ -1,11 +1,13 @@
 """What `sync status` and the telemetry know, in Prometheus's text form. Units are in the names: `_seconds`, `_bytes`;
-`_total` only grows; a plain gauge is named after what it counts. The only label is a peer's node id."""
+`_total` only grows; a plain gauge is named after what it counts. The only labels are a peer's node id and the name of a
+provider of language models."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from jarvis.assistant.spending import Spent
 from jarvis.node.telemetry import BUCKETS_S, Commits
 
 if TYPE_CHECKING:
@@ -33,14 +35,15 @@ _PEER_COUNTERS = (
 )
 
 
-def exposition(status: dict[str, Any], commits: Commits) -> str:
-    """`status` is the answer of `sync status`."""
+def exposition(status: dict[str, Any], commits: Commits, spent: Mapping[str, Spent]) -> str:
+    """`status` is the answer of `sync status`; `spent` is what each provider of language models cost."""
     from prometheus_client import CollectorRegistry, generate_latest
 
     class Collector:
         def collect(self) -> Iterator[Metric]:
             yield from _home(status, commits)
             yield from _peers(status["peers"])
+            yield from _models(spent)
 
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Collector())
@@ -77,3 +80,21 @@ def _peers(peers: list[dict[str, Any]]) -> Iterator[Metric]:
         for peer in peers:
             counter.add_metric([peer["node_id"]], peer[field])
         yield counter
+
+
+def _models(spent: Mapping[str, Spent]) -> Iterator[Metric]:
+    from prometheus_client.core import CounterMetricFamily
+
+    tokens = CounterMetricFamily(
+        "jarvis_llm_tokens", "Tokens read and written by language models.", labels=["provider", "kind"]
+    )
+    answers = CounterMetricFamily(
+        "jarvis_llm_answers", "Answers of language models, by how they ended.", labels=["provider", "outcome"]
+    )
+    for provider, one in sorted(spent.items()):
+        tokens.add_metric([provider, "prompt"], one.prompt_tokens)
+        tokens.add_metric([provider, "completion"], one.completion_tokens)
+        answers.add_metric([provider, "answered"], one.answered)
+        answers.add_metric([provider, "failed"], one.failed)
+    yield tokens
+    yield answers

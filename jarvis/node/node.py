@@ -305,6 +305,7 @@ class Node:
             reply = "".join([piece async for piece in pieces]).strip()
         if speak and reply:
             await self._parts.speech.say(reply)
+        usage = turn.reply.usage
         return {
             "session_id": turn.session_id,
             "turn_id": turn.turn_id,
@@ -313,6 +314,7 @@ class Node:
             "source": turn.reply.source,
             "provider": turn.reply.provider,
             "intent": turn.reply.intent,
+            "tokens": {"prompt": usage.prompt, "completion": usage.completion} if usage else None,
             "citations": [],
             "timings_ms": turn.timings_ms,
         }

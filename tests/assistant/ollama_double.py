@@ -81,7 +81,7 @@ class OllamaDouble:
         while self.mode == "endless":
             await line("and on. " * 100)
             await asyncio.sleep(0)
-        await line("", done=True, done_reason="stop")
+        await line("", done=True, done_reason="stop", prompt_eval_count=26, eval_count=9)
 
 
 @contextlib.asynccontextmanager

@@ -7,8 +7,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvis.assistant.prompt import DROP_TURNS, messages_for, without_oldest
+from jarvis.assistant.prompt import DROP_TURNS, SUMMARY_ASKS, messages_for, without_oldest
 from jarvis.assistant.sentences import Sentences
+from jarvis.assistant.tokens import LEAST_FACTOR, MOST_FACTOR, REMEMBERED, TokenScale, estimated_tokens
 from tests.assistant.homes import request, turn
 
 
@@ -40,6 +41,57 @@ def test_a_growing_session_keeps_its_beginning_for_several_turns() -> None:
     first_kept = [messages_for(request("Now?", *turns[:count]), 1536, 128)[1]["content"] for count in range(1, 60)]
     changes = sum(a != b for a, b in pairwise(first_kept))
     assert 0 < changes <= 60 / DROP_TURNS
+
+
+@given(
+    st.lists(st.text(min_size=1, max_size=900), max_size=50),
+    st.sampled_from([1024, 2048, 4096]),
+    st.sampled_from([LEAST_FACTOR, 1.0, 1.7]),
+)
+def test_with_lines_about_older_turns_it_fits_too(texts: list[str], window: int, factor: float) -> None:
+    messages = messages_for(request("Now?", *[turn(text, f"re {text}") for text in texts]), window, 128, factor=factor)
+    assert factor * sum(map(estimated_tokens, messages)) <= window - 128
+    roles = [message["role"] for message in messages[1:]]
+    assert roles == ["user", "assistant"] * (len(roles) // 2) + ["user"]
+
+
+def test_what_older_turns_were_about_is_told_in_a_line_each() -> None:
+    turns = [turn(f"My {number}. cat is called Mia{number}. " + "word " * 60, "Nice. " * 60) for number in range(40)]
+    messages = messages_for(request("Now?", *turns), 4096, 256)
+    assert messages[1]["content"] == SUMMARY_ASKS
+    lines = messages[2]["content"].splitlines()
+    kept = (len(messages) - 4) // 2
+    newest_told = len(turns) - kept - 1
+    assert len(lines) > 3 and f"Mia{newest_told}." in lines[-1], "the newest of those that left are told"
+    assert all(len(line) < 200 and line.startswith("You said: My ") for line in lines)
+    assert messages[3]["content"].startswith(f"My {newest_told + 1}. cat"), "what follows is whole"
+    few = messages_for(request("Now?", *turns[:3]), 4096, 256)
+    assert few[1]["content"].startswith("My 0. cat"), "nothing is told twice"
+    small = messages_for(request("Now?", *turns), 1024, 96)
+    assert small[1]["content"] != SUMMARY_ASKS, "a small window is for the last turns"
+
+
+def test_the_lines_change_only_when_turns_leave() -> None:
+    turns = [turn(f"Question {number} " + "word " * 60, "Answer. " * 30) for number in range(50)]
+    heads = [messages_for(request("Now?", *turns[:count]), 2048, 128)[1:3] for count in range(1, 50)]
+    assert sum(a != b for a, b in pairwise(heads)) <= 50 / DROP_TURNS
+
+
+def test_a_models_own_counts_correct_the_estimate() -> None:
+    scale = TokenScale()
+    assert scale.factor == 1.0
+    scale.learn(1_000, 700)
+    assert 0.7 < scale.factor <= 0.8, "it counts fewer: more of the conversation fits"
+    scale.learn(1_000, 1_500)
+    assert 1.5 < scale.factor <= 1.6, "the least favourable count decides"
+    for _ in range(REMEMBERED):
+        scale.learn(1_000, 1)
+    assert scale.factor == LEAST_FACTOR
+    scale.learn(1_000, 99_000)
+    assert scale.factor == MOST_FACTOR
+    before = TokenScale()
+    before.learn(20, 90)  # all template
+    assert before.factor == 1.0
 
 
 def test_the_oldest_half_goes_first_until_nothing_is_left() -> None:

@@ -53,9 +53,26 @@ def test_peers_are_a_list_in_the_file_and_have_commas_in_the_environment(tmp_pat
     assert load(peer=("c:3",)).peer == ("c:3",)
 
 
+def test_servers_of_language_models_are_ranked_as_they_are_listed(tmp_path, monkeypatch):
+    write(tmp_path, '[[llm]]\nprovider = "openai"\nurl = "http://a/v1"\nname = "vllm"\n[[llm]]\nprovider = "ollama"\n')
+    assert [(one.called, one.url) for one in load().llm] == [("vllm", "http://a/v1"), ("ollama", "")]
+    monkeypatch.setenv("JARVIS_LLM", '[{"provider": "anthropic", "model": "m"}]')
+    assert [one.called for one in load().llm] == ["anthropic"]
+
+
+def test_a_key_has_no_place_in_the_settings_and_is_not_repeated(tmp_path):
+    write(tmp_path, '[[llm]]\nprovider = "openai"\nkey = "sk-secret"\n')
+    with pytest.raises(BadConfiguration) as caught:
+        load()
+    assert "llm.0.key" in str(caught.value) and "sk-secret" not in f"{caught.value} {caught.value.fix}"
+
+
 @pytest.mark.parametrize(
     ("flags", "name"),
     [
+        ({"llm": [{"provider": "openai"}, {"provider": "openai"}]}, "llm"),
+        ({"llm": [{"provider": "Open AI"}]}, "llm.0.provider"),
+        ({"llm": [{"provider": "openai", "at_once": 0}]}, "llm.0.at_once"),
         ({"api_port": 65_536}, "api_port"),
         ({"peer_port": -1}, "peer_port"),
         ({"audio": "cassette"}, "audio"),

@@ -23,6 +23,8 @@ NAMES = {
     "jarvis_commit_seconds",
     "jarvis_records_written_total",
     "jarvis_records_accepted_total",
+    "jarvis_llm_tokens_total",
+    "jarvis_llm_answers_total",
     "jarvis_store_records",
     "jarvis_store_documents",
     "jarvis_waiting_records",
@@ -123,7 +125,7 @@ def test_metrics_say_their_unit_and_count_in_it():
     commits = Commits(lambda: 0.0)
     commits.took(3.0)
     commits.took(60_000.0)
-    text = metrics.exposition({"peers": [], "records": 5, "documents": 2, "waiting": 0}, commits)
+    text = metrics.exposition({"peers": [], "records": 5, "documents": 2, "waiting": 0}, commits, {})
     assert names_of(text) == NAMES
     units = ("seconds", "bytes", "total", "records", "documents", "frames", "jobs", "connected")
     assert all(name.startswith("jarvis_") and name.endswith(units) for name in NAMES)
@@ -176,7 +178,7 @@ def test_buckets_of_the_histogram_only_rise():
     commits = Commits(lambda: 0.0)
     for ms in (0.5, 1.0, 1.1, 40.0, 2_600.0):
         commits.took(ms)
-    text = metrics.exposition({"peers": [], "records": 0, "documents": 0, "waiting": 0}, commits)
+    text = metrics.exposition({"peers": [], "records": 0, "documents": 0, "waiting": 0}, commits, {})
     counts = [float(one) for one in re.findall(r"_bucket{le=\S+} (\S+)", text)]
     assert counts[:2] == [2.0, 3.0] and counts[-1] == 5.0
     assert all(one <= other for one, other in pairwise(counts))

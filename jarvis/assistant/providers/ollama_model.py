@@ -1,6 +1,6 @@
 """A language model served by Ollama, through its `ollama` package. Tells apart the ways it can be unusable (not there,
-no model, not the model that was set) so that a person hears what to do, and never lets a dead or slow server hold up
-an answer: after a failure it is left alone for a while."""
+no model, not the model that was set) so that a person hears what to do. `providers.careful` leaves it alone for a while
+after an outage."""
 
 from __future__ import annotations
 
@@ -8,31 +8,29 @@ import asyncio
 import contextlib
 import importlib
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from jarvis.assistant.language import Availability, Message
+from jarvis.assistant.language import Availability, Message, Usage
+from jarvis.assistant.providers.calls import is_loopback
 from jarvis.core.errors import (
     DeadlineExceeded,
     EngineFailed,
     InvalidInput,
     JarvisError,
     Missing,
+    Temporary,
     Unreachable,
     not_installed,
 )
 
 DEFAULT_URL = "http://127.0.0.1:11434"
-MAX_ANSWER_CHARS = 16_000
-"""A server that never stops is cut off here; 200 tokens are about 1,000 characters."""
+SILENCE_S = 60.0
+"""The connection's own bound; whoever asks waits for less."""
 
 
 class OllamaModel:
     """`model` names the one to ask for; empty takes the first chat model the server has."""
-
-    name = "ollama"
-    trusted = True
 
     def __init__(
         self,
@@ -42,68 +40,51 @@ class OllamaModel:
         context_tokens: int = 4096,
         max_tokens: int = 256,
         look_s: float = 1.0,
-        first_piece_s: float = 20.0,
-        idle_s: float = 10.0,
-        rest_s: float = 30.0,
-        mono_s: Callable[[], float] = time.monotonic,
+        name: str = "ollama",
+        trusted: bool = True,
     ) -> None:
-        """`look_s` bounds asking whether it is there, `first_piece_s` the first words (the server may have to load
-        the model), `idle_s` each later wait. After an outage it is not asked again for `rest_s`."""
+        """`look_s` bounds asking whether it is there."""
+        self.name, self.trusted = name, trusted
         self.context_tokens, self.max_tokens = context_tokens, max_tokens
-        self._url, self._wanted = url, model
-        self._look_s, self._first_piece_s, self._idle_s, self._rest_s = look_s, first_piece_s, idle_s, rest_s
-        self._mono_s = mono_s
-        self._resting_until = float("-inf")
-        self._why_resting = ""
+        self._url, self._wanted, self._look_s = url, model, look_s
         self._model = ""
 
     @property
-    def answered(self) -> bool:
-        """It had a model when it was asked last."""
-        return bool(self._model) and self._mono_s() >= self._resting_until
+    def elsewhere(self) -> bool:
+        """What is asked leaves this device."""
+        return not is_loopback(self._url)
 
     async def available(self) -> Availability:
-        if self._mono_s() < self._resting_until:
-            return Availability(False, self._why_resting)
         try:
             self._model = await self._choose()
-        except Missing as error:  # it answers at once: no need to leave it alone, and a pull is seen at once
+        except Missing as error:  # it answers at once: a pull is seen at once
             return Availability(False, f"{error} {error.fix}")
         except JarvisError as error:
-            self._rest(str(error))
-            return Availability(False, str(error))
+            return Availability(False, str(error), outage=isinstance(error, Temporary))
         return Availability(True, model=self._model)
 
-    async def complete(self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float) -> AsyncIterator[str]:
+    async def complete(
+        self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float
+    ) -> AsyncIterator[str | Usage]:
         if not self._model:
             self._model = await self._choose()
-        wait_s, length, done = self._first_piece_s, 0, False
-        ends = self._mono_s() + deadline_s
-        try:
-            async with self._client() as client, _translated():
-                stream = await client.chat(
-                    self._model,
-                    messages=[dict(message) for message in messages],
-                    stream=True,
-                    think=False,  # thoughts are not for the ear
-                    options={"num_predict": max_tokens, "num_ctx": self.context_tokens},
-                )
-                async with contextlib.aclosing(stream):
-                    while not done:
-                        async with asyncio.timeout(min(wait_s, ends - self._mono_s())):
-                            part = await anext(stream, None)
-                        if part is None:
-                            raise EngineFailed("Ollama stopped in the middle of its answer.")
-                        piece, done = part.message.content or "", bool(part.done)
-                        length += len(piece)
-                        if length > MAX_ANSWER_CHARS:
-                            raise EngineFailed("Ollama did not stop answering.")
-                        if piece:
-                            wait_s = self._idle_s
-                            yield piece
-        except (Unreachable, DeadlineExceeded) as error:
-            self._rest(str(error))
-            raise
+        async with self._client() as client, _translated():
+            stream = await client.chat(
+                self._model,
+                messages=[dict(message) for message in messages],
+                stream=True,
+                think=False,  # thoughts are not for the ear
+                options={"num_predict": max_tokens, "num_ctx": self.context_tokens},
+            )
+            async with contextlib.aclosing(stream):
+                async for part in stream:
+                    if part.message.content:
+                        yield part.message.content
+                    if part.done:
+                        if part.prompt_eval_count and part.eval_count:
+                            yield Usage(part.prompt_eval_count, part.eval_count)
+                        return
+        raise EngineFailed("Ollama stopped in the middle of its answer.")
 
     async def _choose(self) -> str:
         """The model to ask for. Raises Missing with what to pull, Unreachable, EngineFailed."""
@@ -122,9 +103,6 @@ class OllamaModel:
             f"Ollama is running but does not have the model {self._wanted}.", fix=f"Run `ollama pull {self._wanted}`."
         )
 
-    def _rest(self, why: str) -> None:
-        self._resting_until, self._why_resting = self._mono_s() + self._rest_s, why
-
     @contextlib.asynccontextmanager
     async def _client(self) -> AsyncIterator[Any]:
         """One client for each use: none is left open when the loop ends. The environment's proxies are for the
@@ -136,7 +114,7 @@ class OllamaModel:
         try:
             client = ollama.AsyncClient(
                 self._url,
-                timeout=self._first_piece_s,
+                timeout=SILENCE_S,
                 trust_env=False,
                 follow_redirects=False,
                 verify=not self._url.startswith("http:"),  # without TLS, reading the certificates is 13 ms for nothing

@@ -1,0 +1,181 @@
+"""The one door through which language models are asked over HTTP. What was said and the key go to the address that was
+set and nowhere else: no proxy of the environment, no redirect, no key over a line that others can read. What a server
+says about a failure is never repeated, since it may quote the key or the question; its status tells enough."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from jarvis.assistant.language import TooLong
+from jarvis.assistant.providers.sse import ServerEvent, ServerEvents
+from jarvis.core.errors import (
+    BadConfiguration,
+    DeadlineExceeded,
+    EngineFailed,
+    InvalidBytes,
+    JarvisError,
+    Missing,
+    NotAllowed,
+    Overloaded,
+    Unreachable,
+)
+
+CONNECT_S = 5.0
+"""A server that does not even take a call in this time is not there."""
+MAX_BODY_BYTES = 1024 * 1024
+"""Of an answer that is not streamed, such as a list of models."""
+MAX_REASON_BYTES = 16 * 1024
+"""Looked at of what a server says about a failure."""
+_TOO_LONG = ("context_length_exceeded", "exceed_context_size", "prompt is too long", "maximum context length")
+"""How OpenAI, llama.cpp, Anthropic and vLLM say it."""
+Headers = Callable[[], Mapping[str, str]]
+
+
+class Throttled(Overloaded):
+    """It was asked too much; `after_s` is when it may be asked again, 0 when it did not say."""
+
+    def __init__(self, message: str, after_s: float) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
+class Calls:
+    """`who` is the server for people. `headers` are asked for at each call, so that a new key holds at once; it raises
+    BadConfiguration when the key cannot be read."""
+
+    def __init__(self, who: str, url: str, headers: Headers) -> None:
+        self.who, self.url, self._headers = who, url.rstrip("/"), headers
+
+    @property
+    def elsewhere(self) -> bool:
+        """What is asked leaves this device."""
+        return not is_loopback(self.url)
+
+    @property
+    def host(self) -> str:
+        return _parts(self.url)[1]
+
+    def check(self) -> None:
+        """Raises BadConfiguration when it can never be asked as it is set."""
+        scheme, host = _parts(self.url)
+        if scheme not in ("http", "https") or not host:
+            raise BadConfiguration(
+                f"{self.who} has no valid address.", fix="Give it a url such as http://host:8080/v1."
+            )
+        if scheme == "http" and self.elsewhere and self._headers():
+            raise BadConfiguration(
+                f"{self.who} is set to http, so its key could be read on the way.",
+                fix="Use an https address, or leave out the key.",
+            )
+
+    async def get(self, path: str) -> Any:
+        """An answer in JSON."""
+        async with self._call("GET", path, None) as response:
+            body = await response.content.read(MAX_BODY_BYTES + 1)
+            while len(body) <= MAX_BODY_BYTES and (more := await response.content.read(MAX_BODY_BYTES + 1)):
+                body += more
+            if len(body) > MAX_BODY_BYTES:
+                raise EngineFailed(f"{self.who} answered far too much.")
+            return self.read(body)
+
+    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[ServerEvent]:
+        """The events of a streamed answer; closing it hangs up."""
+        events = ServerEvents()
+        async with self._call("POST", path, body) as response:
+            if response.content_type != "text/event-stream":
+                raise EngineFailed(f"{self.who} answered something that is not its protocol.")
+            async for received in response.content.iter_any():
+                for event in events.feed(received):
+                    yield event
+
+    def read(self, text: bytes | str) -> Any:
+        """JSON, or EngineFailed."""
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            raise EngineFailed(f"{self.who} answered something that is not its protocol.") from None
+
+    @contextlib.asynccontextmanager
+    async def _call(
+        self, method: str, path: str, body: Mapping[str, Any] | None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """One session for each use: none is left open when the loop ends. The caller bounds the time."""
+        self.check()
+        timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_S)
+        headers = {**self._headers(), "Accept-Encoding": "identity"}
+        with self.translated():
+            async with (
+                aiohttp.ClientSession(timeout=timeout, trust_env=False) as session,
+                session.request(method, self.url + path, json=body, headers=headers, allow_redirects=False) as response,
+            ):
+                if response.status != 200:
+                    raise self._refusal(response, await response.content.read(MAX_REASON_BYTES))
+                yield response
+
+    @contextlib.contextmanager
+    def translated(self) -> Any:
+        """The library's errors, and those of reading what came, as ours."""
+        try:
+            yield
+        except JarvisError as error:
+            if isinstance(error, InvalidBytes):
+                raise EngineFailed(f"{self.who} answered something that is not its protocol.") from None
+            raise
+        except TimeoutError:
+            raise DeadlineExceeded(f"{self.who} did not answer in time.") from None
+        except aiohttp.ClientConnectionError as error:
+            if isinstance(error, aiohttp.ClientConnectorError):
+                raise Unreachable(f"{self.who} cannot be reached.") from None
+            raise EngineFailed(f"{self.who} broke off its answer.") from None
+        except (aiohttp.InvalidURL, ValueError, TypeError, AttributeError, KeyError, IndexError):
+            raise EngineFailed(f"{self.who} answered something that is not its protocol.") from None
+        except (aiohttp.ClientError, OSError):
+            raise EngineFailed(f"{self.who} broke off its answer.") from None
+
+    def _refusal(self, response: aiohttp.ClientResponse, said: bytes) -> JarvisError:
+        status, reason = response.status, said.decode("utf-8", "replace").lower()
+        if status in (401, 403):
+            return NotAllowed(f"{self.who} refuses the key.", fix="Give it another one; see docs/assistant.md.")
+        if status in (400, 413, 422) and any(one in reason for one in _TOO_LONG):
+            return TooLong(f"That is too long for {self.who}.")
+        if status == 404:
+            return Missing(f"{self.who} does not have the model that is set.", fix="Set one that it has.")
+        if status in (429, 503, 529):
+            return Throttled(f"{self.who} is asked too much right now.", _seconds(response.headers.get("Retry-After")))
+        if status >= 500:
+            return EngineFailed(f"{self.who} failed (HTTP {status}).")
+        return EngineFailed(f"{self.who} refused the request (HTTP {status}).")
+
+
+def is_loopback(url: str) -> bool:
+    host = _parts(url)[1]
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Scheme and host, empty for what is no address."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or ""
+    except ValueError:
+        return "", ""
+
+
+def _seconds(text: str | None) -> float:
+    """Of a Retry-After in seconds; one that is a date counts as none, since this clock may be wrong."""
+    try:
+        return max(0.0, min(float(text or 0), 3_600.0))
+    except ValueError:
+        return 0.0

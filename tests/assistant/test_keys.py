@@ -1,0 +1,41 @@
+"""Where keys come from, and what is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jarvis.assistant.providers.keys import find_key
+from jarvis.core.errors import BadConfiguration
+
+
+def test_the_first_that_is_set_counts(tmp_path: Path) -> None:
+    def file(name: str, text: str) -> Path:
+        (tmp_path / name).write_text(text)
+        return tmp_path / name
+
+    file("llm-my-server-key", "from-systemd\n")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert find_key("my-server", None, environ) == "from-systemd"
+    assert find_key("another", None, environ) == "" and find_key("my-server", None, {}) == ""
+    settings = file("settings", "from-settings\n")
+    assert find_key("my-server", settings, environ) == "from-settings"
+    environ["JARVIS_LLM_MY_SERVER_KEY"] = "from-the-environment"
+    assert find_key("my-server", settings, environ) == "from-the-environment"
+    environ["JARVIS_LLM_MY_SERVER_KEY_FILE"] = str(file("secret", "from-a-file"))
+    assert find_key("my-server", settings, environ) == "from-a-file"
+
+
+@pytest.mark.parametrize("text", ["", "\n", "two words", "one\ntwo", "x" * 5_000, "schlüssel"])
+def test_what_is_no_key_is_refused_without_showing_it(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "key"
+    file.write_text(text)
+    with pytest.raises(BadConfiguration) as caught:
+        find_key("some", file, {})
+    assert not text.strip() or text.strip() not in f"{caught.value} {caught.value.fix}"
+
+
+def test_a_key_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
+    with pytest.raises(BadConfiguration, match="cannot be read"):
+        find_key("some", tmp_path / "nothing", {})
