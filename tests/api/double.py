@@ -290,6 +290,7 @@ class ScriptedNode:
         self.asked, self.cancelled = asyncio.Event(), asyncio.Event()
         self.sessions, self.config, self.audit = ScriptedSessions(), ScriptedConfig(), ScriptedAudit()
         self.engines = ScriptedEngines()
+        self.plugins = ScriptedPlugins()
         self.mute = ScriptedMute()
         self.timers, self.peering, self.backups = ScriptedTimers(), ScriptedPeering(), ScriptedBackups()
         self.notes = ScriptedNotes()
@@ -312,7 +313,6 @@ class ScriptedNode:
 
     async def remove_node(self, wanted: str) -> dict[str, Any]:
         self.calls.append(("remove_node", wanted))
-        self.plugins = ScriptedPlugins()
         return {"node_id": "abc", "name": wanted, "removed": True}
 
     async def quarantine(self) -> list[dict[str, Any]]:

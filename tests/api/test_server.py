@@ -52,7 +52,7 @@ def _request_of(route: Any) -> tuple[str, dict[str, Any]]:
     """A request that the scripted node answers."""
     path = route.path.replace("{session}", "abc").replace("{key}", "a.b").replace("{timer}", "tt")
     path = path.replace("{node}", "hall").replace("{peer}", "ppp").replace("{note}", "shopping")
-    path = path.replace("{engine}", "stt").replace("{plugin}", "dice")
+    path = path.replace("{engine}", "stt").replace("{document}", "ddd").replace("{plugin}", "dice")
     if "q" in route.query.model_fields:
         path += "?q=tea"
     if route.audio:
