@@ -4,7 +4,8 @@ so in one honest sentence."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -13,19 +14,22 @@ from jarvis.assistant.announcements import announcement
 from jarvis.assistant.directions import meant
 from jarvis.assistant.guard import Doubt, doubt
 from jarvis.assistant.intents import Match, fill_missing, match_intent
-from jarvis.assistant.language import LanguageModel, ModelStatus, closing
+from jarvis.assistant.language import LanguageModel, ModelStatus, Usage, closing
 from jarvis.assistant.prompt import messages_for
 from jarvis.assistant.said import Said
 from jarvis.assistant.sentences import Sentences
 from jarvis.assistant.skills import SKILLS, Skill
+from jarvis.assistant.spending import Spending
 from jarvis.assistant.templates.understanding import Understanding, replied, shipped
+from jarvis.assistant.tokens import TokenScale, estimated_tokens
 from jarvis.assistant.types import Home, Reply, Request
-from jarvis.core.errors import InvalidInput, JarvisError
+from jarvis.core.errors import DeadlineExceeded, InvalidInput, JarvisError
 
 log = structlog.get_logger()
 
 ANSWER_DEADLINE_S = 60.0
-"""For a whole answer; half a minute of speech is written in far less even on a slow machine."""
+"""For a whole answer, whichever models are asked for it; half a minute of speech is written in far less even on a slow
+machine."""
 NO_MODEL = "I can only help with simple things right now, because no language model is available."
 BROKE_OFF = "Sorry, my language model stopped in the middle of that."
 FAILED = "Sorry, my language model failed, so I can't answer that."
@@ -38,11 +42,19 @@ APOLOGIES = (NO_MODEL, BROKE_OFF, FAILED, TOO_LONG, NOT_HEARD)
 class Assistant:
     """`models` in the order of preference."""
 
-    def __init__(self, models: Sequence[LanguageModel] = (), *, answer_deadline_s: float = ANSWER_DEADLINE_S) -> None:
+    def __init__(
+        self,
+        models: Sequence[LanguageModel] = (),
+        *,
+        answer_deadline_s: float = ANSWER_DEADLINE_S,
+        mono_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._models = tuple(models)
         self._understanding = shipped()
         self._skills: Mapping[str, Skill] = SKILLS
-        self._answer_deadline_s = answer_deadline_s
+        self._answer_deadline_s, self._mono_s = answer_deadline_s, mono_s
+        self._scales = {model.name: TokenScale() for model in self._models}
+        self.spending = Spending()
 
     def learn(self, understanding: Understanding, skills: Mapping[str, Skill]) -> None:
         """From the next sentence on: what is understood, and what is done then. `skills` are those of plugins; they do
@@ -135,7 +147,7 @@ class Assistant:
         self, reply: Reply, request: Request, usable: list[tuple[LanguageModel, str]], doubted: Doubt | None
     ) -> AsyncIterator[str]:
         """Sentences of the first model that gets as far as one; a failure after that is said, not hidden."""
-        apology = FAILED
+        apology, ends = FAILED, self._mono_s() + self._answer_deadline_s
         for model, name in usable:
             if doubted is not None and not model.trusted:
                 reply.source, reply.provider, reply.model = "intent", "guard", ""
@@ -145,10 +157,8 @@ class Assistant:
             reply.provider, reply.model = model.name, name
             sentences = Sentences()
             try:
-                messages = messages_for(request, model.context_tokens, model.max_tokens)
-                stream = model.complete(messages, max_tokens=model.max_tokens, deadline_s=self._answer_deadline_s)
-                async with closing(stream):
-                    async for piece in stream:
+                async with closing(self._written(model, request, reply, ends)) as pieces:
+                    async for piece in pieces:
                         if whole := sentences.feed(piece):
                             yield whole
                 if rest := sentences.finish():
@@ -165,6 +175,37 @@ class Assistant:
         reply.ok = False
         yield apology
 
+
+    async def _written(self, model: LanguageModel, request: Request, reply: Reply, ends: float) -> AsyncIterator[str]:
+        """What `model` writes until `ends`, with what it costs on the account, also when it breaks off or nobody
+        listens any more."""
+        left_s = ends - self._mono_s()
+        if left_s <= 0:
+            raise DeadlineExceeded("There is no time left to answer.")
+        scale = self._scales[model.name]
+        messages = messages_for(request, model.context_tokens, model.max_tokens, factor=scale.factor)
+        told: Usage | None = None
+        text, ok = "", True
+        try:
+            stream = model.complete(messages, max_tokens=model.max_tokens, deadline_s=left_s)
+            async with closing(stream):
+                async for piece in stream:
+                    if isinstance(piece, Usage):
+                        told = piece
+                    else:
+                        text += piece
+                        yield piece
+        except JarvisError:
+            ok = False
+            raise
+        finally:
+            estimated = sum(map(estimated_tokens, messages))
+            if told is not None:
+                scale.learn(estimated, told.prompt)
+            elif text:  # the built-in model does not say
+                told = Usage(estimated, len(text.encode()) // 4 + 1)
+            reply.usage = told
+            self.spending.add(model.name, told, ok=ok)
 
 def _said(provider: str, intent: str | None, slots: dict[str, Any], text: str, *, ok: bool = True) -> Reply:
     reply = Reply("intent", provider, intent, dict(slots), pieces=_nothing(), ok=ok)
