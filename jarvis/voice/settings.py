@@ -20,10 +20,11 @@ class VoiceSettings:
     slow_decode_ms: float = 300.0
     """On a machine that decodes slower than this, text is first asked for after `endpoint.pause_ms` of silence: it
     would come no earlier, and every breath would cost a decode."""
-    barge_in_frames: int = 5
-    """160 ms of speech in what the microphone hears without us: then we play quieter, and listen."""
-    barge_in_onset: float = 0.2
-    """What counts as speech there: nothing else is left to be taken for it, and a person begins softly."""
+    barge_in_doubt: float = 0.2
+    """Taken from each frame's probability of speech in what the microphone hears without us."""
+    barge_in_enough: float = 0.4
+    """Of what is left, summed over the frames (`Evidence`): then we play quieter, and listen. A loud frame or two, or
+    160 ms of faint ones."""
     duck_db: float = 15.0
     """Quiet enough to be talked over and to be understood through, loud enough to be followed."""
     barge_in_cap_ms: float = 6_000.0

@@ -30,7 +30,7 @@ from jarvis.voice.hearing.ears import Ears
 from jarvis.voice.hearing.frontend import Canceller
 from jarvis.voice.hearing.vad import VoiceActivity
 from jarvis.voice.hearing.wake import WakeDetector
-from jarvis.voice.hearing.windows import Onset
+from jarvis.voice.hearing.windows import Evidence
 from jarvis.voice.pipeline import Utterance, VoicePipeline
 from jarvis.voice.settings import VoiceSettings
 from jarvis.voice.speaking import tts
@@ -241,7 +241,7 @@ class _Ready:
 async def _recorded(room: Room, reply: Any, *, ducks: bool = False) -> tuple[Any, Any]:
     """What the microphone heard while `reply` played, quieter once somebody spoke where it `ducks`, and what was left
     of it."""
-    played, canceller, voice, onset, settings = Played(), Canceller(), VoiceActivity(), Onset(), VoiceSettings()
+    played, canceller, voice, evidence, settings = Played(), Canceller(), VoiceActivity(), Evidence(), VoiceSettings()
     room.sink.reference = played
     playing = asyncio.create_task(room.sink.play(reply, RATE_HZ))
     await asyncio.sleep(0)
@@ -250,7 +250,7 @@ async def _recorded(room: Room, reply: Any, *, ducks: bool = False) -> tuple[Any
         far = played.take(len(block))
         raw.append(block)
         clean.append(canceller.clean(block, far if far is not None else np.zeros_like(block)))
-        if ducks and onset.heard(voice.feed(clean[-1]), settings.barge_in_frames, settings.barge_in_onset):
+        if ducks and evidence.heard(voice.feed(clean[-1]), settings.barge_in_doubt, settings.barge_in_enough):
             room.sink.duck(settings.duck_db)
     await playing
     return np.concatenate(raw), np.concatenate(clean)
@@ -261,9 +261,8 @@ def _acoustics(delay_ms: float, number: int) -> Acoustics:
 
 
 def _onsets(scores: Sequence[float], settings: VoiceSettings) -> int:
-    loud = settings.barge_in_onset
-    runs = [len(list(run)) for is_loud, run in itertools.groupby(scores, lambda one: one >= loud) if is_loud]
-    return sum(one >= settings.barge_in_frames for one in runs)
+    evidence = Evidence()
+    return sum(bool(evidence.heard([one], settings.barge_in_doubt, settings.barge_in_enough)) for one in scores)
 
 
 def _recording() -> list[Any]:

@@ -13,7 +13,7 @@ from jarvis.testing.virtual_time import run_virtual
 from jarvis.voice.hearing.ears import Ears
 from jarvis.voice.hearing.judge import Judge
 from jarvis.voice.hearing.senses import Senses
-from jarvis.voice.hearing.windows import Onset, Windows
+from jarvis.voice.hearing.windows import Evidence, Onset, Windows
 from jarvis.voice.streams import BLOCK_SAMPLES, Blocks, WavSource
 
 
@@ -142,6 +142,18 @@ def test_speech_begins_with_so_many_loud_frames_in_a_row() -> None:
     onset.heard([0.4] * 4, 5, 0.3)
     onset.forget()
     assert onset.heard([0.4], 5, 0.3) == []
+
+
+def test_evidence_of_a_person_gathers_over_gaps_and_fades() -> None:
+    evidence = Evidence()
+    assert evidence.heard([0.7], 0.2, 0.4) == [0.7], "a loud frame is enough"
+    assert evidence.heard([0.3], 0.2, 0.4) == [], "told once"
+    evidence.forget()
+    assert evidence.heard([0.3, 0.35, 0.15], 0.2, 0.4) == []
+    assert evidence.heard([0.45], 0.2, 0.4) == [0.3, 0.35, 0.15, 0.45], "a gap between two syllables"
+    for _ in range(1_000):
+        assert evidence.heard([0.3, 0.05], 0.2, 0.4) == [], "now and then a faint frame is nobody"
+    assert len(evidence.heard([0.3] * 5, 0.2, 0.4)) == 5 and not evidence.heard([0.19] * 100, 0.2, 0.4)
 
 
 class Counting:

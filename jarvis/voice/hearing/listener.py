@@ -24,7 +24,7 @@ from jarvis.voice.hearing.judge import Judge
 from jarvis.voice.hearing.senses import Moment, Senses
 from jarvis.voice.hearing.vad import FRAME_SAMPLES
 from jarvis.voice.hearing.wake import Wake
-from jarvis.voice.hearing.windows import Accepts, Onset, Windows
+from jarvis.voice.hearing.windows import Accepts, Evidence, Onset, Windows
 from jarvis.voice.room import Room
 from jarvis.voice.settings import VoiceSettings
 from jarvis.voice.streams import RATE_HZ
@@ -54,7 +54,7 @@ class Listener:
         self._emit, self._clock, self._settings, self._wording = emit, clock, settings, wording
         self._judge = Judge(ears, stt, settings.stt_deadline_s)
         self._windows = Windows()
-        self._onset = Onset()
+        self._onset, self._evidence = Onset(), Evidence()
         self._recent: deque[Samples] = deque()
         self._recent_samples = 0
         self._bid: Bid | None = None  # of a wake word that is not sure yet
@@ -220,7 +220,7 @@ class Listener:
         settings = self._settings
         barging = senses.cancelling and room.playing
         if barging:
-            begun = self._onset.heard(moment.speech, settings.barge_in_frames, settings.barge_in_onset)
+            begun = self._evidence.heard(moment.speech, settings.barge_in_doubt, settings.barge_in_enough)
         else:
             begun = self._onset.heard(moment.speech, settings.window_frames, settings.endpoint.onset)
         if not begun:
@@ -266,6 +266,7 @@ class Listener:
         self._recent.clear()
         self._recent_samples = 0
         self._onset.forget()
+        self._evidence.forget()
 
     def _keep(self, block: Samples) -> None:
         """The last `pre_roll_ms`."""

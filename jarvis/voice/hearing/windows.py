@@ -79,3 +79,31 @@ class Onset:
 
     def forget(self) -> None:
         self._run.clear()
+
+
+class Evidence:
+    """Does somebody speak while we do? A cumulative sum (E. S. Page, 1954): each frame adds its probability of speech
+    less `doubt`, and nothing below zero is kept. One loud frame says as much as several faint ones, and a gap between
+    two syllables is no new beginning."""
+
+    def __init__(self) -> None:
+        self._sum = 0.0
+        self._run: deque[float] = deque(maxlen=Onset.KEPT_FRAMES)
+
+    def heard(self, probabilities: Iterable[float], doubt: float, enough: float) -> list[float]:
+        """The last frames of what began it, once the sum is `enough`; else []."""
+        for probability in probabilities:
+            self._sum = max(self._sum + probability - doubt, 0.0)
+            if self._sum:
+                self._run.append(probability)
+            else:
+                self._run.clear()
+        if self._sum < enough:
+            return []
+        begun = list(self._run)
+        self.forget()
+        return begun
+
+    def forget(self) -> None:
+        self._sum = 0.0
+        self._run.clear()
