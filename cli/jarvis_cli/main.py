@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("config", "What the home and its nodes agreed on."),
     "audit": ("audit", "Who did what, and whether the log holds."),
     "note": ("note", "Notes and lists, edited together."),
+    "knowledge": ("knowledge", "The home's documents, and what they say."),
     "timer": ("timer", "Timers and alarms of the home."),
     "engine": ("engine", "The models at work: how they are, and starting one again."),
     "plugin": ("plugin", "What others have added to this node: look, and switch on and off."),

@@ -30,6 +30,7 @@ class Minds:
     lending: Lending
     assistant: Assistant
     ears: Engine
+    embedding: Engine
     stt: Ranked
     tts: Ranked
     _own: tuple[Engine, Engine, Engine]
@@ -52,7 +53,7 @@ def minds(settings: Settings, kept: Records, linked: Links, privacy: Privacy, ad
     ears = engines.add("ears", "ears", Worker("ears", "jarvis.voice.hearing.ears_engine:EarsEngine", {}))
     stt = engines.add("stt", "stt", Worker("stt", "jarvis.voice.hearing.stt:WhisperEngine", {}))
     tts = engines.add("tts", "tts", Worker("tts", "jarvis.voice.speaking.tts:PiperEngine", {}))
-    engines.add("embedding", "embedding", embedding_worker())
+    embedding = engines.add("embedding", "embedding", embedding_worker())
     llm = engines.add("llm", "llm", embedded_worker())
     lending = Lending(
         linked.peering.requests,
@@ -75,4 +76,4 @@ def minds(settings: Settings, kept: Records, linked: Links, privacy: Privacy, ad
     served = served_models(settings)
     models: list[LanguageModel] = [*served, embedded, BorrowedModel(lending, embedded.well)]
     own = (stt, tts, llm)
-    return Minds(engines, offered, lending, Assistant(models), ears, lent(stt), lent(tts), own, served)
+    return Minds(engines, offered, lending, Assistant(models), ears, embedding, lent(stt), lent(tts), own, served)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jarvis.assistant.assistant import APOLOGIES
 from jarvis.building.conversations import conversations
+from jarvis.building.library import library
 from jarvis.building.links import links
 from jarvis.building.membership import membership
 from jarvis.building.minds import minds
@@ -38,6 +39,7 @@ async def build(settings: Settings, directory: DataDirectory, key: SigningKey, s
     belonging = membership(settings, directory, key, kept, linked, node)
     held = conversations(kept, linked)
     thinking = minds(settings, kept, linked, held.privacy, added)
+    known = library(kept, linked, thinking, held.privacy)
     talking = talk(settings, kept, linked, held, thinking, node)
 
     journal, members, audit, clock, peering = kept.journal, kept.members, kept.audit, kept.clock, linked.peering
@@ -62,6 +64,7 @@ async def build(settings: Settings, directory: DataDirectory, key: SigningKey, s
                 timers=talking.timers,
                 time=talking.time,
                 notes=Notes(journal),
+                library=known,
                 backups=Backups(journal, members, kept.node_id, clock, audit),
                 home=belonging.home,
                 compaction=belonging.compaction,

@@ -38,6 +38,7 @@ from jarvis.node.invitations import Invitations
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.known_time import KnownTime
 from jarvis.node.lending import Lending
+from jarvis.node.library.face import Library
 from jarvis.node.listeners import Listeners
 from jarvis.node.listening import Listening
 from jarvis.node.members import Members, save_addresses
@@ -90,6 +91,7 @@ class Parts:
     timers: Timers
     time: KnownTime
     notes: Notes
+    library: Library
     backups: Backups
     home: Home
     compaction: Compaction
@@ -135,6 +137,7 @@ class Node:
         self.audit = parts.audit
         self.timers = TimerFace(parts.timers, parts.time)
         self.notes = parts.notes
+        self.knowledge = parts.library
         self.backups = parts.backups
         self.home = parts.home
         self.mute = parts.mute
@@ -160,6 +163,7 @@ class Node:
             await parts.timers.load()
             await parts.mute.load()
             await parts.sessions.private.load()
+            await parts.library.load()
             await parts.dialogue.close_left(self.node_id)
             self.peer_port = await parts.connector.open()
             self._tell_addresses()
@@ -187,6 +191,7 @@ class Node:
                 group.create_task(parts.lending.run(), name="lending")
                 group.create_task(parts.apologies.run(), name="apologies")
                 group.create_task(parts.listeners.run(), name="plugins' listeners")
+                group.create_task(parts.library.run(), name="library")
                 group.create_task(parts.claims.run(), name="claims")
                 group.create_task(parts.listening.run(), name="audio")
                 await serve()

@@ -79,6 +79,7 @@ from jarvis.sync.messages import (
 from jarvis.testing.claim_decoders import claim_targets
 from jarvis.testing.fuzzing import Target
 from jarvis.testing.lending_decoders import lending_targets
+from jarvis.testing.library_decoders import library_targets
 from jarvis.testing.timer_decoders import timer_targets
 
 NOW_MS = 1_800_000_000_000
@@ -422,6 +423,7 @@ def targets() -> dict[str, Target]:
             "edit", _edit, lambda: [one[1] for one in dict(_operations())["notes/aaaaaaaaaaaaaaaa"]], damage_value=False
         ),
         *lending_targets(),
+        *library_targets(),
         *claim_targets(),
         *timer_targets(),
     ]

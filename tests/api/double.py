@@ -172,6 +172,28 @@ class ScriptedMute:
         return self.status()
 
 
+class ScriptedKnowledge:
+    async def list(self) -> list[dict[str, Any]]:
+        row = {"document_id": "ddd", "title": "Tea", "holder": "kitchen", "node_id": "nnn", "online": True, "chunks": 1}
+        return [row | {"bytes": 9, "at": "2026-01-01T10:00:00Z", "source": "/tea.md", "waiting": 0}]
+
+    async def add(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
+        row = {"path": path, "state": "added", "document_id": "ddd", "title": "Tea", "chunks": 1, "reason": ""}
+        yield row
+        yield row | {"state": "refused", "document_id": None, "title": None, "reason": "It is a link."}
+
+    async def search(self, question: str, most: int, *, here: bool = False) -> dict[str, Any]:
+        row = {"document_id": "ddd", "title": "[bold]Tea", "chunk": 0, "score": 0.9, "text": "two\x1b[31m cups"}
+        more = {"holder": "kitchen", "node_id": "nnn", "source": None, "place": "page 1", "meaning": 0.5}
+        return {"results": [row | more], "by_meaning": False, "silent": ["study"]}
+
+    async def remove(self, document: str) -> dict[str, Any]:
+        return {"document_id": document, "title": "Tea", "removed": True}
+
+    async def reindex(self) -> dict[str, Any]:
+        return {"documents": 1, "chunks": 1}
+
+
 class ScriptedNotes:
     def __init__(self) -> None:
         self.texts = {"shopping": "milk\neggs"}
@@ -294,6 +316,7 @@ class ScriptedNode:
         self.mute = ScriptedMute()
         self.timers, self.peering, self.backups = ScriptedTimers(), ScriptedPeering(), ScriptedBackups()
         self.notes = ScriptedNotes()
+        self.knowledge = ScriptedKnowledge()
         self.home = ScriptedHome(self.calls)
 
     def info(self) -> dict[str, Any]:

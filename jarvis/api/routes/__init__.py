@@ -10,6 +10,7 @@ from jarvis.api.routes import (
     engines,
     health,
     home,
+    knowledge,
     mute,
     nodes,
     notes,
@@ -33,6 +34,7 @@ ROUTES: tuple[Route, ...] = (
     *engines.ROUTES,
     *plugins.ROUTES,
     *notes.ROUTES,
+    *knowledge.ROUTES,
     *sync.ROUTES,
     *backups.ROUTES,
 )

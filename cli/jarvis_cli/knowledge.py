@@ -1,0 +1,102 @@
+"""knowledge: the home's documents, and what they say."""
+
+from __future__ import annotations
+
+import click
+
+from jarvis_cli.output import note, plain, say, table
+from jarvis_cli.state import Group, State
+
+PATH = "/api/v2/knowledge"
+
+
+@click.group(cls=Group)
+def knowledge() -> None:
+    """The home's documents, and what they say."""
+
+
+@knowledge.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.pass_obj
+def add(state: State, paths: tuple[str, ...]) -> None:
+    """Add files and folders to this node's library.
+
+    Reads text, Markdown, HTML, PDF, Word and source code, and what pictures and sound say of themselves. Their text
+    stays on this node; every room knows their titles and may ask."""
+    from pathlib import Path
+
+    from jarvis.core.errors import InvalidInput
+
+    client, rows = state.client(), []
+    for path in paths:
+        for row in client.stream(PATH, {"path": str(Path(path).absolute())}):
+            rows.append(row)
+            if not state.as_json:
+                _tell(row)
+    refused = [row for row in rows if row["state"] == "refused"]
+    state.show(rows, lambda: say("There was nothing to add.") if not rows else None)
+    if refused and len(refused) == len(rows):
+        raise InvalidInput("Nothing was added.", fix="The reasons stand beside the files.")
+
+
+def _tell(row: dict[str, object]) -> None:
+    if row["state"] == "refused":
+        note(f"refused    {row['path']}: {row['reason']}")
+    else:
+        say(f"{row['state']:<9}  {row['title']}  ({row['chunks']} chunks, {plain(row['document_id'])[:8]})")
+
+
+@knowledge.command("list")
+@click.pass_obj
+def listing(state: State) -> None:
+    """List the home's documents, and who holds them."""
+    rows = state.client().get(PATH)
+    columns = ("document_id", "title", "holder", "online", "chunks", "waiting", "at")
+    state.show(rows, lambda: table(rows, columns, empty="There is no document yet."))
+
+
+@knowledge.command()
+@click.argument("question", metavar="QUERY")
+@click.option("-k", "most", default=5, type=click.IntRange(1, 16), help="How many passages at most.")
+@click.option("--here", is_flag=True, help="Ask this node alone.")
+@click.pass_obj
+def search(state: State, question: str, most: int, here: bool) -> None:
+    """Find what the documents say, in every room."""
+    found = state.client().get(f"{PATH}/search", q=question, k=most, here=here)
+    if found["silent"]:
+        note(f"Not all could be asked: {', '.join(map(plain, found['silent']))} did not answer.")
+    if not found["by_meaning"]:
+        note("Found by words alone: the index by meaning is not ready.")
+
+    def human() -> None:
+        if not found["results"]:
+            say("Nothing was found.")
+        for row in found["results"]:
+            where = f", {row['place']}" if row["place"] else ""
+            say(f"{row['title']}{where} ({row['holder']})", style="bold")
+            say(row["text"])
+            say()
+
+    state.show(found["results"], human)
+
+
+@knowledge.command()
+@click.argument("document_id", metavar="ID")
+@click.pass_obj
+def remove(state: State, document_id: str) -> None:
+    """Erase a document in every room."""
+    from jarvis.api.client import segment
+    from jarvis.core.errors import InvalidInput
+
+    if not document_id:
+        raise InvalidInput("A document's id has at least one letter.", fix="See `jarvis knowledge list`.")
+    gone = state.client().delete(f"{PATH}/{segment(document_id)}")
+    state.show(gone, lambda: say(f"Erased {gone['title']}."))
+
+
+@knowledge.command()
+@click.pass_obj
+def reindex(state: State) -> None:
+    """Throw this node's indexes away and make them anew."""
+    done = state.client().post(f"{PATH}/reindex")
+    state.show(done, lambda: say(f"{done['chunks']} chunks of {done['documents']} documents are indexed anew."))

@@ -1,0 +1,41 @@
+"""The library: what this node was given to know, its indexes, and how any room asks for it."""
+
+from __future__ import annotations
+
+from jarvis.building.links import Links
+from jarvis.building.minds import Minds
+from jarvis.building.records import Records
+from jarvis.knowledge.files.reading import Reading
+from jarvis.knowledge.vectors import vectors_worker
+from jarvis.node.library.face import Library
+from jarvis.node.library.index import Index
+from jarvis.node.library.search import Search
+from jarvis.node.library.shelf import Shelf
+from jarvis.node.privacy import Privacy
+
+
+def library(kept: Records, linked: Links, thinking: Minds, privacy: Privacy) -> Library:
+    peering = linked.peering
+    index = Index(kept.journal, thinking.embedding, thinking.engines.add("vectors", "vectors", vectors_worker()))
+    shelf = Shelf(
+        kept.journal,
+        kept.members,
+        kept.audit,
+        index,
+        kept.node_id,
+        reading=Reading,
+        wall_ms=kept.clock.wall_ms,
+        connected=peering.connected,
+    )
+    search = Search(
+        kept.journal,
+        kept.members,
+        shelf,
+        index,
+        peering.requests,
+        kept.clock,
+        kept.node_id,
+        near=peering.nearest,
+        may_leave=lambda: not privacy.closed(),
+    )
+    return Library(shelf, index, search)

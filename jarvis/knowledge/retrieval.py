@@ -1,0 +1,149 @@
+"""Which passages answer a question: two rankings, by words and by meaning, are fused by reciprocal rank, so that scores
+which mean different things are never added; then no document may crowd out the others. Pure; where passages come from,
+be it this node or another, makes no difference here.
+
+Source: Cormack, Clarke and Buettcher, "Reciprocal rank fusion outperforms Condorcet and individual rank learning
+methods", 2009.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+RANK_OFFSET = 60
+"""The paper's k: how little the very first places count more than the next."""
+PER_DOCUMENT = 2
+"""Passages of one document among the first, as long as others have any."""
+MAX_WORDS = 32
+"""Of a question that are looked for; a spoken one has ten."""
+NEAR = 0.35
+"""Cosine from which a passage is about what was asked. With this model unrelated texts lie below 0.2, and answers to a
+question mostly above 0.4."""
+ENOUGH_WORDS = 0.6
+"""Of a question's words that a passage must hold to be about it where its meaning is not known."""
+BY_CHANCE = 0.5
+"""A passage that holds less of a question's words than this was found by chance, where its meaning is known too."""
+STEM_CHARS = 5
+"""By which two forms of a word are taken for one."""
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n\s*\n")
+_EMPTY = frozenset(
+    "a about according am an and any are as at be been but by can could did do does for from had has have he her his "  # noqa: SIM905 - one list
+    "how i if in into is it its me my no not of on or our please say says she should so tell than that the their them "
+    "then there these they this those to us was we were what what's when where which who whom whose why will with "
+    "would you your".split()
+)
+"""English words that stand in every text, so that they tell nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    holder: bytes
+    """Node that holds it."""
+    document: str
+    position: int
+    """Of the chunk in its document, from 0."""
+    place: str
+    text: str
+    words: float | None
+    """How well its words fit, by BM25; more is better. None when they were not found."""
+    meaning: float | None
+    """Cosine of its vector with the question's, -1 to 1. None when it was not found by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    passage: Passage
+    score: float
+    """0 to 1; 1 when it was first by words and by meaning."""
+
+
+def words_of(question: str) -> list[str]:
+    """Those worth looking for, each once, in order; all of them when each is an empty one."""
+    found = list(dict.fromkeys(word.casefold() for word in _WORD.findall(question)))
+    return ([word for word in found if word not in _EMPTY] or found)[:MAX_WORDS]
+
+
+def coverage(words: Sequence[str], text: str) -> float:
+    """How many of the words stand in the text in some form, 0 to 1."""
+    if not words:
+        return 0.0
+    there = {word.casefold()[:STEM_CHARS] for word in _WORD.findall(text)}
+    return sum(word[:STEM_CHARS] in there for word in words) / len(words)
+
+
+def without_chance_hits(question: str, passages: Sequence[Passage]) -> list[Passage]:
+    """The same passages; those that hold few of the words have no place in the ranking by words. Where little was
+    written about a question, the first of that ranking would else be whatever holds one common word of it."""
+    words = words_of(question)
+    return [
+        one
+        if one.words is None or coverage(words, f"{one.place} {one.text}") >= BY_CHANCE
+        else replace(one, words=None)
+        for one in passages
+    ]
+
+
+def fits(question: str, passage: Passage) -> bool:
+    """Whether a passage is about the question at all: the best of a library is still nothing when nothing fits."""
+    covered = coverage(words_of(question), f"{passage.place} {passage.text}")
+    if passage.meaning is not None:
+        return passage.meaning >= NEAR or (covered == 1.0 and passage.meaning >= NEAR / 2)
+    return covered >= ENOUGH_WORDS
+
+
+def excerpt(question: str, text: str, most_chars: int) -> str:
+    """The sentences of a passage that hold most of the question's words, in one stretch of at most `most_chars`; at
+    least one sentence, cut at a word when it is longer."""
+    words = words_of(question)
+    sentences = [" ".join(one.split()) for one in _SENTENCE.split(text) if one.strip()]
+    best, best_score = "", -1.0
+    for start in range(len(sentences)):
+        stretch = ""
+        for one in sentences[start:]:
+            longer = f"{stretch} {one}".strip()
+            if stretch and len(longer) > most_chars:
+                break
+            stretch = longer
+            score = coverage(words, stretch) - len(stretch) / (20 * most_chars)  # of two that hold as many, the shorter
+            if score > best_score:
+                best, best_score = stretch, score
+    return best if len(best) <= most_chars else best[:most_chars].rsplit(" ", 1)[0] + "…"
+
+
+def rank(passages: Sequence[Passage], most: int) -> list[Ranked]:
+    """The best, best first. Of passages with the same text only one counts, as when two rooms hold the same file."""
+    scores: dict[int, float] = {}
+    for measure in (lambda one: one.words, lambda one: one.meaning):
+        for place, index in enumerate(_order(passages, measure)):
+            scores[index] = scores.get(index, 0.0) + 1 / (RANK_OFFSET + place + 1)
+    best = sorted(scores, key=lambda index: (-scores[index], index))
+    texts: set[str] = set()
+    ranked: list[Ranked] = []
+    for index in best:
+        if passages[index].text not in texts:
+            texts.add(passages[index].text)
+            ranked.append(Ranked(passages[index], round(scores[index] * (RANK_OFFSET + 1) / 2, 4)))
+    return _diverse(ranked, most)
+
+
+def _order(passages: Sequence[Passage], measure: Callable[[Passage], float | None]) -> list[int]:
+    measured = [(value, index) for index, one in enumerate(passages) if (value := measure(one)) is not None]
+    return [index for _, index in sorted(measured, key=lambda pair: (-pair[0], pair[1]))]
+
+
+def _diverse(ranked: Sequence[Ranked], most: int) -> list[Ranked]:
+    """The first `most` in their order, with at most PER_DOCUMENT of one document unless there is nothing else."""
+    taken: dict[str, int] = {}
+    chosen: set[int] = set()
+    for index, one in enumerate(ranked):
+        document = one.passage.document
+        if len(chosen) < most and taken.get(document, 0) < PER_DOCUMENT:
+            taken[document] = taken.get(document, 0) + 1
+            chosen.add(index)
+    for index in range(len(ranked)):
+        if len(chosen) < most:
+            chosen.add(index)
+    return [ranked[index] for index in sorted(chosen)]

@@ -1,0 +1,1 @@
+"""The library of a node: what it was given to know, and how any room asks for it."""

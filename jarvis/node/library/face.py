@@ -1,0 +1,41 @@
+"""The library as the API sees it: one face for what is kept, what is found and what keeps up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from jarvis.node.library.index import Index
+from jarvis.node.library.search import Search
+from jarvis.node.library.shelf import Shelf
+
+
+class Library:
+    def __init__(self, shelf: Shelf, index: Index, search: Search) -> None:
+        self._shelf, self._index, self._search = shelf, index, search
+
+    async def load(self) -> None:
+        """Know what there is, before anybody asks."""
+        await self._shelf.follow()
+
+    async def run(self) -> None:
+        """Follow the home and keep the indexes, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._shelf.run(), name="documents")
+            group.create_task(self._index.run(), name="index")
+
+    async def list(self) -> list[dict[str, Any]]:
+        return await self._shelf.list()
+
+    def add(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
+        return self._shelf.add(path)
+
+    async def remove(self, document: str) -> dict[str, Any]:
+        return await self._shelf.remove(document)
+
+    async def reindex(self) -> dict[str, Any]:
+        return await self._shelf.reindex()
+
+    async def search(self, question: str, most: int, *, here: bool = False) -> dict[str, Any]:
+        return await self._search.search(question, most, here=here)

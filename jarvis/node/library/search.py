@@ -1,0 +1,188 @@
+"""Asking what the home knows: this node's own library and, over links, those of peers that hold documents, all at once
+and within a deadline. Who did not answer in time is named; nobody is waited for longer.
+
+A peer is sent the question with its vector, so that it need not ask a model: a request's handler must not wait for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from jarvis.core.errors import InvalidBytes, InvalidInput, JarvisError, Overloaded
+from jarvis.core.ids import to_text
+from jarvis.core.time import Clock
+from jarvis.knowledge.retrieval import Passage, Ranked, rank, without_chance_hits, words_of
+from jarvis.node.journal import Journal
+from jarvis.node.library.index import Index
+from jarvis.node.library.messages import (
+    MAX_PASSAGES,
+    MAX_QUESTION_CHARS,
+    Question,
+    read_passages,
+    read_question,
+    write_passages,
+    write_question,
+)
+from jarvis.node.library.shelf import Shelf
+from jarvis.node.members import Members
+from jarvis.node.requests import Requests
+from jarvis.store.library import StoredChunk
+
+TOPIC = "knowledge.find"
+CANDIDATES = 50
+"""Of each ranking; what is beyond is first in neither."""
+CANDIDATES_OF_SOME = 500
+"""When only some documents count: theirs may come late in both."""
+PEERS_S = 0.15
+"""For peers to answer: nobody notices it in a reply, and a link in a house takes some milliseconds."""
+OWN_S = 2.0
+"""For this node's own models, which may have to be loaded; without them words alone decide."""
+THEIRS_S = 0.1
+"""For our index when a peer asks; it waits no longer than PEERS_S."""
+MAX_ASKED = 16
+"""Peers, the nearest first."""
+BURST, PER_S = 20.0, 4.0
+"""Questions that a peer may ask at once, and more each second: people ask one at a time."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    ranked: list[Ranked]
+    by_meaning: bool
+    """False when words alone decided here."""
+    silent: tuple[bytes, ...]
+    """Members that hold documents and did not answer."""
+
+
+class Search:
+    """`near` gives connected members, the nearest first; `may_leave` says whether what is asked here may leave this
+    node."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        members: Members,
+        shelf: Shelf,
+        index: Index,
+        requests: Requests,
+        clock: Clock,
+        node_id: bytes,
+        *,
+        near: Callable[[], Sequence[bytes]],
+        may_leave: Callable[[], bool],
+    ) -> None:
+        self._journal, self._members, self._shelf, self._index = journal, members, shelf, index
+        self._requests, self._clock, self._node_id = requests, clock, node_id
+        self._near, self._may_leave = near, may_leave
+        self._budgets: dict[bytes, tuple[float, float]] = {}
+        """Of members: questions left, and when that was so."""
+        requests.serve(TOPIC, self._asked)
+
+    async def search(self, question: str, most: int, *, here: bool = False) -> dict[str, Any]:
+        """As people see it. `here`: ask nobody else. Raises InvalidInput."""
+        found = await self.find(question, most, here=here)
+        await self._members.refresh()
+        rows = [self._row(one) for one in found.ranked]
+        silent = [self._members.name_of(one) for one in found.silent]
+        return {"results": rows, "by_meaning": found.by_meaning, "silent": silent}
+
+    async def find(self, text: str, most: int, *, only: frozenset[str] = frozenset(), here: bool = False) -> Found:
+        """`only` names documents to look in, all when it is empty. Raises InvalidInput."""
+        text = text.strip()
+        if not text or len(text) > MAX_QUESTION_CHARS:
+            raise InvalidInput(f"A question has 1 to {MAX_QUESTION_CHARS} characters.")
+        entries = self._shelf.entries
+        holders = {entry.holder for name, entry in entries.items() if not only or name in only} - {self._node_id}
+        vector = await self._index.vector_of(text, within_s=OWN_S) if entries else None
+        question = Question(text, vector, max(1, min(most, MAX_PASSAGES)), only)
+        alone = here or not self._may_leave()
+        asked = [] if alone else [one for one in self._near() if one in holders][:MAX_ASKED]
+        body = write_question(question)
+        (own, by_meaning), answers = await asyncio.gather(
+            self._own(question, within_s=OWN_S), asyncio.gather(*(self._ask(peer, body) for peer in asked))
+        )
+        answered = {peer for peer, answer in zip(asked, answers, strict=True) if answer is not None}
+        theirs = [one for answer in answers for one in answer or () if self._known(one)]
+        return Found(rank([*own, *theirs], question.most), by_meaning, tuple(sorted(holders - answered)))
+
+    def title_of(self, document: str) -> str:
+        entry = self._shelf.entries.get(document)
+        return entry.title if entry else ""
+
+    def _row(self, one: Ranked) -> dict[str, Any]:
+        passage = one.passage
+        about = self._shelf.held.get(passage.document)
+        return {
+            "document_id": passage.document,
+            "title": self.title_of(passage.document),
+            "chunk": passage.position,
+            "score": one.score,
+            "text": passage.text,
+            "holder": self._members.name_of(passage.holder),
+            "node_id": to_text(passage.holder),
+            "source": about.source if about else None,
+            "place": passage.place,
+            "meaning": None if passage.meaning is None else round(passage.meaning, 3),
+        }
+
+    def _known(self, passage: Passage) -> bool:
+        """Whether the home knows that this peer holds it: not so before its entry came, nor once it was removed."""
+        entry = self._shelf.entries.get(passage.document)
+        return entry is not None and entry.holder == passage.holder
+
+    async def _own(self, question: Question, *, within_s: float) -> tuple[list[Passage], bool]:
+        """This node's passages, and whether their meaning was looked at."""
+        if not self._shelf.held:
+            return [], question.vector is not None
+        most = CANDIDATES_OF_SOME if question.only else CANDIDATES
+        words, near = await asyncio.gather(
+            self._journal.read(lambda tx, _: tx.library.search(words_of(question.text), most)),
+            self._nearest(question.vector, most, within_s),
+        )
+        by_words, by_meaning = dict(words), dict(near or ())
+        ids = list(dict.fromkeys((*by_words, *by_meaning)))
+        chunks = await self._journal.read(lambda tx, _: tx.library.chunks(ids))
+        passages = [
+            self._passage(one, by_words.get(one.id), by_meaning.get(one.id))
+            for one in chunks
+            if one.document in self._shelf.held and (not question.only or one.document in question.only)
+        ]
+        return (passages if near is None else without_chance_hits(question.text, passages)), near is not None
+
+    def _passage(self, chunk: StoredChunk, words: float | None, meaning: float | None) -> Passage:
+        return Passage(self._node_id, chunk.document, chunk.position, chunk.place, chunk.text, words, meaning)
+
+    async def _nearest(self, vector: bytes | None, most: int, within_s: float) -> list[tuple[int, float]] | None:
+        return None if vector is None else await self._index.nearest(vector, most, within_s=within_s)
+
+    async def _ask(self, peer: bytes, body: bytes) -> list[Passage] | None:
+        """A peer's passages; None when it did not give any answer in time."""
+        try:
+            return read_passages(await self._requests.ask(peer, TOPIC, body, within_s=PEERS_S), peer)
+        except InvalidBytes as error:
+            log.warning("a peer's passages are none", peer=to_text(peer), reason=str(error))
+        except JarvisError as error:
+            log.debug("a peer's library did not answer", peer=to_text(peer), error=type(error).__name__)
+        return None
+
+    async def _asked(self, peer: bytes, body: bytes) -> bytes:
+        """A peer's question to this node's library."""
+        self._admit(peer)
+        question = read_question(body)
+        passages, _ = await self._own(question, within_s=THEIRS_S)
+        return write_passages([one.passage for one in rank(passages, question.most)])
+
+    def _admit(self, peer: bytes) -> None:
+        now = self._clock.mono_ms()
+        left, at_ms = self._budgets.get(peer, (BURST, now))
+        left = min(BURST, left + (now - at_ms) / 1000 * PER_S)
+        if left < 1:
+            raise Overloaded("That room was asked often enough for now.")
+        self._budgets[peer] = left - 1, now

@@ -1,0 +1,310 @@
+"""The documents that this node was given, and those that the home knows of: adding, listing, removing. What a document
+is called, how long it is and who holds it is replicated; its text stays on the node that it was given to.
+
+A document counts once its entry is in the replicated map, and no longer: what is held without one is erased, so that
+removing it in any room erases it everywhere, also from a node that was away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from jarvis.core.codec import pack, unpack
+from jarvis.core.errors import InvalidInput, JarvisError, Missing, NotFound
+from jarvis.core.ids import NODE_ID_BYTES, by_prefix, to_text
+from jarvis.crdt.mvmap import MVMap
+from jarvis.crdt.registry import KNOWLEDGE
+from jarvis.knowledge.embedding import MAX_CHARACTERS
+from jarvis.knowledge.files.reading import Reading
+from jarvis.knowledge.files.walking import Refused, files_in, given
+from jarvis.node.audit import Audit
+from jarvis.node.journal import Commit, Journal
+from jarvis.node.library.index import WORDS_AT_ONCE, Index
+from jarvis.node.members import Members
+from jarvis.node.texts import iso_time
+
+DOCUMENT_ID_BYTES = 10
+MAX_TITLE_CHARS = 200
+MAX_LISTED = 10_000
+"""Entries of the home that are read; with more than that somebody misuses it."""
+RETRY_S = 30.0
+
+log = structlog.get_logger()
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What this node keeps about a document it holds."""
+
+    title: str
+    source: str
+    """The file's path on this node."""
+    digest: bytes
+    """SHA-256 of the file."""
+
+    def to_bytes(self) -> bytes:
+        return pack([self.title, self.source, self.digest])
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> About:
+        return cls(*unpack(data))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the home knows about a document."""
+
+    document: str
+    title: str
+    holder: bytes
+    chunks: int
+    size_bytes: int
+    at_ms: int
+
+
+class Shelf:
+    """`reading` makes what reads files, for as long as some are added."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        members: Members,
+        audit: Audit,
+        index: Index,
+        node_id: bytes,
+        *,
+        reading: Callable[[], Reading],
+        wall_ms: Callable[[], int],
+        connected: Callable[[], frozenset[bytes]],
+    ) -> None:
+        self._journal, self._members, self._audit, self._index = journal, members, audit, index
+        self._node_id, self._reading, self._wall_ms, self._connected = node_id, reading, wall_ms, connected
+        self._adding: set[str] = set()
+        """Held, and not in the map yet."""
+        self._moves = 0
+        """Rises whenever that changes."""
+        self._gate = asyncio.Lock()
+        """One file at a time is added."""
+        self._changed = asyncio.Event()
+        self._changed.set()
+        self.held: dict[str, About] = {}
+        """Documents of this node that count."""
+        self.entries: dict[str, Entry] = {}
+        """Of the whole home."""
+        self._settled = asyncio.Event()
+        journal.listen(self._committed)
+
+    async def run(self) -> None:
+        """Follow what the home adds and removes, until cancelled."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                await self.follow()
+            except JarvisError as error:
+                log.warning("the library was not brought up to date", reason=str(error))
+                await asyncio.sleep(RETRY_S)
+                self._changed.set()
+
+    def _committed(self, commit: Commit) -> None:
+        if KNOWLEDGE in commit.documents:
+            self._changed.set()
+
+    async def follow(self) -> None:
+        """Know what the home's map says now, and erase what it no longer names."""
+        begun = -1
+        while begun != self._moves:  # what was begun or finished meanwhile may stand in one of the two only
+            begun = self._moves
+            entries, held = await self._journal.read(
+                lambda tx, replica: (_entries(replica.state(tx, KNOWLEDGE)), tx.library.documents())
+            )
+        mine = {name: About.from_bytes(about) for name, about in held.items() if name not in self._adding}
+        self.held = {name: about for name, about in mine.items() if name in entries}
+        self.entries = entries
+        self._settled.set()
+        for document in mine.keys() - entries.keys():
+            await self._erase(document)
+        self._index.wake()
+
+    async def _erase(self, document: str) -> None:
+        self.held.pop(document, None)
+        while gone := await self._journal.change_local(lambda tx: tx.library.erase(document, WORDS_AT_ONCE)):
+            await self._index.removed(gone)
+
+    # --- what people do -------------------------------------------------------------------------------------------
+
+    async def list(self) -> list[Row]:
+        """The last added first. Of this node's own documents also where they came from, and how many chunks wait for
+        the index."""
+        await self._members.refresh()
+        entries = await self._journal.state(KNOWLEDGE, _entries)
+        counts = await self._journal.read(lambda tx, _: tx.library.counts())
+        rows = [self._listed(entry, counts) for entry in entries.values()]
+        return sorted(rows, key=lambda row: (row["at"], row["document_id"]), reverse=True)
+
+    def _listed(self, entry: Entry, counts: dict[str, tuple[int, int]]) -> Row:
+        about = self.held.get(entry.document)
+        return {
+            "document_id": entry.document,
+            "title": entry.title,
+            "holder": self._members.name_of(entry.holder),
+            "node_id": to_text(entry.holder),
+            "online": entry.holder == self._node_id or entry.holder in self._connected(),
+            "chunks": entry.chunks,
+            "bytes": entry.size_bytes,
+            "at": iso_time(entry.at_ms),
+            "source": about.source if about else None,
+            "waiting": counts.get(entry.document, (0, 0))[1] if about else None,
+        }
+
+    async def add(self, path: str) -> AsyncGenerator[Row, None]:
+        """A row for each file: `state` is added, unchanged or refused, with the `reason`. Raises InvalidInput for a
+        path that is none, or a folder of too many files."""
+        root = await asyncio.to_thread(given, path)
+        suffixes = self.suffixes()
+        files: Sequence[Path | Refused] = [root]
+        if root.is_dir():
+            files = await asyncio.to_thread(lambda: [*files_in(root, suffixes)])
+        async with contextlib.aclosing(self.add_files(files)) as rows:
+            async for row in rows:
+                yield row
+
+    async def add_files(self, files: Sequence[Path | Refused]) -> AsyncGenerator[Row, None]:
+        """As `add`, of files that were found."""
+        await self.settled()
+        async with self._reading() as reading:
+            for file in files:
+                yield await self._tried(reading, file)
+
+    async def settled(self) -> None:
+        """Until it is known which documents there are."""
+        await self._settled.wait()
+
+    def sources(self) -> dict[str, str]:
+        """The path of each document that was read from a file here, and its id."""
+        return {about.source: document for document, about in self.held.items()}
+
+    def suffixes(self) -> frozenset[str]:
+        """Of the files that can be read now."""
+        return self._reading().suffixes
+
+    async def _tried(self, reading: Reading, file: Path | Refused) -> Row:
+        if isinstance(file, Refused):
+            return _row(file.path, "refused", reason=file.why)
+        try:
+            async with self._gate:
+                return await self._add(reading, file)
+        except (InvalidInput, Missing) as error:
+            return _row(file, "refused", reason=str(error))
+
+    async def _add(self, reading: Reading, file: Path) -> Row:
+        size, digest = await asyncio.to_thread(reading.measure, file)
+        before = [name for name, about in self.held.items() if about.source == str(file)]
+        for name in before:
+            about = self.held[name]
+            if about.digest == digest:
+                return _row(file, "unchanged", name, about.title, self.entries[name].chunks)
+        read = await reading.read(file)
+        title = _tidy(read.title) or file.name
+        chunks = [(one.place, one.text[:MAX_CHARACTERS]) for one in read.chunks]
+        if not chunks:
+            raise InvalidInput(f"There is no text in {file}.")
+        document = to_text(os.urandom(DOCUMENT_ID_BYTES))
+        self._adding.add(document)
+        self._moves += 1
+        try:
+            await self._keep(document, About(title, str(file), digest), chunks, size)
+        finally:
+            self._adding.discard(document)
+            self._moves += 1
+            self._changed.set()  # what was not finished is erased
+        for name in before:
+            await self._remove(name)
+        self._index.wake()
+        return _row(file, "added", document, title, len(chunks))
+
+    async def _keep(self, document: str, about: About, chunks: Sequence[tuple[str, str]], size: int) -> None:
+        """The text first, in works that are short; with the entry it counts."""
+        await self._journal.change_local(lambda tx: tx.library.begin(document, about.to_bytes()))
+        for start in range(0, len(chunks), WORDS_AT_ONCE):
+            some = chunks[start : start + WORDS_AT_ONCE]
+            size_bytes = 4 * sum(len(text) for _, text in some)
+
+            def work(tx: Any, some: Sequence[tuple[str, str]] = some, size_bytes: int = size_bytes) -> None:
+                self._journal.budget.check(tx, size_bytes)
+                tx.library.append(document, some)
+
+            await self._journal.change_local(work)
+        entry = Entry(document, about.title, self._node_id, len(chunks), size, self._wall_ms())
+        value = {
+            "title": entry.title,
+            "holder": entry.holder,
+            "chunks": entry.chunks,
+            "bytes": entry.size_bytes,
+            "at": entry.at_ms,
+            "sha256": about.digest,
+        }
+        said = self._audit.entry("knowledge.added", document, actor="user")
+        await self._journal.write((KNOWLEDGE, lambda state: [state.put(document, value)]), said)
+        self.held[document], self.entries[document] = about, entry
+
+    async def remove(self, wanted: str) -> Row:
+        """From every node: those that are away erase it when they are back. Raises NotFound."""
+        entries = await self._journal.state(KNOWLEDGE, _entries)
+        try:
+            document = by_prefix(wanted, entries, "document")
+        except NotFound as error:
+            raise NotFound(str(error), fix="List them with `jarvis knowledge list`.") from None
+        await self._remove(document)
+        return {"document_id": document, "title": entries[document].title, "removed": True}
+
+    async def _remove(self, document: str) -> None:
+        said = self._audit.entry("knowledge.removed", document, actor="user")
+        await self._journal.write((KNOWLEDGE, lambda state: [state.delete(document)]), said, makes_room=True)
+        if document in self.held:
+            await self._erase(document)  # it is gone when this returns, not soon after
+
+    async def reindex(self) -> Row:
+        """Throw the indexes of this node away; they are made anew meanwhile."""
+        await self._index.throw_away()
+        counts = await self._journal.read(lambda tx, _: tx.library.counts())
+        return {"documents": len(counts), "chunks": sum(chunks for chunks, _ in counts.values())}
+
+
+def _entries(state: MVMap) -> dict[str, Entry]:
+    """A member may write anything: what is no entry is none."""
+    found: dict[str, Entry] = {}
+    for key in state.keys():  # noqa: SIM118
+        write = state.get(key)
+        value = write.value if write is not None else None
+        if not isinstance(key, str) or not isinstance(value, dict) or len(found) >= MAX_LISTED:
+            continue
+        title, holder = value.get("title"), value.get("holder")
+        if not isinstance(title, str) or not isinstance(holder, bytes) or len(holder) != NODE_ID_BYTES:
+            continue
+        chunks, size, at = (_number(value.get(one)) for one in ("chunks", "bytes", "at"))
+        found[key] = Entry(key, _tidy(title), holder, chunks, size, at)
+    return found
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) and value >= 0 else 0
+
+
+def _tidy(title: str) -> str:
+    return " ".join("".join(one if one.isprintable() else " " for one in title).split())[:MAX_TITLE_CHARS]
+
+
+def _row(
+    path: Path, state: str, document: str | None = None, title: str | None = None, chunks: int = 0, *, reason: str = ""
+) -> Row:
+    names = {"path": str(path), "state": state, "document_id": document, "title": title}
+    return {**names, "chunks": chunks, "reason": reason}

@@ -1,0 +1,45 @@
+"""What rooms say when one asks the other's library, as targets for `fuzzing`."""
+
+from __future__ import annotations
+
+from jarvis.knowledge.retrieval import Passage
+from jarvis.knowledge.vectors import VECTOR_BYTES
+from jarvis.node.library import messages as words
+from jarvis.testing.fuzzing import Target
+
+HOLDER = b"h" * 16
+_ID = "abcdefghij234567"
+
+
+def _question(data: bytes) -> None:
+    question = words.read_question(data)
+    assert 1 <= question.most <= words.MAX_PASSAGES
+    assert words.read_question(words.write_question(question)).text == question.text
+
+
+def _passages(data: bytes) -> None:
+    passages = words.read_passages(data, HOLDER)
+    assert len(passages) <= words.MAX_PASSAGES
+    assert all(one.holder == HOLDER for one in passages)
+    kept = words.read_passages(words.write_passages(passages), HOLDER)
+    assert kept == passages[: len(kept)]
+
+
+def _examples() -> list[bytes]:
+    fitting = [
+        Passage(HOLDER, _ID, 0, "Cleaning > Filter", "Rinse it under hot water.", 4.25, 0.61),
+        Passage(HOLDER, _ID, 7, "", "Then put it back.", None, 0.5),
+        Passage(HOLDER, _ID, 8, "page 3", "x" * 900, 1.0, None),
+    ]
+    return [words.write_passages(fitting), words.write_passages([])]
+
+
+def library_targets() -> list[Target]:
+    asked = [
+        words.Question("how do I clean the filter", bytes(VECTOR_BYTES), 5),
+        words.Question("filter", None, 1, frozenset([_ID])),
+    ]
+    return [
+        Target("library-question", _question, lambda: list(map(words.write_question, asked))),
+        Target("library-passages", _passages, _examples),
+    ]

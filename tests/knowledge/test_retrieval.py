@@ -1,0 +1,77 @@
+"""Which passages answer: fused by rank, diverse, honest when nothing fits, and quoted where the answer stands."""
+
+from __future__ import annotations
+
+import hypothesis.strategies as st
+from hypothesis import given, settings
+
+from jarvis.knowledge.retrieval import Passage, coverage, excerpt, fits, rank, words_of
+
+
+def passage(name: str, words: float | None, meaning: float | None, *, text: str = "", document: str = "") -> Passage:
+    return Passage(b"n" * 16, document or name, 0, "", text or name, words, meaning)
+
+
+def named(ranked) -> list[str]:
+    return [one.passage.text for one in ranked]
+
+
+def test_a_passage_that_both_rankings_know_comes_before_the_first_of_one() -> None:
+    both = passage("both", 1.0, 0.5)
+    words, meaning = passage("words", 9.0, None), passage("meaning", None, 0.9)
+    ranked = rank([words, meaning, both], 3)
+    assert named(ranked)[0] == "both"
+    assert 0 < ranked[2].score <= ranked[1].score < ranked[0].score < 1
+    assert rank([passage("alone", 0.1, 0.1)], 1)[0].score == 1.0
+    assert rank([passage("unknown", None, None)], 1) == []
+
+
+def test_no_document_crowds_out_the_others_unless_there_is_none() -> None:
+    long = [passage(f"long {at}", 100.0 - at, None, document="long") for at in range(9)]
+    others = [passage("a", 2.0, None), passage("b", 1.0, None)]
+    assert named(rank([*long, *others], 4)) == ["long 0", "long 1", "a", "b"]
+    assert named(rank(long, 4)) == ["long 0", "long 1", "long 2", "long 3"]
+
+
+def test_the_same_text_counts_once_whoever_holds_it() -> None:
+    twins = [passage("one", 5.0, 0.5, text="same"), passage("two", 5.0, 0.5, text="same"), passage("b", 1.0, None)]
+    assert named(rank(twins, 9)) == ["same", "b"]
+
+
+@given(
+    st.lists(st.tuples(st.one_of(st.none(), st.floats(0, 9)), st.one_of(st.none(), st.floats(-1, 1))), max_size=20),
+    st.integers(1, 8),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_is_ranked_was_given_and_falls(scores, most) -> None:
+    given_ = [passage(f"p{at}", *one, document=f"d{at % 3}") for at, one in enumerate(scores)]
+    ranked = rank(given_, most)
+    known = [one for one in given_ if one.words is not None or one.meaning is not None]
+    assert len(ranked) == min(most, len(known))
+    assert {one.passage.text for one in ranked} <= {one.text for one in known}
+    assert [one.score for one in ranked] == sorted((one.score for one in ranked), reverse=True)
+
+
+def test_words_that_tell_nothing_are_not_looked_for() -> None:
+    assert words_of("What does the manual say about descaling?") == ["manual", "descaling"]
+    assert words_of("Who is it?") == ["who", "is", "it"], "else nothing would be left"
+    assert words_of("café CAFÉ don't 220°C") == ["café", "don't", "220", "c"]
+    assert words_of("?!") == []
+    assert len(words_of(" ".join(f"w{at}" for at in range(99)))) == 32
+
+
+def test_the_best_of_a_library_may_still_be_nothing() -> None:
+    descale = "Descale the boiler every autumn with citric acid."
+    assert fits("how do i descale the boiler", passage("", 3.0, 0.62, text=descale))
+    assert not fits("who won the football match", passage("", None, 0.08, text=descale))
+    assert fits("descaling boiler", passage("", 3.0, None, text=descale)), "by its words alone"
+    assert not fits("boiler guarantee expiry", passage("", 3.0, None, text=descale))
+    assert coverage([], descale) == 0.0
+
+
+def test_an_excerpt_is_where_the_words_stand() -> None:
+    text = "Press the green button. Wait. Descale it with citric acid every autumn. Then rinse it twice! Call us."
+    assert excerpt("when do I descale it", text, 60) == "Descale it with citric acid every autumn."
+    assert excerpt("anything", "", 60) == ""
+    long = excerpt("x", "word " * 50, 30)
+    assert len(long) <= 31 and long.endswith("…")
