@@ -22,13 +22,14 @@ def timer() -> None:
 def listing(state: State) -> None:
     """List the timers."""
     rows = state.client().get(PATH)
-    columns = ("timer_id", "name", "remaining_s", "rings_at", "room", "kind", "state")
-    state.show(rows, lambda: table(rows, columns, empty="No timer runs."))
+    columns = ("timer_id", "name", "remaining_s", "rings_at", "room", "kind", "state", "every")
+    shown = [{**row, "every": " ".join(row.get("every", []))} for row in rows]
+    state.show(rows, lambda: table(shown, columns, empty="No timer runs."))
 
 
 @timer.command("set")
 @click.argument("length", nargs=-1)
-@click.option("--at", metavar="TIME", help="An alarm for a time of day instead: 7:30, 7 pm, tomorrow at noon.")
+@click.option("--at", metavar="TIME", help="An alarm instead: 7:30, tomorrow at noon, every weekday at 6:45.")
 @click.option("--name", default="", help="What it is for.")
 @click.pass_obj
 def make(state: State, length: tuple[str, ...], at: str | None, name: str) -> None:

@@ -16,6 +16,7 @@ from jarvis.assistant.guard import Doubt, doubt
 from jarvis.assistant.intents import Match, fill_missing, match_intent
 from jarvis.assistant.language import LanguageModel, ModelStatus, Usage, closing
 from jarvis.assistant.prompt import messages_for
+from jarvis.assistant.question_skills import OPEN
 from jarvis.assistant.said import Said
 from jarvis.assistant.sentences import Sentences
 from jarvis.assistant.skills import SKILLS, Skill
@@ -58,8 +59,9 @@ class Assistant:
 
     def learn(self, understanding: Understanding, skills: Mapping[str, Skill]) -> None:
         """From the next sentence on: what is understood, and what is done then. `skills` are those of plugins; they do
-        not take the place of ours."""
-        self._understanding, self._skills = understanding, {**skills, **SKILLS}
+        not take the place of ours, but where ours can only say that nothing here can do it."""
+        given = {intent: skill for intent, skill in skills.items() if intent in OPEN}
+        self._understanding, self._skills = understanding, {**skills, **SKILLS, **given}
 
     def intents(self) -> list[str]:
         """What can be asked for, by name."""

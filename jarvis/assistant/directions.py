@@ -1,6 +1,6 @@
 """Which conversation a sentence belongs to, where the sentence itself says so: it goes on with another room's, takes
-this one to another room, or stays in this room from now on. Pure; nothing is
-chosen here, the caller does what it says."""
+this one to another room, begins another one, or stays in this room from now on. Pure; nothing is chosen here, the
+caller does what it says."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _AS_SAID = (
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    kind: Literal["take_up", "recall", "hand_over", "private", "shared"]
-    """`recall` asks about the last conversation, wherever it was, if it was just now."""
+    kind: Literal["take_up", "recall", "hand_over", "private", "shared", "anew"]
+    """`recall` asks about the last conversation, wherever it was, if it was just now; `anew` for another one."""
     room: str = ""
     """The other room, as the home writes it; "" for whichever was last."""
 
@@ -33,6 +33,8 @@ def direction(text: str, assistant_name: str, room: str, rooms: Sequence[str]) -
     intent, named = (None, "") if match is None else (match.intent, room_of(match, rooms))
     if intent in ("private", "share_again"):
         return Direction("private" if intent == "private" else "shared")
+    if intent == "session_new":
+        return Direction("anew")
     if intent == "continue" and match is not None:
         if "room" not in match.slots:
             return Direction("take_up")

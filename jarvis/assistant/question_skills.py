@@ -68,15 +68,12 @@ SKILLS: dict[str, Callable[[Match, Request, Home], Awaitable[Said]]] = {
     "rooms_list": rooms_list,
     "node_status": node_status,
     "node_version": node_version,
-    "weather": weather,
-    **dict.fromkeys(
-        (
-            "media_play", "media_pause", "media_resume", "media_next", "media_previous", "media_stop", "media_what",
-        ),
-        media,
-    ),
     "session_new": session_new,
-}  # fmt: skip
+    "weather": weather,
+    **dict.fromkeys((f"media_{one}" for one in ("play", "pause", "resume", "next", "previous", "stop", "what")), media),
+}
+OPEN = frozenset(name for name, skill in SKILLS.items() if skill in (weather, media))
+"""Those for which a plugin's skill is taken instead."""
 
 
 def _capital(text: str) -> str:

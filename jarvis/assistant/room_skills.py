@@ -104,6 +104,8 @@ async def set_alarm(match: Match, request: Request, home: Home) -> Said:
         await home.set_alarm(at, name, again.days)
         return Said(f"Alarm set for {say_days(again.days)} at {say_time(at)}{f': {name}' if name else ''}.")
     at = next_moment(moment, home.now())
+    if at <= home.now():
+        return Said("That time is over already.")
     await home.set_alarm(at, name)
     return Said(f"Alarm set for {say_moment(at, home.now())}{f': {name}' if name else ''}.")
 

@@ -60,6 +60,8 @@ class Choosing:
         if asked is not None and asked.kind == "shared" and private and not (always or wanted.private):
             await self._sessions.end_private(wanted.room)
             return Chosen(None, None, False, always)
+        if asked is not None and asked.kind == "anew" and wanted.session is None:
+            return Chosen(None, None, private, always)
         if private and found is not None and not self._sessions.is_private(found):
             if wanted.session is not None:
                 raise NotAllowed(
@@ -77,7 +79,7 @@ class Choosing:
         if wanted.session is not None:
             return await self._sessions.resolve(wanted.session)
         own = await self._sessions.continued_by(wanted.room, shared=shared)
-        if asked is None or asked.kind in ("private", "shared") or (asked.kind != "take_up" and own):
+        if asked is None or asked.kind in ("private", "shared", "anew") or (asked.kind != "take_up" and own):
             return own
         within_ms = FOLLOW_MS if asked.kind == "recall" else ASKED_MS
         return await self._sessions.taken_up(wanted.room, asked.room, within_ms=within_ms) or own

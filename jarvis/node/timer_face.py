@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from jarvis.assistant.durations import parse_duration
-from jarvis.assistant.moments import next_moment, parse_moment
+from jarvis.assistant.moments import next_moment, when_at
+from jarvis.assistant.recurring import recurrence
 from jarvis.assistant.types import TimerInfo
 from jarvis.assistant.words import split
 from jarvis.core.errors import InvalidInput
@@ -27,16 +28,22 @@ class TimerFace:
         return [_row(info) for info in self._timers.infos()]
 
     async def make(self, length: str | None, at: str | None, name: str) -> Json:
-        """One for `length` ("10m", "an hour and a half") or until `at` ("7:30", "tomorrow at noon"). Raises
-        InvalidInput, Overloaded."""
+        """One for `length` ("10m", "an hour and a half") or until `at` ("7:30", "tomorrow at noon", "every weekday at
+        6:45"). Raises InvalidInput, Overloaded."""
         if (length is None) == (at is None):
             raise InvalidInput("A timer needs either a length or a time of day.", fix="Such as `10m`, or `7:30`.")
         if length is not None:
             return _row(await self._timers.set(_seconds(length), name))
-        moment = parse_moment([word.text for word in split(at or "")])
-        if moment is None:
-            raise InvalidInput(f"{at!r} is not a time of day.", fix="Such as 7:30, 7 pm, or tomorrow at noon.")
+        words = [word.text for word in split(at or "")]
+        when = when_at(words, 0)
+        if when is None or when[2] != len(words):
+            fix = "Such as 7:30, 7 pm, tomorrow at noon, or every weekday at 6:45."
+            raise InvalidInput(f"{at!r} is not a time of day.", fix=fix)
+        moment, every, _ = when
         now = datetime.fromtimestamp(self._time.known_ms() / 1000).astimezone()
+        if every:
+            again = recurrence(moment, every, reminds=bool(name))
+            return _row(await self._timers.set_alarm(again.after(now), name, again.days))
         return _row(await self._timers.set_alarm(next_moment(moment, now), name))
 
     async def change(self, timer: str, add: str | None, paused: bool | None) -> Json:

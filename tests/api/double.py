@@ -110,7 +110,7 @@ class ScriptedAudit:
 class ScriptedTimers:
     async def list(self) -> list[dict[str, Any]]:
         row = {"timer_id": "tt", "name": "pasta", "remaining_s": 59, "rings_at": "soon", "node_id": "nnn"}
-        return [row | {"room": "kitchen", "seconds": 60, "kind": "timer", "state": "running"}]
+        return [row | {"room": "kitchen", "seconds": 60, "kind": "timer", "state": "running", "every": []}]
 
     async def make(self, length: str | None, at: str | None, name: str) -> dict[str, Any]:
         return {**(await self.list())[0], "name": name, "seconds": 60, "kind": "alarm" if at else "timer"}

@@ -39,6 +39,7 @@ TURNS = (PastTurn("What is the moon?", "A rock.", "Kitchen", 1),)
         ("Turn on private mode please", "private", ""),
         ("Turn off private mode.", "shared", ""),
         ("End the private conversation", "shared", ""),
+        ("Start a new conversation.", "anew", ""),
     ],
 )
 def test_what_a_sentence_says_about_the_conversation(text: str, kind: str, room: str) -> None:

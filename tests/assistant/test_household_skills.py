@@ -9,12 +9,14 @@ from typing import Any, cast
 
 import pytest
 
+from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.intents import Match
 from jarvis.assistant.moments import Moment
 from jarvis.assistant.recurring import Recurrence, recurrence, say_days
 from jarvis.assistant.skills import SKILLS
+from jarvis.assistant.templates.understanding import shipped
 from jarvis.assistant.types import Home, Request, RoomInfo
-from tests.assistant.homes import MemoryHome, turn
+from tests.assistant.homes import MemoryHome, request, turn, whole
 
 WORKDAYS = ("mon", "tue", "wed", "thu", "fri")
 
@@ -118,8 +120,21 @@ def test_what_nothing_here_can_do_is_said() -> None:
     home = MemoryHome()
     assert said(home, "weather", day="tomorrow") == "I can't tell: nothing here knows the weather."
     assert said(home, "media_play", what="jazz") == "There is no music player here that I could control."
-    request = Request("", "kitchen", turns=[turn("hello")])
-    assert "goes on" in asyncio.run(SKILLS["session_new"](Match("session_new"), request, cast(Home, home))).text
+    named = Request("", "kitchen", turns=[turn("hello")])
+    assert "goes on" in asyncio.run(SKILLS["session_new"](Match("session_new"), named, cast(Home, home))).text
+
+
+def test_a_plugin_may_know_the_weather_and_opens_no_door() -> None:
+    async def main() -> None:
+        async def knows(match: Match, request: Request, home: Home) -> str:
+            return f"Rain {match.slots['day']}."
+
+        assistant = Assistant()
+        assistant.learn(shipped(), {"weather": knows, "time": knows})
+        replies = [await assistant.answer(request(text), MemoryHome()) for text in ("Will it rain tomorrow?", "Time?")]
+        assert [await whole(reply) for reply in replies] == ["Rain tomorrow.", "It's 3:07 PM."]
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ FIELDS = [
     ("note list", {"note_id", "title", "text", "updated_at"}),
     ("note show shopping", {"note_id", "title", "text", "updated_at"}),
     ("note add shopping bread", {"note_id", "title", "text", "updated_at"}),
-    ("timer list", {"timer_id", "name", "remaining_s", "rings_at", "node_id"}),
+    ("timer list", {"timer_id", "name", "remaining_s", "rings_at", "node_id", "every"}),
     ("timer set 10m --name pasta", {"timer_id", "name", "remaining_s", "rings_at", "node_id", "room", "state"}),
     ("timer set --at 7:30", {"timer_id", "name", "remaining_s", "rings_at", "node_id", "kind"}),
     ("timer add tt 5m", {"timer_id", "remaining_s"}),

@@ -110,6 +110,19 @@ def test_a_room_goes_on_with_its_own_open_session() -> None:
     play(scene)
 
 
+def test_a_new_conversation_is_one() -> None:
+    async def scene(home: Home) -> None:
+        kitchen = await home.say("kitchen")
+        other = await home.say("kitchen", "Start a new conversation.")
+        assert other != kitchen and await home.say("kitchen") == other
+        assert (await home.choose("kitchen", "New conversation, please", session=kitchen)).session_id == kitchen
+        private = await home.say("kitchen", "Let's keep this private.")
+        another = await home.choose("kitchen", "Start a new conversation.")
+        assert another == Chosen(None, None, True, False), f"{private} was private, and so is what follows it"
+
+    play(scene)
+
+
 def test_another_room_s_only_where_all_is_silent() -> None:
     async def scene(home: Home) -> None:
         kitchen = await home.say("kitchen")

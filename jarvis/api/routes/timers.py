@@ -12,7 +12,7 @@ from jarvis.api.route import Call, Fields, Route
 
 class NewTimer(Fields):
     length: str | None = Field(None, max_length=100, description="As people write it: 10m, 1h30, an hour and a half.")
-    at: str | None = Field(None, max_length=100, description="Instead, a time of day: 7:30, 7 pm, tomorrow at noon.")
+    at: str | None = Field(None, max_length=100, description="Instead, a time of day: 7:30, 7 pm, every Monday at 8.")
     name: str = Field("", max_length=80)
 
 
@@ -41,7 +41,7 @@ async def stop(node: NodeFace, call: Call) -> dict[str, Any]:
     return await node.timers.stop()
 
 
-_ROW = ("timer_id", "name", "remaining_s", "rings_at", "node_id", "room", "seconds", "kind", "state")
+_ROW = ("timer_id", "name", "remaining_s", "rings_at", "node_id", "room", "seconds", "kind", "state", "every")
 _ONE = "/api/v2/timers/{timer}"
 
 ROUTES = (

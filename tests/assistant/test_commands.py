@@ -1,0 +1,71 @@
+"""Six hundred commands, as people say them, against what is understood of them: how many come to the right intent with
+the right slots, and how long that takes at most."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jarvis.assistant.announcements import announcement
+from jarvis.assistant.intents import Match, match_intent
+
+FILE = Path(__file__).with_name("commands.toml")
+ROOMS = ("kitchen", "bedroom", "living room", "office", "bathroom")
+WANTED = 0.98
+SHOWN = 40
+"""Of those that went wrong, when too many did."""
+
+
+class Command(NamedTuple):
+    said: str
+    intent: str | None
+    slots: dict[str, Any]
+
+
+def commands() -> list[Command]:
+    groups = tomllib.loads(FILE.read_text(encoding="utf-8"))["command"]
+    return [Command(said, group.get("intent"), group.get("slots", {})) for group in groups for said in group["said"]]
+
+
+def understood(text: str) -> Match | None:
+    """As the assistant does, before it looks at the room."""
+    return match_intent(text) or announcement(text, ROOMS)
+
+
+def wrong() -> list[str]:
+    found = []
+    for one in commands():
+        match = understood(one.said)
+        intent, slots = (None, {}) if match is None else (match.intent, plain(match.slots))
+        if intent != one.intent or slots != plain(one.slots):
+            found.append(f"{one.said!r} is {intent} {slots}, not {one.intent} {plain(one.slots)}")
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Without what holds nothing, and without regard to case, article, or kind of sequence."""
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items() if one not in (None, "", (), [])}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    return value.casefold().removeprefix("the ") if isinstance(value, str) else value
+
+
+def test_commands_are_understood() -> None:
+    every, missed = commands(), wrong()
+    right = 1 - len(missed) / len(every)
+    shown = "\n".join(missed[:SHOWN])
+    assert right >= WANTED, f"{right:.1%} of {len(every)} commands\n{shown}"
+
+
+def test_nothing_is_made_of_what_is_no_command() -> None:
+    taken = [(one.said, match.intent) for one in commands() if one.intent is None and (match := understood(one.said))]
+    assert taken == []
+
+
+def test_the_commands_are_what_they_claim_to_be() -> None:
+    every = commands()
+    assert len(every) >= 600 and sum(one.intent is None for one in every) >= 60
+    assert [said for said, count in Counter(one.said.casefold() for one in every).items() if count > 1] == []
