@@ -27,6 +27,8 @@ from jarvis.voice.arbitration.state import Answers, Chimes, Effect, Send, Settle
 
 MAX_WAITING = 64
 """Decisions that wait to be written: the disk is far behind then, and the home forgets rather than waits."""
+AFTER_S = 1.0
+"""From a decision to writing it down: the answer needs the disk, the links and the cores first."""
 
 log = structlog.get_logger()
 
@@ -113,17 +115,30 @@ class RoomClaims:
             self.act(self._machine.linked(peer, now_ms))
 
     async def run(self) -> None:
-        """Write down what was decided, until cancelled."""
-        while True:
-            settled = await self._settled.get()
-            unreachable = self._around.others() - self._machine.peers
-            entry = self._audit.entry(
-                ACTION, to_text(self._node_id), outcome=settled.outcome, **detail_of(settled, unreachable)
-            )
-            try:
-                await self._journal.write(entry)
-            except JarvisError as error:
-                log.warning("why this room answered was not written", reason=str(error))
+        """Write down what was decided, until cancelled; then what is left."""
+        settled: Settled | None = None
+        try:
+            while True:
+                settled = await self._settled.get()
+                await asyncio.sleep(AFTER_S)
+                await self._write(settled)
+                settled = None
+        finally:
+            left = [] if settled is None else [settled]
+            while not self._settled.empty():
+                left.append(self._settled.get_nowait())
+            for one in left:
+                await self._write(one)
+
+    async def _write(self, settled: Settled) -> None:
+        unreachable = self._around.others() - self._machine.peers
+        entry = self._audit.entry(
+            ACTION, to_text(self._node_id), outcome=settled.outcome, **detail_of(settled, unreachable)
+        )
+        try:
+            await self._journal.write(entry)
+        except JarvisError as error:
+            log.warning("why this room answered was not written", reason=str(error))
 
     # --- what follows -------------------------------------------------------------------------------------------
 
