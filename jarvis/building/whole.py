@@ -20,6 +20,7 @@ from jarvis.node.directory import DataDirectory
 from jarvis.node.listeners import Listeners
 from jarvis.node.node import Node, Parts
 from jarvis.node.notes import Notes
+from jarvis.node.phrases import FOLDER, Phrases
 from jarvis.node.retention import Retention
 from jarvis.node.rewriting import RewritingTask
 from jarvis.node.status import Status
@@ -100,6 +101,9 @@ async def build(settings: Settings, directory: DataDirectory, key: SigningKey, s
                 offered=thinking.offered,
                 lending=thinking.lending,
                 plugins=added.face,
+                phrases=Phrases(
+                    directory.path / FOLDER, thinking.assistant, added.plugins.intents, added.plugins.follow
+                ),
                 listeners=Listeners(
                     kept.events, clock, added.plugins.listeners, added.plugins.follow, held.privacy.closed
                 ),

@@ -47,6 +47,7 @@ from jarvis.node.notes import Notes
 from jarvis.node.offered import OfferedEngines
 from jarvis.node.partials import Partials
 from jarvis.node.peering import Peering
+from jarvis.node.phrases import Phrases
 from jarvis.node.plugins import NodePlugins
 from jarvis.node.privacy import Privacy
 from jarvis.node.recovery import recover
@@ -116,6 +117,7 @@ class Parts:
     lending: Lending
     apologies: Apologies
     plugins: NodePlugins
+    phrases: Phrases
     listeners: Listeners
     close: Callable[[], Awaitable[None]]
     """Closes the store, last of all."""
@@ -191,6 +193,7 @@ class Node:
                 group.create_task(parts.lending.run(), name="lending")
                 group.create_task(parts.apologies.run(), name="apologies")
                 group.create_task(parts.listeners.run(), name="plugins' listeners")
+                group.create_task(parts.phrases.run(), name="sentences")
                 group.create_task(parts.library.run(), name="library")
                 group.create_task(parts.claims.run(), name="claims")
                 group.create_task(parts.listening.run(), name="audio")
@@ -340,6 +343,7 @@ class Node:
             "discovery": self._discovery_state(),
             "audio": self._parts.listening.state(),
             "plugins": self._parts.plugins.component(),
+            "sentences": self._parts.phrases.component(),
             **self._parts.engines.components(),
         }
         return {

@@ -68,6 +68,11 @@ def items(heard: Heard, start: int) -> Iterator[Found]:
             yield Found(found.end, several, found.cost, goes_on=True)
 
 
+def list_items(heard: Heard) -> list[str]:
+    """All of what was said, as things for a list."""
+    return _items(heard, 0, len(heard.texts))
+
+
 def number(heard: Heard, start: int) -> Iterator[Found]:
     """int, or float where it has decimals."""
     found = figure(heard.texts, start)

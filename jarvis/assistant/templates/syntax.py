@@ -14,7 +14,11 @@ from jarvis.core.errors import InvalidInput
 MAX_CHARS = 2_000
 """Of one template. The longest of ours, with its rules put in, has some 400."""
 MAX_DEPTH = 20
-"""Of groups and rules in one another; a rule that names itself ends here."""
+"""Of rules in one another; a rule that names itself ends here."""
+MAX_TOKENS = 10_000
+"""Of one template with its rules put in, since rules that name rules grow like powers."""
+MAX_GROUPS = 100
+"""Of one kind in a line, which may all stand in one another."""
 
 _TOKEN = re.compile(r"\s+|[()\[\]|]|\{[^{}]*\}|<[^<>]*>|[^\s()\[\]{}<>|]+")
 _SLOT = re.compile(r"\{([a-z_]+)(?::([a-z_]+))?\}")
@@ -44,7 +48,7 @@ Line = tuple[Item, ...]
 
 def parse(template: str, rules: Mapping[str, str] | None = None) -> Line:
     """The items of `template`, with its rules put in."""
-    return _parse(template, rules or {}, 0)
+    return _parse(template, rules or {}, 0, [MAX_TOKENS])
 
 
 def phrases(line: Line, limit: int) -> Iterator[tuple[str, ...]]:
@@ -64,16 +68,17 @@ def phrases(line: Line, limit: int) -> Iterator[tuple[str, ...]]:
     return iter(found)
 
 
-def _parse(template: str, rules: Mapping[str, str], depth: int) -> Line:
+def _parse(template: str, rules: Mapping[str, str], depth: int, left: list[int]) -> Line:
     if len(template) > MAX_CHARS or depth > MAX_DEPTH:
-        raise _fault(template[:80], "it is too long, or its groups and rules stand too deep in one another")
-    reader = _Reader(template, rules, depth)
+        raise _fault(template[:80], "it is too long, or its rules stand too deep in one another")
+    reader = _Reader(template, rules, depth, left)
     line = reader.options("")
     return line[0] if len(line) == 1 else (Group(line),)
 
 
 class _Reader:
-    def __init__(self, template: str, rules: Mapping[str, str], depth: int) -> None:
+    def __init__(self, template: str, rules: Mapping[str, str], depth: int, left: list[int]) -> None:
+        """`left` holds how many tokens the whole template may still have."""
         self._template = template
         self._rules = rules
         self._depth = depth
@@ -81,6 +86,10 @@ class _Reader:
         self._at = 0
         if "".join(self._tokens) != template:
             raise self._wrong("a { or < is not closed")
+        self._left = left
+        left[0] -= len(self._tokens)
+        if left[0] < 0 or max(map(template.count, "([")) > MAX_GROUPS:
+            raise self._wrong("it is too large")
 
     def options(self, closing: str) -> tuple[Line, ...]:
         """Lines between bars, up to and with `closing`; up to the end for ""."""
@@ -117,7 +126,7 @@ class _Reader:
             rule = self._rules.get(token[1:-1])
             if rule is None:
                 raise self._wrong(f"there is no rule {token}")
-            inner = _parse(rule, self._rules, self._depth + 1)
+            inner = _parse(rule, self._rules, self._depth + 1, self._left)
             yield Group((inner,))
         else:
             yield from self._words(token)

@@ -96,6 +96,7 @@ class Understanding:
             said, out = (value, value) if isinstance(value, str) else (value.said, value.out)
             for phrase in self._phrases(said):
                 if phrase:
+                    self._graph.vocabulary.update(phrase)
                     known.setdefault(phrase[0], []).append((phrase, out))
 
         def found(heard: Heard, start: int) -> Iterator[Found]:
@@ -106,7 +107,9 @@ class Understanding:
         return found
 
     def _ends(self, heads: Iterable[str]) -> Kind:
-        return english.ending_in(phrase for head in heads for phrase in self._phrases(head))
+        known = [phrase for head in heads for phrase in self._phrases(head)]
+        self._graph.vocabulary.update(word for phrase in known for word in phrase)
+        return english.ending_in(known)
 
     def _phrases(self, said: str) -> Iterator[tuple[str, ...]]:
         return phrases(parse(said, self._rules), MAX_PHRASES)
