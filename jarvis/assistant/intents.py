@@ -13,6 +13,8 @@ from jarvis.assistant.grammar import DANGLING, DURATION, GRAMMAR, Rule
 from jarvis.assistant.moments import when_at
 from jarvis.assistant.room_grammar import ROOM
 from jarvis.assistant.talk_grammar import TALK
+from jarvis.assistant.templates.english import list_items
+from jarvis.assistant.templates.graph import Heard
 from jarvis.assistant.templates.understanding import Understanding, Understood, shipped
 from jarvis.assistant.words import Word, joined, split, without_politeness
 
@@ -23,6 +25,8 @@ MAX_NAME_WORDS = 4
 _NO_NAMES = frozenset(
     "a an the my our your for new another that this about around roughly exactly".split()  # noqa: SIM905 - one line
 )
+_ASKS = frozenset("what who why when where which how is are can could do does did tell".split())  # noqa: SIM905
+"""A sentence that begins so is nothing to put on a list."""
 _NO_NAME_BEGINS = frozenset(["i", "we", "you", "to", "from", "on", "with", "of", "in", "at", "and", "or", "then"])
 """A name that begins so is the middle of a sentence that only looks like a timer."""
 
@@ -70,8 +74,8 @@ def match_intent(text: str, assistant_name: str = "Jarvis", understanding: Under
 
 
 def fill_missing(asked: Match, text: str) -> Match | None:
-    """`asked` completed by the answer to "For how long?", "Which one?" or "What should I remember?"; None when `text`
-    is something else."""
+    """`asked` completed by the answer to "For how long?", "Which one?" or "What should I put on the list?"; None
+    when `text` is something else."""
     words = without_politeness(split(text))
     while len(words) > 1 and words[0].text in ("for", "about", "make", "it", "the", "that", "my"):
         words = words[1:]
@@ -86,11 +90,17 @@ def fill_missing(asked: Match, text: str) -> Match | None:
     if asked.intent in ("remember", "announce") and "text" in asked.missing:
         return Match(asked.intent, {**asked.slots, "text": text.strip().rstrip(".!")})
     if asked.intent == "alarm_set" and "at" in asked.missing:
+        seconds = parse_duration(texts[texts[0] == "in" :])
+        if seconds is not None:
+            return Match("timer_set", {**asked.slots, "seconds": seconds})
         when = when_at(texts, 0)
         if when is None or when[2] != len(texts):
             return None
         every = {"every": list(when[1])} if when[1] else {}
         return Match("alarm_set", {**asked.slots, "at": asdict(when[0]), **every})
+    if asked.intent in ("list_add", "list_create") and "items" not in asked.slots:
+        several = [] if texts[0] in _ASKS else list_items(Heard(text, words, tuple(texts)))
+        return Match("list_add", {**asked.slots, "items": several}) if several else None
     if asked.intent in ("timer_add", "timer_take", "timer_pause", "timer_resume"):
         return _which(asked, texts)
     if asked.intent == "timer_cancel":

@@ -15,7 +15,7 @@ from jarvis.assistant.moments import Moment
 from jarvis.assistant.recurring import Recurrence, recurrence, say_days
 from jarvis.assistant.skills import SKILLS
 from jarvis.assistant.templates.understanding import shipped
-from jarvis.assistant.types import Home, Request, RoomInfo
+from jarvis.assistant.types import Home, PastTurn, Request, RoomInfo
 from tests.assistant.homes import MemoryHome, request, turn, whole
 
 WORKDAYS = ("mon", "tue", "wed", "thu", "fri")
@@ -50,6 +50,27 @@ def test_a_shopping_list() -> None:
     assert said(home, "list_clear") == "I took 2 things off the shopping list. It is empty now."
     assert said(home, "list_clear") == "The shopping list is empty already."
     assert said(home, "list_add", list="shopping") == "What should I put on the shopping list?"
+
+
+def test_what_was_asked_for_is_answered_in_the_next_sentence() -> None:
+    home = MemoryHome()
+
+    async def talk(*said: str) -> str:
+        turns: list[PastTurn] = []
+        for text in said:
+            reply = await whole(await Assistant().answer(request(text, *turns), cast(Home, home)))
+            turns.append(turn(text, reply))
+        return reply
+
+    packing = asyncio.run(talk("Make a packing list.", "Sunscreen, two towels and a Swiss knife."))
+    assert packing == "Sunscreen, two towels and a Swiss knife are on the packing list now."
+    assert home.kept == {"packing": ["Sunscreen", "two towels", "a Swiss knife"]}
+    asyncio.run(talk("Add something to the shopping list", "Why is the sky blue?"))
+    asyncio.run(talk("Add something to the shopping list", "Never mind."))
+    assert "shopping" not in home.kept
+    said = asyncio.run(talk("Remind me to water the plants", "Every Monday at nine in the morning."))
+    assert said == "Alarm set for every Monday at 9:00 AM: water the plants."
+    assert asyncio.run(talk("Remind me to call mum", "In ten minutes")) == "Call mum timer set for 10 minutes."
 
 
 def test_forgetting_takes_away_one_thing_at_a_time() -> None:
