@@ -73,7 +73,7 @@ def minds(settings: Settings, kept: Records, linked: Links, privacy: Privacy, ad
         return engines.ranked(own.kind, own, peers, first=lambda: offered.of_kind(own.kind))
 
     embedded = EmbeddedModel(llm)
-    served = served_models(settings)
+    served = served_models(settings, added.plugins.model_providers)
     models: list[LanguageModel] = [*served, embedded, BorrowedModel(lending, embedded.well)]
     own = (stt, tts, llm)
     return Minds(engines, offered, lending, Assistant(models), ears, embedding, lent(stt), lent(tts), own, served)

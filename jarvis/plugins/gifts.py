@@ -15,6 +15,7 @@ from typing import Any, get_args
 from jarvis.core.errors import BadConfiguration
 from jarvis.plugins.catalogue import EVENTS
 from jarvis.plugins.guard import Guard
+from jarvis.plugins.guarded_model import GuardedModel
 from jarvis.plugins.kinds import (
     EngineKind,
     EngineOffer,
@@ -125,11 +126,9 @@ def _file_processors(processor: Any, guard: Guard) -> Any:
 
 def _model_providers(provider: Any, guard: Guard) -> Any:
     _must("jarvis_model_providers", provider, ModelProvider, _NAME)
-    make = provider.make
+    make, what = provider.make, f"its provider {provider.name!r}"
     _takes(make, 1, f"the provider {provider.name!r}", awaited=False)
-    return dataclasses.replace(
-        provider, make=lambda settings: guard.call(f"its provider {provider.name!r}", make, settings)
-    )
+    return dataclasses.replace(provider, make=lambda settings: GuardedModel(make, settings, guard, what))
 
 
 def _events(listener: Any, guard: Guard) -> Any:

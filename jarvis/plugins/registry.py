@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,8 +33,9 @@ log = structlog.get_logger()
 class _Running:
     found: Found
     gifts: dict[str, list[Any]]
-    faults: list[str] = field(default_factory=list)
-    """Sentences, the latest last."""
+    faults: int = 0
+    latest: str = ""
+    """What broke last, in a sentence."""
 
 
 class Plugins:
@@ -167,9 +168,9 @@ class Plugins:
         running = self._running.get(name)
         if running is None:
             return
-        running.faults.append(sentence)
-        if len(running.faults) >= MAX_FAULTS and running.found.source != "builtin":
-            self.switch_off(name, f"{sentence} It broke {len(running.faults)} times, so it is off.")
+        running.faults, running.latest = running.faults + 1, sentence
+        if running.faults >= MAX_FAULTS and running.found.source != "builtin":
+            self.switch_off(name, f"{sentence} It broke {running.faults} times, so it is off.")
 
     def _tell(self) -> None:
         for changed in self._followers:
@@ -187,7 +188,7 @@ class Plugins:
         running = self._running.get(name)
         problem = self._problems.get(name, "") or (one.problem if one else "")
         if running is not None:
-            one, state, problem = running.found, "on", running.faults[-1] if running.faults else ""
+            one, state, problem = running.found, "on", running.latest
         elif one is None:
             state, problem = "missing", "It is to be on, and is not there."
         else:
@@ -203,7 +204,7 @@ class Plugins:
             "enabled": wanted or running is not None,
             "state": state,
             "problem": problem,
-            "faults": len(running.faults) if running is not None else 0,
+            "faults": running.faults if running is not None else 0,
             "gives": {KIND_OF[hook]: sorted(gift.name for gift in gifts[hook]) for hook in HOOKS if gifts.get(hook)},
         }
 

@@ -29,10 +29,11 @@ def kitchen(tmp_path: Path, quiet: dict[str, str]) -> Iterator[NodeProcess]:
     jarvis("init", "--name", "kitchen", data_dir=place, env=quiet).json()
     folder = place / "plugins"
     folder.mkdir()
-    for name in ("beeps", "diary", "moon"):
+    for name in ("beeps", "diary", "moon", "parrot"):
         shutil.copy(EXAMPLES / f"{name}.py", folder)
     (folder / "broken.py").write_text("import no_such_library\n" + (EXAMPLES / "moon.py").read_text())
     (folder / "deadly.py").write_text(DEADLY)
+    (place / "jarvis.toml").write_text('[[llm]]\nprovider = "parrot"\ntrusted = false\n')
     with NodeProcess(place, "--no-mdns", "--bind", "127.0.0.1", env=quiet) as node:
         yield node
         print(node.stderr[-8_000:])  # shown when the test failed
@@ -66,6 +67,12 @@ def test_plugins_come_and_go_while_the_node_runs(kitchen: NodeProcess, quiet: di
     kitchen.ask("what is your name")
     until(diary.exists, WAIT_S, "the diary")
     assert diary.read_text().endswith("turn.committed\n") and "name" not in diary.read_text()
+
+    # a language model of a provider that was not there when the node started
+    assert kitchen.ask("tell me something nice")["provider"] == "none"
+    switch(kitchen, "parrot", True)
+    answer = kitchen.ask("tell me something nice")
+    assert (answer["provider"], answer["reply"]) == ("parrot", "You said: tell me something nice")
 
     # a voice is asked first, in a process of its own, and no more when it is off
     switch(kitchen, "beeps", True)

@@ -123,7 +123,7 @@ def test_the_diary_holds_times_and_no_words(folder: Path) -> None:
 
 def test_the_parrot_repeats_what_it_is_asked(folder: Path) -> None:
     (provider,) = on(folder, "parrot").model_providers()
-    model = provider.make({"says": "You said:"})
+    model = provider.make({})
 
     async def ask() -> str:
         pieces = model.complete([{"role": "user", "content": "good morning"}], max_tokens=8, deadline_s=1)

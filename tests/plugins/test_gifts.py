@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,34 @@ class Lines:
         return FileText("Lines", [Part(str(path), "line 1")])
 
 
+class Parrot:
+    """A language model, `broken` at will."""
+
+    trusted, context_tokens, max_tokens, elsewhere = False, 2048, 128, False
+
+    def __init__(self, name: str) -> None:
+        self.name, self.broken, self.closed = name, False, False
+
+    async def available(self) -> str:
+        if self.broken:
+            raise ValueError("the user said swordfish")
+        return "yes"
+
+    async def complete(self, messages: Any, *, max_tokens: int, deadline_s: float) -> AsyncIterator[str]:
+        try:
+            yield str(messages)
+            if self.broken:
+                raise ValueError("the user said swordfish")
+            yield "!"
+        finally:
+            self.closed = True
+
+
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}
 TOOL = Tool("roll_dice", "Rolls.", SCHEMA, run)
 PACK = IntentPack("dice", "en", "", {"dice_roll": skill})
 OFFER = EngineOffer("beep", "tts", "package.beep:Beep")
-PROVIDER = ModelProvider("parrot", lambda settings: settings["url"])
+PROVIDER = ModelProvider("parrot", lambda settings: Parrot(settings["name"]))
 LISTENER = Listener("diary", frozenset({"timer.rang"}), told)
 GOOD = {
     "jarvis_tools": TOOL,
@@ -142,7 +166,7 @@ def test_each_is_called_through_the_guard() -> None:
         assert await take("jarvis_tools", TOOL).run({"text": "six"}, CONTEXT) == "six"
         assert await take("jarvis_tools", replace(TOOL, run=functools.partial(run))).run({"text": "1"}, CONTEXT) == "1"
         assert take("jarvis_file_processors", Lines()).read(Path("a"), FileLimits()).parts[0].text == "a"
-        assert take("jarvis_model_providers", PROVIDER).make({"url": "here"}) == "here"
+        assert take("jarvis_model_providers", PROVIDER).make({"name": "parrot"}).name == "parrot"
 
         guard, faults = guarded()
         (tool,) = checked("jarvis_tools", [TOOL], guard)
@@ -166,3 +190,36 @@ def test_each_is_called_through_the_guard() -> None:
         return 6
 
     asyncio.run(main())
+
+
+def test_a_provider_that_makes_no_language_model_is_named() -> None:
+    for made in ("parrot", None, type("Half", (), {"available": None, "complete": None})()):
+        provider = take("jarvis_model_providers", ModelProvider("parrot", lambda settings, made=made: made))
+        with pytest.raises(PluginFailed, match="its provider 'parrot'"):
+            provider.make({})
+
+
+def test_a_language_model_breaks_into_sentences_that_hold_no_words() -> None:
+    guard, faults = guarded()
+    parrot = Parrot("parrot")
+    (provider,) = checked("jarvis_model_providers", [ModelProvider("parrot", lambda settings: parrot)], guard)
+
+    async def said(model: Any) -> list[str]:
+        return [piece async for piece in model.complete("tea", max_tokens=8, deadline_s=5)]
+
+    async def main() -> None:
+        model = provider.make({})
+        assert (model.context_tokens, model.max_tokens, model.trusted, model.elsewhere) == (2048, 128, False, False)
+        assert await model.available() == "yes" and await said(model) == ["tea", "!"] and parrot.closed
+        parrot.closed = False
+        pieces = model.complete("tea", max_tokens=8, deadline_s=5)
+        assert await anext(pieces) == "tea"
+        await pieces.aclose()
+        assert parrot.closed and faults == [], "whoever leaves early breaks nothing"
+        parrot.broken = True
+        for ask in (model.available, lambda: said(model)):
+            with pytest.raises(PluginFailed, match="ValueError"):
+                await ask()
+
+    asyncio.run(main())
+    assert len(faults) == 2 and "swordfish" not in "".join(faults)
