@@ -48,6 +48,7 @@ def all_checks(data_dir: Path) -> Iterator[Check]:
     yield from sound()
     yield ollama(data_dir)
     yield from language_models(data_dir)
+    yield home_assistant(data_dir, running)
     yield clock()
     yield mdns()
 
@@ -213,6 +214,30 @@ def language_models(data_dir: Path) -> Iterator[Check]:
         found = asyncio.run(model.available())
         detail = f"{found.model}." if found.ok else found.reason
         yield Check(f"llm.{model.name}", found.ok, detail, "" if found.ok else "See docs/assistant.md.", optional=True)
+
+
+def home_assistant(data_dir: Path, running: str) -> Check:
+    """Whether the running node reaches the home's lights and doors, and that nobody else reads the token."""
+    from jarvis.api.client import Client
+    from jarvis.node.directory import DataDirectory
+    from jarvis.node.house import CREDENTIAL, token
+
+    name, file = "home_assistant", DataDirectory(data_dir).node_key.with_name(CREDENTIAL)
+    try:
+        found = token(file.parent)
+    except JarvisError as error:
+        return Check(name, False, str(error), error.fix, optional=True)
+    if file.exists() and file.stat().st_mode & _OTHERS:
+        return Check(name, False, f"{file} may be read by others.", f"Run `chmod 600 {file}`.", optional=True)
+    if not running:
+        detail = "There is a token for Home Assistant." if found else "Not set up."
+        return Check(name, True, f"{detail} The running node says whether it answers.", optional=True)
+    try:
+        part = Client(data_dir).get("/api/v2/health")["components"]["home_assistant"]
+    except (JarvisError, KeyError) as error:
+        return Check(name, False, f"The node does not say: {error}.", "Look at `jarvis status`.", optional=True)
+    ok = part["state"] != "degraded"
+    return Check(name, ok, part["detail"], "" if ok else "See docs/home-control.md.", optional=True)
 
 
 def clock() -> Check:

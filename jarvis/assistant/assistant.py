@@ -13,6 +13,7 @@ import structlog
 from jarvis.assistant.announcements import announcement
 from jarvis.assistant.directions import meant
 from jarvis.assistant.guard import Doubt, doubt
+from jarvis.assistant.house_answers import answered
 from jarvis.assistant.intents import Match, fill_missing, match_intent
 from jarvis.assistant.language import LanguageModel, ModelStatus, Usage, closing
 from jarvis.assistant.prompt import messages_for
@@ -23,7 +24,7 @@ from jarvis.assistant.skills import SKILLS, Skill
 from jarvis.assistant.spending import Spending
 from jarvis.assistant.templates.understanding import Understanding, replied, shipped
 from jarvis.assistant.tokens import TokenScale, estimated_tokens
-from jarvis.assistant.types import Home, Reply, Request
+from jarvis.assistant.types import Home, PastTurn, Reply, Request
 from jarvis.core.errors import DeadlineExceeded, InvalidInput, JarvisError
 
 log = structlog.get_logger()
@@ -31,6 +32,8 @@ log = structlog.get_logger()
 ANSWER_DEADLINE_S = 60.0
 """For a whole answer, whichever models are asked for it; half a minute of speech is written in far less even on a slow
 machine."""
+MAX_ASKED_BACK = 3
+"""Questions back for one wish: which one, in which room, and whether really."""
 NO_MODEL = "I can only help with simple things right now, because no language model is available."
 BROKE_OFF = "Sorry, my language model stopped in the middle of that."
 FAILED = "Sorry, my language model failed, so I can't answer that."
@@ -101,11 +104,17 @@ class Assistant:
         match = self.understand(request.text, request.assistant_name, request.rooms)
         if match is not None and not meant(match, request):
             match = None
-        if match is None and request.turns and request.turns[-1].reply.endswith("?"):
-            asked = self.understand(request.turns[-1].heard, request.assistant_name, request.rooms)
-            if asked is not None:
-                return fill_missing(asked, request.text)
-        return match
+        return match or self._completed(request.text, request.turns[-MAX_ASKED_BACK:], request)
+
+    def _completed(self, text: str, turns: Sequence[PastTurn], request: Request) -> Match | None:
+        """What was asked for before, with `text` as the answer to the question back; and that may have been one too:
+        "Unlock the door." "Which one?" "The front door." "Should I ...?" "Yes."."""
+        if not turns or not turns[-1].reply.endswith("?"):
+            return None
+        last = turns[-1]
+        asked = self.understand(last.heard, request.assistant_name, request.rooms)
+        asked = asked or self._completed(last.heard, turns[:-1], request)
+        return None if asked is None else answered(asked, last, text) or fill_missing(asked, text)
 
     async def _do(self, match: Match, request: Request, home: Home) -> Reply:
         if match.intent not in self._skills:

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from jarvis.assistant.days import WEEKDAYS, date_of
 from jarvis.assistant.directions import room_of
+from jarvis.assistant.house import SKILLS as HOUSE_SKILLS
 from jarvis.assistant.intents import Match
 from jarvis.assistant.list_skills import SKILLS as LIST_SKILLS
 from jarvis.assistant.memory_skills import SKILLS as MEMORY_SKILLS
@@ -143,6 +144,7 @@ SKILLS: dict[str, Skill] = {
     **MEMORY_SKILLS,
     **SUM_SKILLS,
     **QUESTION_SKILLS,
+    **HOUSE_SKILLS,
     "time": tell_time,
     "date": tell_date,
     "days_until": days_until,

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from jarvis.assistant.language import Usage
+from jarvis.home_assistant.things import Devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,10 @@ class Home(Protocol):
         """By their names, this one included."""
 
     async def condition(self) -> Condition: ...
+
+    @property
+    def devices(self) -> Devices:
+        """Lights, doors, heaters."""
 
 
 @dataclass(slots=True)

@@ -17,6 +17,8 @@ from jarvis.node.choosing import Choosing
 from jarvis.node.claim_account import explained
 from jarvis.node.claims import RoomClaims, Surroundings
 from jarvis.node.dialogue import Dialogue
+from jarvis.node.directory import DataDirectory
+from jarvis.node.house import HouseDevices
 from jarvis.node.known_time import KnownTime
 from jarvis.node.listening import Listening
 from jarvis.node.lists import Lists
@@ -41,10 +43,12 @@ class Talk:
     claims: RoomClaims
     announcing: Announcing
     listening: Listening
+    house: HouseDevices
 
 
 def talk(
     settings: Settings,
+    directory: DataDirectory,
     kept: Records,
     linked: Links,
     held: Conversations,
@@ -72,6 +76,7 @@ def talk(
         attend=lambda ms: speech.attend(ms, assistant.hushes),
     )
     timers = Timers(journal, clock, time, me, topics, ring, around)
+    house = HouseDevices(config, journal, audit, directory.node_key.parent)
     dialogue = Dialogue(
         journal,
         held.sessions,
@@ -86,6 +91,7 @@ def talk(
             HomeSurroundings(
                 lambda text, room: announcing.announce(text, room), lambda: node().nodes(), lambda: node().status()
             ),
+            house,
         ),
         events,
         clock,
@@ -126,4 +132,4 @@ def talk(
     announcing = Announcing(me, members, topics, speech, connected=peering.connected, value=config.value, time=time)
     sound = None if settings.audio == "none" else Sound(settings.audio, config.value, config.follow)
     listening = Listening(sound, mute, events, clock, listen=speech.listen, ready=speech.speak_through)
-    return Talk(time, timers, dialogue, speech, mute, claims, announcing, listening)
+    return Talk(time, timers, dialogue, speech, mute, claims, announcing, listening, house)

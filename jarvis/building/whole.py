@@ -41,7 +41,7 @@ async def build(settings: Settings, directory: DataDirectory, key: SigningKey, s
     held = conversations(kept, linked)
     thinking = minds(settings, kept, linked, held.privacy, added)
     known = library(kept, linked, thinking, held.privacy)
-    talking = talk(settings, kept, linked, held, thinking, node)
+    talking = talk(settings, directory, kept, linked, held, thinking, node)
 
     journal, members, audit, clock, peering = kept.journal, kept.members, kept.audit, kept.clock, linked.peering
     built.append(
@@ -97,6 +97,7 @@ async def build(settings: Settings, directory: DataDirectory, key: SigningKey, s
                 mute=talking.mute,
                 claims=talking.claims,
                 listening=talking.listening,
+                house=talking.house,
                 engines=thinking.engines,
                 offered=thinking.offered,
                 lending=thinking.lending,

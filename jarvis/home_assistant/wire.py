@@ -38,6 +38,15 @@ def socket_url(url: str) -> str:
     return f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}/api/websocket"
 
 
+def is_address(url: str) -> bool:
+    """Whether `socket_url` takes it."""
+    try:
+        socket_url(url)
+    except BadConfiguration:
+        return False
+    return True
+
+
 def messages(text: str) -> list[dict[str, Any]]:
     """What one frame holds: a message, or several where the server joins what it sends at once. Raises InvalidBytes."""
     if len(text) > MAX_MESSAGE_BYTES:

@@ -16,6 +16,7 @@ from jarvis.core.ids import to_text
 from jarvis.crdt.mvmap import MVMap
 from jarvis.crdt.mvmap import Write as RegisterWrite
 from jarvis.crdt.registry import CONFIG
+from jarvis.home_assistant.wire import is_address
 from jarvis.node.audit import Audit
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.quiet_hours import KEY as QUIET_HOURS
@@ -28,6 +29,7 @@ from jarvis.replica.frontier import node_of
 MAX_VALUE_BYTES = 4_096
 _KEY = re.compile(r"[a-z0-9_-]{1,32}(\.[a-z0-9_-]{1,32}){0,3}")
 ENABLED = "plugins.enabled"
+HOME_ASSISTANT = "home_assistant.url"
 PINS = "pin/"
 """Where this node keeps its own values."""
 Rows = list[dict[str, Any]]
@@ -90,6 +92,12 @@ DECLARED: Mapping[str, Declared] = {
         "The plugins that run on this device, with commas between; see `jarvis plugin`.",
         here=True,
         fits=lambda value: all(map(NAME.fullmatch, value.split(","))),
+    ),
+    HOME_ASSISTANT: Declared(
+        "",
+        "Where this device finds Home Assistant, such as http://homeassistant.local:8123; empty for nowhere.",
+        here=True,
+        fits=is_address,
     ),
     "node.name": Declared("", "What a node is called.", own=True, names="name"),
     "node.room": Declared("", "The room a node stands in.", own=True, names="room"),

@@ -34,6 +34,7 @@ from jarvis.node.engines import Engines
 from jarvis.node.events import DocumentsChanged, NodeJoined, PeerLinked, TimerRang
 from jarvis.node.home import Home
 from jarvis.node.horizon import Compaction
+from jarvis.node.house import HouseDevices
 from jarvis.node.invitations import Invitations
 from jarvis.node.journal import Commit, Journal
 from jarvis.node.known_time import KnownTime
@@ -111,6 +112,7 @@ class Parts:
     mute: Mute
     claims: RoomClaims
     listening: Listening
+    house: HouseDevices
     engines: Engines
     """Closed with the node: whatever is being answered ends with them."""
     offered: OfferedEngines
@@ -191,6 +193,7 @@ class Node:
                 group.create_task(parts.engines.run(), name="engines")
                 group.create_task(parts.offered.run(), name="plugins' engines")
                 group.create_task(parts.lending.run(), name="lending")
+                group.create_task(parts.house.run(), name="Home Assistant")
                 group.create_task(parts.apologies.run(), name="apologies")
                 group.create_task(parts.listeners.run(), name="plugins' listeners")
                 group.create_task(parts.phrases.run(), name="sentences")
@@ -344,6 +347,7 @@ class Node:
             "audio": self._parts.listening.state(),
             "plugins": self._parts.plugins.component(),
             "sentences": self._parts.phrases.component(),
+            "home_assistant": self._parts.house.component(),
             **self._parts.engines.components(),
         }
         return {

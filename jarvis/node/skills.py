@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from jarvis.assistant.types import Announced, Condition, RoomInfo, TimerInfo
+from jarvis.home_assistant.things import Devices
 from jarvis.node.config import Config
 from jarvis.node.known_time import KnownTime
 from jarvis.node.lists import Lists
@@ -39,7 +40,9 @@ class HomeSkills:
         lists: Lists,
         config: Config,
         around: Surroundings,
+        devices: Devices,
     ) -> None:
+        self.devices = devices
         self._time = time
         self._timers = timers
         self._memory = memory

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 from jarvis.assistant.language import Availability, Message
 from jarvis.assistant.types import Announced, Condition, PastTurn, Reply, Request, RoomInfo, TimerInfo
-from jarvis.core.errors import JarvisError
+from jarvis.core.errors import JarvisError, Missing
+from jarvis.home_assistant.things import Devices, Done, House, Thing
+
+
+class NoDevices:
+    """There is no Home Assistant."""
+
+    async def house(self) -> House:
+        raise Missing("No Home Assistant is set up.")
+
+    async def act(self, service: str, things: Sequence[Thing], data: Mapping[str, object], done: Done) -> House:
+        raise Missing("No Home Assistant is set up.")
 
 
 @dataclass
@@ -24,6 +35,7 @@ class MemoryHome:
     kept: dict[str, list[str]] = field(default_factory=dict)
     known_rooms: list[RoomInfo] = field(default_factory=lambda: [RoomInfo("kitchen", True), RoomInfo("hall", False)])
     problems: list[str] = field(default_factory=list)
+    devices: Devices = field(default_factory=NoDevices)
 
     def now(self) -> datetime:
         return self.at

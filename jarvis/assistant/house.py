@@ -1,0 +1,27 @@
+"""The sentences about the home's things, each with the skill that does it or answers it."""
+
+from __future__ import annotations
+
+from jarvis.assistant import house_questions as questions
+from jarvis.assistant import house_skills as skills
+from jarvis.assistant.house_questions import NOT_CONNECTED
+from jarvis.assistant.house_skills import Skill, spoken
+
+SKILLS: dict[str, Skill] = {
+    "home_turn_on": spoken(skills.turn_on),
+    "home_turn_off": spoken(skills.turn_off),
+    "light_set": spoken(skills.set_light),
+    "light_dim": spoken(skills.dim),
+    "light_brighten": spoken(skills.brighten),
+    "home_open": spoken(skills.open_it),
+    "home_close": spoken(skills.close_it),
+    "home_lock": spoken(skills.lock),
+    "home_unlock": spoken(skills.unlock),
+    "climate_set": spoken(skills.set_temperature),
+    "climate_warmer": spoken(skills.warmer),
+    "climate_cooler": spoken(skills.cooler),
+    "home_scene": spoken(skills.scene),
+    "home_state": spoken(questions.tell_state, away=NOT_CONNECTED),
+    "home_which": spoken(questions.which_are, away=NOT_CONNECTED),
+    "climate_tell": spoken(questions.tell_temperature, away=NOT_CONNECTED),
+}
