@@ -1,5 +1,6 @@
-"""Six hundred commands, as people say them, against what is understood of them: how many come to the right intent with
-the right slots, and how long that takes at most."""
+"""Commands, as people say them, against what is understood of them: how many come to the right intent with the right
+slots. Six hundred were written down before there were templates; what the templates do for words they were not made for
+is told by two hundred that came after."""
 
 from __future__ import annotations
 
@@ -12,8 +13,12 @@ from jarvis.assistant.announcements import announcement
 from jarvis.assistant.intents import Match, match_intent
 
 FILE = Path(__file__).with_name("commands.toml")
+LATER = Path(__file__).with_name("commands_later.toml")
 ROOMS = ("kitchen", "bedroom", "living room", "office", "bathroom")
 WANTED = 0.98
+WANTED_LATER = 0.83
+"""82 % at the first look. Nearly all that is missed is free text then, and no other command."""
+MIXED_UP = 0.02
 SHOWN = 40
 """Of those that went wrong, when too many did."""
 
@@ -24,8 +29,8 @@ class Command(NamedTuple):
     slots: dict[str, Any]
 
 
-def commands() -> list[Command]:
-    groups = tomllib.loads(FILE.read_text(encoding="utf-8"))["command"]
+def commands(file: Path = FILE) -> list[Command]:
+    groups = tomllib.loads(file.read_text(encoding="utf-8"))["command"]
     return [Command(said, group.get("intent"), group.get("slots", {})) for group in groups for said in group["said"]]
 
 
@@ -34,9 +39,9 @@ def understood(text: str) -> Match | None:
     return match_intent(text) or announcement(text, ROOMS)
 
 
-def wrong() -> list[str]:
+def wrong(file: Path = FILE) -> list[str]:
     found = []
-    for one in commands():
+    for one in commands(file):
         match = understood(one.said)
         intent, slots = (None, {}) if match is None else (match.intent, plain(match.slots))
         if intent != one.intent or slots != plain(one.slots):
@@ -58,6 +63,14 @@ def test_commands_are_understood() -> None:
     right = 1 - len(missed) / len(every)
     shown = "\n".join(missed[:SHOWN])
     assert right >= WANTED, f"{right:.1%} of {len(every)} commands\n{shown}"
+
+
+def test_commands_that_were_written_later() -> None:
+    every, missed = commands(LATER), wrong(LATER)
+    right = 1 - len(missed) / len(every)
+    assert right >= WANTED_LATER, f"{right:.1%} of {len(every)} commands\n" + "\n".join(missed[:SHOWN])
+    other = [one.said for one in every if (match := understood(one.said)) and match.intent != one.intent]
+    assert len(other) <= MIXED_UP * len(every), other
 
 
 def test_nothing_is_made_of_what_is_no_command() -> None:
