@@ -201,12 +201,13 @@ def ollama(data_dir: Path) -> Check:
 
 def language_models(data_dir: Path) -> Iterator[Check]:
     """Those that the settings list; a server is looked for, a key is looked at, nothing is asked."""
+    from jarvis.assistant.providers.offers import PROVIDERS
     from jarvis.building.models import served_models
     from jarvis.core.settings import load
 
     try:
         settings = load(data_dir=data_dir)
-        models = served_models(settings)[: len(settings.llm)]
+        models = served_models(settings, lambda: PROVIDERS)[: len(settings.llm)]
     except JarvisError as error:
         yield Check("llm", False, str(error), error.fix, optional=True)
         return

@@ -14,7 +14,7 @@ import structlog
 
 from jarvis.assistant import assistant as module
 from jarvis.assistant.assistant import Assistant
-from jarvis.assistant.language import Message, Usage
+from jarvis.assistant.language import Availability, Message, Usage
 from jarvis.assistant.providers.anthropic_model import AnthropicModel
 from jarvis.assistant.providers.calls import Calls
 from jarvis.assistant.providers.careful import Careful
@@ -238,6 +238,23 @@ def test_only_so_many_are_asked_for_at_once() -> None:
             double.let_go.set()
             assert await asyncio.wait_for(first, 5)
             assert await drained(model) and len(double.asked) == 2
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("where", ["look", "answer"])
+def test_a_model_that_raises_whatever_it_likes_costs_nothing_but_itself(where: str) -> None:
+    class Wild(ScriptedModel):
+        async def available(self) -> Availability:
+            if where == "look":
+                raise KeyError("some secret")
+            return await super().available()
+
+    async def run() -> None:
+        wild = Careful(Wild([], KeyError("some secret"), name="wild"))  # type: ignore[arg-type]
+        reply, said = await ask(wild, ScriptedModel())
+        assert (reply.provider, said) == ("scripted", "It is a scripted answer.")
+        assert where == "answer" or "secret" not in (await wild.available()).reason
 
     asyncio.run(run())
 

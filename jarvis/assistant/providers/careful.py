@@ -80,6 +80,8 @@ class Careful:
                 found = await self._model.available()
         except TimeoutError:
             found = Availability(False, f"{self.name} did not answer in time.", outage=True)
+        except Exception as error:  # a plugin's model may raise anything
+            found = Availability(False, f"{self.name} broke ({type(error).__name__}).", outage=True)
         except BaseException:
             self._breaker.abandoned()
             raise
@@ -150,6 +152,10 @@ class Careful:
                         piece = await anext(pieces, None)
                 except TimeoutError:
                     raise DeadlineExceeded(f"{self.name} did not answer in time.") from None
+                except JarvisError:
+                    raise
+                except Exception as error:  # a plugin's model may raise anything
+                    raise EngineFailed(f"{self.name} broke ({type(error).__name__}).") from None
                 if piece is None:
                     return
                 if isinstance(piece, str):
