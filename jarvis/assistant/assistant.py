@@ -126,6 +126,7 @@ class Assistant:
         said = done if isinstance(done, Said) else Said(str(done))  # a plugin's may give a sentence alone
         reply = _said("intents", match.intent, match.slots, said.text)
         reply.closes, reply.asks, reply.moves_to = said.closes, said.asks, said.moves_to
+        reply.citations = said.citations
         return reply
 
     async def statuses(self) -> list[ModelStatus]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,8 @@ class Said:
     asks: bool = False
     moves_to: str = ""
     """The room in which the conversation goes on."""
+    citations: tuple[dict[str, Any], ...] = ()
+    """As in a Reply."""
 
 
 def the(room: str) -> str:

@@ -10,6 +10,7 @@ from jarvis.assistant.days import WEEKDAYS, date_of
 from jarvis.assistant.directions import room_of
 from jarvis.assistant.house import SKILLS as HOUSE_SKILLS
 from jarvis.assistant.intents import Match
+from jarvis.assistant.knowledge_skills import SKILLS as KNOWLEDGE_SKILLS
 from jarvis.assistant.list_skills import SKILLS as LIST_SKILLS
 from jarvis.assistant.memory_skills import SKILLS as MEMORY_SKILLS
 from jarvis.assistant.question_skills import SKILLS as QUESTION_SKILLS
@@ -144,6 +145,7 @@ SKILLS: dict[str, Skill] = {
     **MEMORY_SKILLS,
     **SUM_SKILLS,
     **QUESTION_SKILLS,
+    **KNOWLEDGE_SKILLS,
     **HOUSE_SKILLS,
     "time": tell_time,
     "date": tell_date,

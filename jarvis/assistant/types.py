@@ -87,6 +87,35 @@ class Condition:
     """A sentence for each part that does not work as it should."""
 
 
+@dataclass(frozen=True, slots=True)
+class Quotation:
+    """What a document says, word for word."""
+
+    document: str
+    title: str
+    place: str
+    """Such as "page 3" or "Chapter > Section"; may be empty."""
+    text: str
+    room: str
+    """Of the node that holds the document."""
+    here: bool
+    """That is this one."""
+    chunk: int = 0
+    """From 0, in the order of the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    documents: int
+    """How many the home knows of."""
+    quotations: list[Quotation] = field(default_factory=list)
+    """Those that fit the question, the best first; none when nothing does."""
+    silent: list[str] = field(default_factory=list)
+    """Rooms that hold documents and could not be asked."""
+    meant: list[str] = field(default_factory=list)
+    """Titles of the documents that were asked for by name; empty when all were looked in."""
+
+
 class Home(Protocol):
     """The part of the home that skills may touch. Every method may raise a JarvisError, which is spoken."""
 
@@ -124,6 +153,9 @@ class Home(Protocol):
     async def set_volume(self, percent: int) -> None: ...
 
     async def remember(self, text: str) -> None: ...
+
+    async def look_up(self, question: str, source: str, *, here: bool = False) -> Findings:
+        """In the home's documents: in the one that `source` names, if it does; in every room, unless only `here`."""
 
     async def remembered(self) -> list[str]:
         """Oldest first."""
@@ -174,6 +206,8 @@ class Reply:
     """False when the reply is an apology for something that broke."""
     model: str = ""
     """The language model's own name, such as `llama3.2:1b`."""
+    citations: Sequence[dict[str, Any]] = ()
+    """What documents the answer was taken from: document_id, title, place, chunk, text, holder."""
     usage: Usage | None = None
     """What the model's answer cost, estimated where it does not say; None when no model wrote anything."""
     said: list[str] = field(default_factory=list)

@@ -7,6 +7,7 @@ from jarvis.building.minds import Minds
 from jarvis.building.records import Records
 from jarvis.knowledge.files.reading import Reading
 from jarvis.knowledge.vectors import vectors_worker
+from jarvis.node.library.answering import Answering
 from jarvis.node.library.face import Library
 from jarvis.node.library.index import Index
 from jarvis.node.library.search import Search
@@ -38,4 +39,5 @@ def library(kept: Records, linked: Links, thinking: Minds, privacy: Privacy) -> 
         near=peering.nearest,
         may_leave=lambda: not privacy.closed(),
     )
-    return Library(shelf, index, search)
+    answering = Answering(search, shelf, kept.node_id, kept.members.room_of)
+    return Library(shelf, index, search, answering)

@@ -89,7 +89,10 @@ def talk(
             Lists(Notes(journal)),
             config,
             HomeSurroundings(
-                lambda text, room: announcing.announce(text, room), lambda: node().nodes(), lambda: node().status()
+                announce=lambda text, room: announcing.announce(text, room),
+                nodes=lambda: node().nodes(),
+                status=lambda: node().status(),
+                look_up=lambda question, source, here: node().knowledge.look_up(question, source, here=here),
             ),
             house,
         ),

@@ -326,7 +326,7 @@ class Node:
             "provider": turn.reply.provider,
             "intent": turn.reply.intent,
             "tokens": {"prompt": usage.prompt, "completion": usage.completion} if usage else None,
-            "citations": [],
+            "citations": list(turn.reply.citations),
             "timings_ms": turn.timings_ms,
         }
 

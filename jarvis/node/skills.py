@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jarvis.assistant.types import Announced, Condition, RoomInfo, TimerInfo
+from jarvis.assistant.types import Announced, Condition, Findings, RoomInfo, TimerInfo
 from jarvis.home_assistant.things import Devices
 from jarvis.node.config import Config
 from jarvis.node.known_time import KnownTime
@@ -27,6 +27,8 @@ class Surroundings:
     """As `Node.nodes` gives them."""
     status: Callable[[], Awaitable[dict[str, Any]]]
     """As `Node.status` gives it."""
+    look_up: Callable[[str, str, bool], Awaitable[Findings]]
+    """As `look_up` below."""
 
 
 class HomeSkills:
@@ -87,6 +89,9 @@ class HomeSkills:
 
     async def set_volume(self, percent: int) -> None:
         await self._config.set(VOLUME, str(percent))
+
+    async def look_up(self, question: str, source: str, *, here: bool = False) -> Findings:
+        return await self._around.look_up(question, source, here)
 
     async def remember(self, text: str) -> None:
         await self._memory.remember(text)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 from jarvis.assistant.language import Availability, Message
-from jarvis.assistant.types import Announced, Condition, PastTurn, Reply, Request, RoomInfo, TimerInfo
+from jarvis.assistant.types import Announced, Condition, Findings, PastTurn, Reply, Request, RoomInfo, TimerInfo
 from jarvis.core.errors import JarvisError, Missing
 from jarvis.home_assistant.things import Devices, Done, House, Thing
 
@@ -35,6 +35,8 @@ class MemoryHome:
     kept: dict[str, list[str]] = field(default_factory=dict)
     known_rooms: list[RoomInfo] = field(default_factory=lambda: [RoomInfo("kitchen", True), RoomInfo("hall", False)])
     problems: list[str] = field(default_factory=list)
+    findings: Findings = field(default_factory=lambda: Findings(0))
+    looked_up: list[tuple[str, str]] = field(default_factory=list)
     devices: Devices = field(default_factory=NoDevices)
 
     def now(self) -> datetime:
@@ -46,6 +48,10 @@ class MemoryHome:
         timer = TimerInfo(f"t{len(self.timers) + 1}", name, seconds, float(seconds))
         self.timers.append(timer)
         return timer
+
+    async def look_up(self, question: str, source: str, *, here: bool = False) -> Findings:
+        self.looked_up.append((question, source))
+        return self.findings
 
     async def list_timers(self) -> list[TimerInfo]:
         return list(self.timers)

@@ -110,6 +110,16 @@ def test_any_room_asks_all_and_says_who_was_silent(home: Home, quiet: dict[str, 
     until(lambda: asked("what does error E15 mean")[:1] == [("Samovar handbook", "kitchen")], KNOWN_S, "the kitchen's")
     assert search(hall, "notice period", here=True)["results"] == [], "the text itself stays where it is"
 
+    def told(question: str) -> Any:
+        return hall.ask(question, "new")
+
+    wanted = "Samovar handbook says under Cleaning: Rinse the quicksilver strainer once a month under hot water."
+    question = "What does the handbook say about the strainer?"
+    until(lambda: told(question)["reply"] == f"{wanted} That is from the kitchen.", KNOWN_S, "a quotation")
+    cited = until(lambda: told(question)["citations"], KNOWN_S, "a citation")[0]
+    assert (cited["title"], cited["holder"]) == ("Samovar handbook", "kitchen")
+    assert cited["place"].startswith("Samovar handbook > Cleaning")
+
     kitchen.stop()
     until(
         lambda: not next(row for row in hall.get("/api/v2/nodes") if row["name"] == "kitchen")["online"],
@@ -119,6 +129,8 @@ def test_any_room_asks_all_and_says_who_was_silent(home: Home, quiet: dict[str, 
     until(lambda: asked("what is the notice period") == [("Lease", "bedroom")], KNOWN_S, "who is left")
     answer = search(hall, "marzipan valve")
     assert (answer["results"], answer["silent"]) == ([], ["kitchen"])
+    said = told("What does the samovar handbook say about the strainer?")["reply"]
+    assert said.startswith("I found nothing about") and "I could not ask the kitchen" in said
 
     samovar = next(row for row in hall.get("/api/v2/knowledge") if row["title"] == "Samovar handbook")
     assert samovar["online"] is False

@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from jarvis.assistant.types import Findings
+from jarvis.node.library.answering import Answering
 from jarvis.node.library.index import Index
 from jarvis.node.library.search import Search
 from jarvis.node.library.shelf import Shelf
 
 
 class Library:
-    def __init__(self, shelf: Shelf, index: Index, search: Search) -> None:
-        self._shelf, self._index, self._search = shelf, index, search
+    def __init__(self, shelf: Shelf, index: Index, search: Search, answering: Answering) -> None:
+        self._shelf, self._index, self._search, self._answering = shelf, index, search, answering
 
     async def load(self) -> None:
         """Know what there is, before anybody asks."""
@@ -39,3 +41,7 @@ class Library:
 
     async def search(self, question: str, most: int, *, here: bool = False) -> dict[str, Any]:
         return await self._search.search(question, most, here=here)
+
+    async def look_up(self, question: str, source: str, *, here: bool = False) -> Findings:
+        """For skills; see assistant.types.Home."""
+        return await self._answering.look_up(question, source, here=here)
