@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jarvis.building.links import Links
 from jarvis.building.minds import Minds
+from jarvis.building.plugins import Added
 from jarvis.building.records import Records
 from jarvis.knowledge.files.reading import Reading
 from jarvis.knowledge.vectors import vectors_worker
@@ -15,7 +16,7 @@ from jarvis.node.library.shelf import Shelf
 from jarvis.node.privacy import Privacy
 
 
-def library(kept: Records, linked: Links, thinking: Minds, privacy: Privacy) -> Library:
+def library(kept: Records, linked: Links, thinking: Minds, privacy: Privacy, added: Added) -> Library:
     peering = linked.peering
     index = Index(kept.journal, thinking.embedding, thinking.engines.add("vectors", "vectors", vectors_worker()))
     shelf = Shelf(
@@ -24,7 +25,7 @@ def library(kept: Records, linked: Links, thinking: Minds, privacy: Privacy) -> 
         kept.audit,
         index,
         kept.node_id,
-        reading=Reading,
+        reading=lambda: Reading(others=added.plugins.file_processors()),
         wall_ms=kept.clock.wall_ms,
         connected=peering.connected,
     )

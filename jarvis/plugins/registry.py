@@ -63,7 +63,8 @@ class Plugins:
         return self._all("jarvis_engines")
 
     def file_processors(self) -> list[FileProcessor]:
-        return self._all("jarvis_file_processors")
+        """Without the built-in ones, which read in a process of their own."""
+        return self._all("jarvis_file_processors", builtin=False)
 
     def model_providers(self) -> list[ModelProvider]:
         return self._all("jarvis_model_providers")
@@ -75,9 +76,10 @@ class Plugins:
         """Call `changed` whenever what they give may be something else."""
         self._followers.append(changed)
 
-    def _all(self, hook: str) -> list[Any]:
+    def _all(self, hook: str, *, builtin: bool = True) -> list[Any]:
         """Of what was switched on last first, and of the built-ins last."""
-        return [gift for one in reversed(self._running.values()) for gift in one.gifts.get(hook, ())]
+        running = [one for one in reversed(self._running.values()) if builtin or one.found.source != "builtin"]
+        return [gift for one in running for gift in one.gifts.get(hook, ())]
 
     # --- on and off ---------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ def kitchen(tmp_path: Path, quiet: dict[str, str]) -> Iterator[NodeProcess]:
     jarvis("init", "--name", "kitchen", data_dir=place, env=quiet).json()
     folder = place / "plugins"
     folder.mkdir()
-    for name in ("beeps", "diary", "moon", "parrot"):
+    for name in ("beeps", "coin", "diary", "moon", "parrot", "subtitles"):
         shutil.copy(EXAMPLES / f"{name}.py", folder)
     (folder / "broken.py").write_text("import no_such_library\n" + (EXAMPLES / "moon.py").read_text())
     (folder / "deadly.py").write_text(DEADLY)
@@ -73,6 +73,22 @@ def test_plugins_come_and_go_while_the_node_runs(kitchen: NodeProcess, quiet: di
     switch(kitchen, "parrot", True)
     answer = kitchen.ask("tell me something nice")
     assert (answer["provider"], answer["reply"]) == ("parrot", "You said: tell me something nice")
+
+    # a sentence is understood, from the next one on
+    switch(kitchen, "coin", True)
+    until(lambda: kitchen.ask("flip a coin for me")["intent"] == "coin_flip", WAIT_S, "the sentence")
+    assert kitchen.ask("Heads or tails?")["reply"] in ("It's heads.", "It's tails.")
+    switch(kitchen, "coin", False)
+    until(lambda: kitchen.ask("flip a coin for me")["provider"] == "parrot", WAIT_S, "the sentence's end")
+
+    # a kind of file is read, and cited by its place
+    film = kitchen.data_dir / "film.srt"
+    film.write_text("1\n00:01:00,000 --> 00:01:02,000\nThe treasure lies under the lighthouse.\n")
+    assert "which nothing here reads" in jarvis("knowledge", "add", str(film), data_dir=kitchen.data_dir, env=quiet).out
+    switch(kitchen, "subtitles", True)
+    assert jarvis("knowledge", "add", str(film), data_dir=kitchen.data_dir, env=quiet).json()[0]["state"] == "added"
+    found = kitchen.get("/api/v2/knowledge/search", q="where does the treasure lie")["results"]
+    assert found[0]["place"] == "00:01:00 to 00:01:02"
 
     # a voice is asked first, in a process of its own, and no more when it is off
     switch(kitchen, "beeps", True)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from jarvis.core.errors import BadConfiguration, InvalidInput, NotFound, PluginFailed
+from jarvis.knowledge.files import builtin as files
 from jarvis.plugins import registry
 from jarvis.plugins.hooks import hookimpl
 from jarvis.plugins.kinds import EngineOffer, Metadata, Tool, ToolContext
@@ -239,3 +240,10 @@ def test_an_engine_may_lie_in_the_plugins_own_file(folder: Path) -> None:
     plugins = Plugins(folder)
     story(lambda: plugins.switch_on("letters", {}))
     assert plugins.engines()[0].target == f"{folder / 'letters.py'}:Beep"
+
+
+def test_readers_that_are_built_in_are_not_called_from_here(folder: Path) -> None:
+    plugins = Plugins(folder, [files])
+    assert plugins.file_processors() == []
+    rows = asyncio.run(plugins.rows([]))
+    assert "pdf" in rows[0]["gives"]["file processor"] and rows[0]["source"] == "builtin"
