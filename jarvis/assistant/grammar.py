@@ -166,7 +166,7 @@ _TELL = (
 )
 _TIME = _rule(
     "time",
-    rf"{_TELL}(?:what|which|what is) times? (?:is it|it is|is this|do you have|have you got|is it here|"
+    rf"{_TELL}(?:what|which|what is) times? (?:is it|do we have|it is|is this|do you have|have you got|is it here|"
     rf"is that)(?: (?:right )?now| here| currently| exactly| in here)*",
     rf"{_TELL}(?:(?:what is|what are) )?(?:the |a )?(?:current |exact |correct |local )?time(?: (?:right )?now| is it|"
     rf" it is| here| of day)*",
@@ -294,7 +294,7 @@ _REMEMBER = _rule(
     r"make note|keep in mind|bear in mind|"
     r"do not forget|never forget|remember for me)(?: this for me| this| for me)?(?: of)?(?: that| to)?\b(?! it$|"
     r" that$)",
-    r"(?:take|make|add|write)(?: me)? (?:a |another )note(?: that| to| saying)?\b",
+    r"(?:take|make|add|write)(?: me)? (?:a |another )(?:mental |quick |short )?note(?: that| to| saying)?\b",
     dictates=True,
     not_before=frozenset(
         [
