@@ -187,7 +187,6 @@ class Assistant:
         reply.ok = False
         yield apology
 
-
     async def _written(self, model: LanguageModel, request: Request, reply: Reply, ends: float) -> AsyncIterator[str]:
         """What `model` writes until `ends`, with what it costs on the account, also when it breaks off or nobody
         listens any more."""
@@ -218,6 +217,7 @@ class Assistant:
                 told = Usage(estimated, len(text.encode()) // 4 + 1)
             reply.usage = told
             self.spending.add(model.name, told, ok=ok)
+
 
 def _said(provider: str, intent: str | None, slots: dict[str, Any], text: str, *, ok: bool = True) -> Reply:
     reply = Reply("intent", provider, intent, dict(slots), pieces=_nothing(), ok=ok)
