@@ -3,7 +3,10 @@ what does not fit, or breaks again and again is off, with a sentence that says w
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import importlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,6 +51,9 @@ class Plugins:
         self._problems: dict[str, str] = {}
         """Why a plugin that was to be on is not."""
         self._followers: list[Callable[[], None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
+        """Of the loop."""
         for one in map(finding.builtin, self._builtins):
             self._running[one.metadata.name] = self._given(one, gather(one.load(), Setup({})))
 
@@ -88,6 +94,7 @@ class Plugins:
         one that may not be run, PluginFailed for one that breaks or gives what does not fit."""
         if name in self._running:
             return
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         one = await self._find(name)
         if one.problem:
             self._problems[name] = one.problem
@@ -167,6 +174,14 @@ class Plugins:
                     )
 
     def _broke(self, name: str, sentence: str) -> None:
+        """Files are read in threads, and whoever follows is on the event loop."""
+        if self._loop is None or threading.get_ident() == self._thread:
+            self._count(name, sentence)
+        else:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and with it all that counts
+                self._loop.call_soon_threadsafe(self._count, name, sentence)
+
+    def _count(self, name: str, sentence: str) -> None:
         running = self._running.get(name)
         if running is None:
             return

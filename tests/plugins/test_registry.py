@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +15,7 @@ from jarvis.core.errors import BadConfiguration, InvalidInput, NotFound, PluginF
 from jarvis.knowledge.files import builtin as files
 from jarvis.plugins import registry
 from jarvis.plugins.hooks import hookimpl
-from jarvis.plugins.kinds import EngineOffer, Metadata, Tool, ToolContext
+from jarvis.plugins.kinds import EngineOffer, FileLimits, Metadata, Tool, ToolContext
 from jarvis.plugins.registry import MAX_FAULTS, Plugins
 
 CONTEXT = ToolContext("", "kitchen", False, None)
@@ -247,3 +248,36 @@ def test_readers_that_are_built_in_are_not_called_from_here(folder: Path) -> Non
     assert plugins.file_processors() == []
     rows = asyncio.run(plugins.rows([]))
     assert "pdf" in rows[0]["gives"]["file processor"] and rows[0]["source"] == "builtin"
+
+
+READER = """
+from jarvis.plugins.hooks import hookimpl
+from jarvis.plugins.kinds import Metadata
+PLUGIN = Metadata("reader", "1", "Reads nothing.")
+class Reader:
+    name, suffixes = "reader", frozenset({".x"})
+    def read(self, path, limits):
+        raise ValueError
+@hookimpl
+def jarvis_file_processors():
+    return [Reader()]
+"""
+
+
+def test_one_that_breaks_in_a_thread_is_switched_off_on_the_loop(folder: Path) -> None:
+    (folder / "reader.py").write_text(READER)
+    plugins = Plugins(folder)
+    changed: asyncio.Queue[int] = asyncio.Queue()
+    plugins.follow(lambda: changed.put_nowait(threading.get_ident()))
+
+    async def told() -> None:
+        await plugins.switch_on("reader", {})
+        await changed.get()
+        (reader,) = plugins.file_processors()
+        for _ in range(MAX_FAULTS):
+            with pytest.raises(PluginFailed):
+                await asyncio.to_thread(reader.read, folder, FileLimits())
+        assert await changed.get() == threading.get_ident()
+        assert plugins.on() == [] and "broke 3 times" in plugins.problems()["reader"]
+
+    story(told)
