@@ -19,10 +19,11 @@ LEAST_TOKENS = 16
 """Less would cut sentences into words."""
 SPECIAL_TOKENS = 2
 """The model puts one before and one after each text."""
-_PIECE_CHARS = 5
-"""Of an English word that a token covers, at least: rare words fall into pieces. Measured with the model's own
-tokenizer over prose and source code, see tests/knowledge/test_chunks.py."""
-_TOKENS = re.compile(r"[A-Za-z]+|[0-9]+|\s{2,}|[^\sA-Za-z0-9]")
+_TOKENS = re.compile(r"[A-Za-z]{1,5}|[0-9]{1,2}|[^\sA-Za-z0-9]|\s{8}")
+"""Five letters of a word count as a token, since rare words fall into pieces. White space is nothing to the model, but a
+text of nothing else has an end too. Measured with the model's own tokenizer, see tests/knowledge/test_chunks.py."""
+_CHARS_OF_TOKEN = 16
+"""No text has more for each token: fifteen of white space make one."""
 _CUTS = tuple(map(re.compile, (r"\n[^\S\n]*\n", r"\n", r"(?<=[.!?;:])\s+|(?<=[。！？])", r"\s+")))
 _JOINTS = {"heading": "\n\n", "text": "\n\n", "code": "\n", "table": "\n"}
 
@@ -55,15 +56,7 @@ class _Growing:
 def tokens_in(text: str) -> int:
     """How many tokens the embedding model makes of it, at most; the special ones apart. It takes no model to say, so
     that every node cuts alike."""
-    return sum(map(_tokens_of, _TOKENS.findall(text)))
-
-
-def _tokens_of(piece: str) -> int:
-    if piece.isspace():
-        return len(piece) // 8  # nothing to the model; but a text of nothing else has an end too
-    if piece.isdigit():
-        return -(-len(piece) // 2)
-    return -(-len(piece) // _PIECE_CHARS)
+    return len(_TOKENS.findall(text))
 
 
 def split(text: FileText, max_tokens: int = MAX_TOKENS) -> list[Chunk]:
@@ -93,7 +86,7 @@ def _pieces(part: Part, room: int) -> Iterator[tuple[str, Place]]:
         if whole := text.strip():
             yield (text.strip("\n").rstrip() if part.kind == "code" else whole), place
         return
-    if tokens_in(text) <= room:
+    if _measured(text, 0, len(text), room) <= room:
         if whole := text.strip():
             yield (text.strip("\n").rstrip() if part.kind == "code" else whole), place
         return
@@ -107,28 +100,30 @@ def _pieces(part: Part, room: int) -> Iterator[tuple[str, Place]]:
 
 
 def _spans(text: str, start: int, end: int, room: int, level: int = 0) -> Iterator[tuple[int, int]]:
-    """Neighbouring spans that fit, as long as they may be, cut at the coarsest places that serve."""
-    if tokens_in(text[start:end]) <= room:
-        yield start, end
-        return
+    """Neighbouring spans that fit, as long as they may be, of one that does not, cut at the coarsest places that
+    serve."""
     if level == len(_CUTS):
         yield from ((at, min(at + room, end)) for at in range(start, end, room))  # a character is one token at most
         return
-    held, held_end, tokens = start, start, 0
-    for piece_start, piece_end in _between(text, start, end, _CUTS[level]):
-        more = tokens_in(text[held_end:piece_end])
-        if tokens + more <= room:
-            held_end, tokens = piece_end, tokens + more
-            continue
-        if held_end > held:
-            yield held, held_end
-        if tokens_in(text[piece_start:piece_end]) <= room:
-            held, held_end, tokens = piece_start, piece_end, tokens_in(text[piece_start:piece_end])
+    held, tokens = start, 0
+    for piece, piece_end in _between(text, start, end, _CUTS[level]):
+        more = _measured(text, piece, piece_end, room)
+        if tokens + more > room:
+            if piece > held:
+                yield held, piece
+            held, tokens = piece, 0
+        if more > room:
+            yield from _spans(text, piece, piece_end, room, level + 1)
+            held = piece_end
         else:
-            yield from _spans(text, piece_start, piece_end, room, level + 1)
-            held, held_end, tokens = piece_end, piece_end, 0
-    if held_end > held:
-        yield held, held_end
+            tokens += more
+    if end > held:
+        yield held, end
+
+
+def _measured(text: str, start: int, end: int, room: int) -> int:
+    """Its tokens; of what is far too long only that it is more than `room`."""
+    return room + 1 if end - start > (room + 1) * _CHARS_OF_TOKEN else tokens_in(text[start:end])
 
 
 def _between(text: str, start: int, end: int, cut: re.Pattern[str]) -> Iterator[tuple[int, int]]:

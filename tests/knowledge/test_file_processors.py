@@ -186,3 +186,8 @@ def test_each_ending_has_one_processor() -> None:
     assert len(endings) == len(set(endings))
     with pytest.raises(InvalidInput, match=r"\.exe file, which nothing here reads"):
         processor_for(Path("/a/setup.exe"))
+
+
+def test_a_comment_that_never_ends_is_text(tmp_path: Path) -> None:
+    text = read(written(tmp_path / "a.md", "<!-- a --> b <!-- c\n\nd"))
+    assert [part.text for part in text.parts] == ["b <!-- c", "d"]

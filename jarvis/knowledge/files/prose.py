@@ -17,7 +17,6 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[^`]*")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
 _FRONT = re.compile(r"---\n(.*?\n)---\n", re.DOTALL)
 _FRONT_TITLE = re.compile(r"^title:[ \t]*[\"']?(.*?)[\"']?[ \t]*$", re.MULTILINE)
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _RST_LINE = re.compile(r"([=\-`:'\"~^_*+#<>.])\1{2,}[ \t]*")
 _RST_ASIDE = re.compile(r"\.\. (?!(?:note|warning|tip|important|code|versionadded|versionchanged|deprecated)\b).*")
 
@@ -46,7 +45,7 @@ class Markdown:
             found = _FRONT_TITLE.search(front[1])
             title, text = found[1] if found else "", _blank(front[0]) + text[front.end() :]
         # A comment is not for readers: nobody who looks the place up would find it.
-        rows = _COMMENT.sub(lambda found: _blank(found[0]), text).split("\n")
+        rows = _uncommented(text).split("\n")
         outline = Outline(path, limits)
         at = 0
         while at < len(rows):
@@ -131,6 +130,15 @@ def lines(first: int, count: int) -> str:
 def _place(outline: Outline, first: int, count: int) -> str:
     """Under its headings; before the first of them the lines must do."""
     return outline.place or lines(first, count)
+
+
+def _uncommented(text: str) -> str:
+    """Without what stands in comments; one that never ends is text."""
+    kept, at = [], 0
+    while (begins := text.find("<!--", at)) >= 0 and (ends := text.find("-->", begins)) >= 0:
+        kept += [text[at:begins], _blank(text[begins:ends])]
+        at = ends + len("-->")
+    return "".join([*kept, text[at:]])
 
 
 def _blank(text: str) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from jarvis.core.errors import StoreFailed, not_installed
 
-SETTLE_MS = 1_000
-"""Changes that come within are told together: who saves a file often writes it in several steps."""
+QUIET_MS, LONGEST_MS = 250, 5_000
+"""Changes are told together once it has been quiet for so long: who saves a file often writes it in several steps. But
+they wait no longer than the longest."""
 
 
 async def changes(folders: Sequence[Path], stop: asyncio.Event) -> AsyncGenerator[set[Path], None]:
@@ -22,7 +23,12 @@ async def changes(folders: Sequence[Path], stop: asyncio.Event) -> AsyncGenerato
         raise not_installed("watchfiles", "knowledge") from None
     try:
         watched = awatch(
-            *folders, watch_filter=None, debounce=SETTLE_MS, stop_event=stop, ignore_permission_denied=True
+            *folders,
+            watch_filter=None,
+            debounce=LONGEST_MS,
+            step=QUIET_MS,
+            stop_event=stop,
+            ignore_permission_denied=True,
         )
         async with contextlib.aclosing(watched):
             async for found in watched:
