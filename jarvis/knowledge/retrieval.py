@@ -95,21 +95,20 @@ def fits(question: str, passage: Passage) -> bool:
 
 
 def excerpt(question: str, text: str, most_chars: int) -> str:
-    """The sentences of a passage that hold most of the question's words, in one stretch of at most `most_chars`; at
-    least one sentence, cut at a word when it is longer."""
+    """The sentences of a passage that hold most of the question's words, as many in one stretch as `most_chars` take;
+    at least one, cut at a word when it is longer."""
     words = words_of(question)
     sentences = [" ".join(one.split()) for one in _SENTENCE.split(text) if one.strip()]
     best, best_score = "", -1.0
-    for start in range(len(sentences)):
-        stretch = ""
-        for one in sentences[start:]:
-            longer = f"{stretch} {one}".strip()
-            if stretch and len(longer) > most_chars:
+    for start, first in enumerate(sentences):
+        stretch = first
+        for one in sentences[start + 1 :]:
+            if len(stretch) + 1 + len(one) > most_chars:
                 break
-            stretch = longer
-            score = coverage(words, stretch) - len(stretch) / (20 * most_chars)  # of two that hold as many, the shorter
-            if score > best_score:
-                best, best_score = stretch, score
+            stretch += f" {one}"
+        score = coverage(words, stretch) + coverage(words, first) / 100  # of two, the one that begins where it matters
+        if score > best_score:
+            best, best_score = stretch, score
     return best if len(best) <= most_chars else best[:most_chars].rsplit(" ", 1)[0] + "…"
 
 

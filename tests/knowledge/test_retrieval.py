@@ -72,6 +72,8 @@ def test_the_best_of_a_library_may_still_be_nothing() -> None:
 def test_an_excerpt_is_where_the_words_stand() -> None:
     text = "Press the green button. Wait. Descale it with citric acid every autumn. Then rinse it twice! Call us."
     assert excerpt("when do I descale it", text, 60) == "Descale it with citric acid every autumn."
+    assert excerpt("who cleans the windows", text, 30) == "Press the green button. Wait.", "else from the beginning"
+    assert excerpt("citric", text, 999) == text[text.index("Descale") :], "what follows belongs to it"
     assert excerpt("anything", "", 60) == ""
     long = excerpt("x", "word " * 50, 30)
     assert len(long) <= 31 and long.endswith("…")
