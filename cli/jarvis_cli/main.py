@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "Run this node until Ctrl-C."),
     "demo": ("demo", "Show two nodes hearing, answering and sharing, with real models."),
     "ask": ("talk", "Ask in words."),
+    "understand": ("talk", "What a sentence means, without doing it."),
     "hear": ("talk", "Play a sound file into the node as if its microphone heard it."),
     "say": ("talk", "Speak a text."),
     "node": ("node", "This node, the home's nodes, inviting and joining."),

@@ -1,4 +1,4 @@
-"""ask, hear, say: talking with the running node."""
+"""ask, understand, hear, say: talking with the running node."""
 
 from __future__ import annotations
 
@@ -34,6 +34,26 @@ def ask(state: State, text: tuple[str, ...], session: str | None, speak: bool) -
     question = {"text": " ".join(text), "session": session, "speak": speak}
     answer = client.post("/api/v2/chat", question, deadline_s=ANSWER_S)
     state.show(answer, lambda: tell(answer["reply"]))
+
+
+@click.command(cls=Command)
+@click.argument("text", nargs=-1, required=True)
+@click.pass_obj
+def understand(state: State, text: tuple[str, ...]) -> None:
+    """What a sentence means, without doing it."""
+    found = state.client().post("/api/v2/understand", {"text": " ".join(text)})
+
+    def human() -> None:
+        if found["intent"] is None:
+            tell("Free text: no intent.")
+            return
+        tell(found["intent"] + ("" if found["confidence"] == 1 else f" (confidence {found['confidence']})"))
+        for slot, value in found["slots"].items():
+            tell(f"  {slot}: {value}")
+        for slot in found["missing"]:
+            tell(f"  {slot}: to be asked for")
+
+    state.show(found, human)
 
 
 @click.command(cls=Command)

@@ -330,6 +330,10 @@ class Node:
             "timings_ms": turn.timings_ms,
         }
 
+    async def understand(self, text: str) -> dict[str, Any]:
+        name = await self.config.value("assistant.name")
+        return self._parts.phrases.understand(text, name, self._parts.members.rooms())
+
     async def converse(
         self, *, rate_hz: int, session: str, wake: bool, room: str, realtime: bool, private: bool
     ) -> VoiceClient:

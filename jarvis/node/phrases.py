@@ -71,6 +71,19 @@ class Phrases:
         self._seen, self._problems, self._known = seen, {**found.problems, **unread}, len(seen) + len(packs)
         log.info("sentences taken up", files=len(seen), packs=len(packs), left_out=len(self._problems))
 
+    def understand(self, text: str, assistant_name: str, rooms: Sequence[str]) -> dict[str, Any]:
+        """{intent, slots, missing, confidence, whole} of a sentence, without doing it; intent is None for free text."""
+        match = self._assistant.understand(text, assistant_name, rooms)
+        if match is None:
+            return {"intent": None, "slots": {}, "missing": [], "confidence": 0.0, "whole": False}
+        return {
+            "intent": match.intent,
+            "slots": match.slots,
+            "missing": list(match.missing),
+            "confidence": match.confidence,
+            "whole": match.whole,
+        }
+
     def component(self) -> dict[str, str]:
         """For `status`."""
         if self._problems:

@@ -193,6 +193,16 @@ class ScriptedKnowledge:
     async def reindex(self) -> dict[str, Any]:
         return {"documents": 1, "chunks": 1}
 
+    async def watched(self) -> list[dict[str, Any]]:
+        row = {"path": "/papers", "state": "reading", "done": 1, "files": 3, "documents": 1, "problem": ""}
+        return [row | {"refused": [{"path": "/papers/x", "reason": "It is a link."}], "read_at": None}]
+
+    async def watch(self, path: str) -> dict[str, Any]:
+        return (await self.watched())[0] | {"path": path}
+
+    async def unwatch(self, path: str) -> dict[str, Any]:
+        return (await self.watched())[0] | {"path": path, "state": "ended"}
+
 
 class ScriptedNotes:
     def __init__(self) -> None:
@@ -366,6 +376,12 @@ class ScriptedNode:
             await self.held.wait()
         turn = {"wake": wake, "claimed": wake, "heard": "What time is it?", "session_id": SESSION, "turn_id": "t1"}
         return {**turn, "reply": "Ten past ten.", "timings_ms": {"stt": 90.0}}, wav_bytes()
+
+    async def understand(self, text: str) -> dict[str, Any]:
+        self.calls.append(("understand", text))
+        slots = {"thing": "lamp"} if "lamp" in text else {}
+        intent = "home_turn_on" if slots else None
+        return {"intent": intent, "slots": slots, "missing": ["area"], "confidence": 0.8, "whole": False}
 
     async def say(self, text: str, *, room: str | None, everywhere: bool, urgent: bool) -> tuple[dict[str, Any], bytes]:
         self.calls.append(("say", text, room, everywhere))

@@ -232,6 +232,14 @@ def test_errors_are_a_sentence_a_fix_and_a_code(
     assert json.loads(ran.err) == {"error": {"message": str(error), "fix": error.fix}}
 
 
+def test_what_a_sentence_means(jarvis: Run, node: ScriptedNode) -> None:
+    ran = jarvis("understand", "turn", "on the lamp")
+    assert node.calls[-1] == ("understand", "turn on the lamp")
+    assert ran.out == "home_turn_on (confidence 0.8)\n  thing: lamp\n  area: to be asked for\n"
+    assert jarvis("understand", "hum").out == "Free text: no intent.\n"
+    assert jarvis("understand", "hum", "--json").data["intent"] is None
+
+
 def test_a_traceback_only_with_debug(jarvis: Run, node: ScriptedNode, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("the secret word")

@@ -127,6 +127,9 @@ def test_a_plugins_pack_comes_and_goes_with_it(tmp_path: Path) -> None:
         added.give(IntentPack("tea", "en", text, {"tea": tea}))
         await phrases.refresh()
         assert await said(assistant, "Make us some tea") == ("tea", "The kettle is on.")
+        added.give(IntentPack("sky", "en", 'language = "en"', {"weather": tea}))
+        await phrases.refresh()
+        assert await said(assistant, "What's the weather?") == ("weather", "The kettle is on.")
         added.give(IntentPack("tea", "en", 'language = "en"', {}))
         await phrases.refresh()
         assert (await said(assistant, "Make us some tea"))[0] is None

@@ -23,6 +23,10 @@ class Question(Fields):
     """Speak the reply in the node's room too."""
 
 
+class Sentence(Fields):
+    text: str = Field(min_length=1, max_length=TEXT_CHARS)
+
+
 class Hearing(Fields):
     wake: bool = True
     """Wait for the wake word first, as the microphone does."""
@@ -42,6 +46,11 @@ async def ask(node: NodeFace, call: Call) -> dict[str, Any]:
     return await node.ask(question.text, session=question.session, speak=question.speak)
 
 
+async def understand(node: NodeFace, call: Call) -> dict[str, Any]:
+    sentence: Sentence = call.body
+    return await node.understand(sentence.text)
+
+
 async def hear(node: NodeFace, call: Call) -> dict[str, Any]:
     hearing: Hearing = call.query
     turn, wav = await node.hear(call.body, wake=hearing.wake, realtime=hearing.realtime)
@@ -55,10 +64,12 @@ async def say(node: NodeFace, call: Call) -> dict[str, Any]:
 
 
 _ASKED = ("session_id", "turn_id", "text", "reply", "source", "provider", "citations", "timings_ms")
+_UNDERSTOOD = ("intent", "slots", "missing", "confidence", "whole")
 _HEARD = ("wake", "claimed", "heard", "session_id", "turn_id", "reply", "timings_ms", "reply_audio")
 
 ROUTES = (
     Route("POST", "/api/v2/chat", "Ask in words.", ask, _ASKED, body=Question),
+    Route("POST", "/api/v2/understand", "What a sentence means.", understand, _UNDERSTOOD, body=Sentence),
     Route("POST", "/api/v2/voice", "Hear a sound file as the microphone.", hear, _HEARD, query=Hearing, audio=True),
     Route("POST", "/api/v2/voice/say", "Speak a text.", say, ("rooms", "quiet", "problems", "audio"), body=Speech),
 )
