@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jarvis.assistant import house_lights as lights
 from jarvis.assistant import house_questions as questions
 from jarvis.assistant import house_skills as skills
 from jarvis.assistant.house_questions import NOT_CONNECTED
@@ -10,9 +11,9 @@ from jarvis.assistant.house_skills import Skill, spoken
 SKILLS: dict[str, Skill] = {
     "home_turn_on": spoken(skills.turn_on),
     "home_turn_off": spoken(skills.turn_off),
-    "light_set": spoken(skills.set_light),
-    "light_dim": spoken(skills.dim),
-    "light_brighten": spoken(skills.brighten),
+    "light_set": spoken(lights.set_light),
+    "light_dim": spoken(lights.dim),
+    "light_brighten": spoken(lights.brighten),
     "home_open": spoken(skills.open_it),
     "home_close": spoken(skills.close_it),
     "home_lock": spoken(skills.lock),

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from jarvis.assistant.house_doing import ASKED
 from jarvis.assistant.house_names import plain
-from jarvis.assistant.house_skills import ASKED
 from jarvis.assistant.intents import Match
 from jarvis.assistant.types import PastTurn
 from jarvis.assistant.words import joined, split, without_politeness

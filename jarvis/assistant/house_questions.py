@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jarvis.assistant.house_doing import MAX_NAMED
 from jarvis.assistant.house_names import Unclear, areas_called, find, kind_of, plain, told
-from jarvis.assistant.house_skills import MAX_NAMED, heaters, meant
+from jarvis.assistant.house_skills import meant
 from jarvis.assistant.house_states import canonical, how_it_is, is_so, sentence, tells, word_of
 from jarvis.assistant.intents import Match
 from jarvis.assistant.said import Said, a_list, the
@@ -84,9 +85,10 @@ async def tell_temperature(match: Match, request: Request, home: Home) -> Said:
     measured = [fact for room in rooms for fact in _temperatures(house, room)]
     if measured:
         return Said(" ".join(measured))
-    if not match.slots.get("area"):
-        return Said(" ".join(_set(heater) for heater in heaters(match, request, house)))
-    return Said(f"I can't tell: nothing in {the(name)} measures the temperature.")
+    where = the(name) if name else "this room"
+    unknown = f"I can't tell: nothing in {where} measures the temperature."
+    heaters = [one for one in house.things if one.domain == "climate" and not match.slots.get("area")]
+    return Said(" ".join([unknown, *map(_set, heaters[:MAX_NAMED])]))
 
 
 def _temperatures(house: House, room: Area) -> list[str]:

@@ -88,8 +88,9 @@ class Mirror:
     def _put(self, entity_id: Any, row: Any) -> None:
         if not _spoken_of(entity_id):
             return
-        self._states.pop(entity_id, None)
-        if isinstance(row, dict) and len(self._states) < MAX_THINGS:
+        if not isinstance(row, dict):
+            self._states.pop(entity_id, None)
+        elif entity_id in self._states or len(self._states) < MAX_THINGS:
             attributes = row.get("attributes")
             known = attributes if isinstance(attributes, dict) else {}
             self._states[entity_id] = {

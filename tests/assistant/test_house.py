@@ -120,7 +120,7 @@ def told(intent: str, slots: dict[str, Any], room: str = "kitchen", **changes: A
         ("home_close", {"thing": "blinds"}, "The Blinds in the Living Room are closing.",
          ["cover.close_cover cover.blinds"]),
         ("home_lock", {"thing": "front door"}, "The Front door is locked.", ["lock.lock lock.front"]),
-        ("home_scene", {"name": "movie night"}, "Started Movie night.", ["scene.turn_on scene.movie"]),
+        ("home_scene", {"name": "movie night"}, "Started the Movie night.", ["scene.turn_on scene.movie"]),
     ],
 )  # fmt: skip
 def test_things_are_found_and_told_as_they_are(
@@ -141,9 +141,9 @@ def test_things_are_found_and_told_as_they_are(
         ("light_set", {"thing": "kitchen light", "color": "red"}, "The Kitchen Light has no colours.", []),
         ("light_set", {"thing": "shelf", "percent": 30}, "The Shelf in the Living Room cannot be dimmed.", []),
         ("light_dim", {"thing": "reading lamp"}, "Dimmed the Reading lamp in the Living Room.",
-         [{"brightness_step_pct": -20}]),
+         [{"brightness_pct": 30}]),
         ("light_brighten", {"thing": "reading lamp"}, "Brightened the Reading lamp in the Living Room.",
-         [{"brightness_step_pct": 20}]),
+         [{"brightness_pct": 70}]),
         ("light_dim", {"thing": "kitchen light"}, "The Kitchen Light is off.", []),
         ("home_open", {"thing": "blinds", "percent": 50}, "The Blinds in the Living Room are at 50 percent.",
          [{"position": 50}]),
@@ -178,12 +178,24 @@ def test_how_much_and_which_colour(intent: str, slots: dict[str, Any], said: str
         ("climate_tell", {"area": "bedroom"},
          "It is 19.4 degrees in the Bedroom. The Bedroom radiator is set to 20 degrees."),
         ("climate_tell", {}, "It is 22.5 degrees in the Kitchen."),
+        ("climate_tell", {"area": "office"}, "I can't tell: nothing in the office measures the temperature."),
         ("climate_tell", {"area": "living room"},
          "I can't tell: nothing in the living room measures the temperature."),
     ],
 )  # fmt: skip
 def test_questions_are_answered_by_what_is_so(intent: str, slots: dict[str, Any], said: str) -> None:
     assert told(intent, slots)[:2] == (said, [])
+
+
+def test_dimming_again_and_again_leaves_it_on() -> None:
+    async def talk(one: Room) -> None:
+        said = [await one.say("light_dim", thing="reading lamp") for _ in range(5)]
+        assert said[-1] == "The Reading lamp in the Living Room can't go any lower."
+        assert [call["service_data"]["brightness_pct"] for call in one.double.called] == [30, 10, 5]
+        await one.say("light_brighten", thing="lights", all=True)
+        assert [call["service_data"]["brightness_pct"] for call in one.double.called][3:] == [25]
+
+    in_a_room(talk)
 
 
 def test_what_did_not_happen_is_said() -> None:
@@ -257,9 +269,20 @@ def test_a_switch_or_a_scene_that_may_open_a_gate_is_asked_about_too() -> None:
         await one.home.devices.act("light.turn_on", [], {}, lambda thing: True)  # what came before has been read now
         one.double.called.clear()
         assert await one.say("home_turn_on", thing="gate relay") == "Should I turn on the Gate relay?"
-        assert await one.say("home_scene", name="unlock everything") == "Should I start Unlock everything?"
+        assert await one.say("home_scene", name="unlock everything") == "Should I start the Unlock everything?"
         assert one.called == []
-        assert await one.answer("yes") == "Started Unlock everything."
+        assert await one.answer("yes") == "Started the Unlock everything."
+
+    in_a_room(talk)
+
+
+def test_a_question_before_letting_people_in_names_all_that_it_is_about() -> None:
+    async def talk(one: Room) -> None:
+        for name in ("Back door", "Cellar door", "Shed door"):
+            await one.double.change(f"lock.{name}", "locked", friendly_name=name)
+        await one.home.devices.act("light.turn_on", [], {}, lambda thing: True)  # what came before has been read now
+        said = await one.say("home_unlock", thing="doors", all=True)
+        assert said == "Should I unlock the Front door, the Back door, the Cellar door and the Shed door?"
 
     in_a_room(talk)
 
