@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jarvis.assistant import builtin as intents
 from jarvis.assistant.providers import builtin as providers
 from jarvis.building.records import Records
 from jarvis.knowledge.files import builtin as files
@@ -14,7 +15,7 @@ from jarvis.plugins.registry import Plugins
 FOLDER = "plugins"
 """In the data directory: a person's own plugins."""
 
-BUILT_IN = (files, providers)
+BUILT_IN = (files, intents, providers)
 
 
 @dataclass(frozen=True)

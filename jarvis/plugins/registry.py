@@ -60,7 +60,8 @@ class Plugins:
     # --- what they give -----------------------------------------------------------------------------------------
 
     def intents(self) -> list[IntentPack]:
-        return self._all("jarvis_intents")
+        """Without the built-in ones, which the assistant knows by itself."""
+        return self._all("jarvis_intents", builtin=False)
 
     def tools(self) -> list[Tool]:
         return self._all("jarvis_tools")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from jarvis.assistant import builtin as intents
 from jarvis.core.errors import BadConfiguration, InvalidInput, NotFound, PluginFailed
 from jarvis.knowledge.files import builtin as files
 from jarvis.plugins import registry
@@ -281,3 +282,31 @@ def test_one_that_breaks_in_a_thread_is_switched_off_on_the_loop(folder: Path) -
         assert plugins.on() == [] and "broke 3 times" in plugins.problems()["reader"]
 
     story(told)
+
+
+PACK = """
+from jarvis.plugins.hooks import hookimpl
+from jarvis.plugins.kinds import IntentPack, Metadata
+PLUGIN = Metadata("pack", "1", "Does things.")
+async def skill(match, request, home):
+    return "Done."
+@hookimpl
+def jarvis_intents():
+    return [IntentPack("pack", "en", "", {{{intent!r}: skill}})]
+"""
+
+
+@pytest.mark.parametrize(("intent", "free"), [("timer_set", False), ("weather", True), ("coin_flip", True)])
+def test_no_plugin_takes_the_place_of_a_skill_of_ours(folder: Path, intent: str, free: bool) -> None:
+    (folder / "pack.py").write_text(PACK.format(intent=intent))
+    plugins = Plugins(folder, [intents])
+
+    async def told() -> None:
+        if free:
+            await plugins.switch_on("pack", {})
+        else:
+            with pytest.raises(PluginFailed, match="'intents' gives the intent timer_set already"):
+                await plugins.switch_on("pack", {})
+
+    story(told)
+    assert [list(pack.skills) for pack in plugins.intents()] == ([[intent]] if free else [])
