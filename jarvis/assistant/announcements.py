@@ -11,11 +11,13 @@ from jarvis.assistant.words import Word, split, without_politeness
 _EVERYBODY = [
     tuple(phrase.split())
     for phrase in (
-        "everyone", "everybody", "every room", "all rooms", "all the rooms", "all of the rooms", "the whole house",
+        "everyone", "everybody", "everyone in the house", "everybody in the house", "everyone at home",
+        "everybody at home", "every room", "all rooms", "all the rooms", "all of the rooms", "the whole house",
         "the house", "the whole family", "the family", "all the other rooms", "the other rooms", "all other rooms",
         "everywhere",
     )
 ]  # fmt: skip
+_EVERYBODY.sort(key=len, reverse=True)
 _PROCLAIM = [("announce",), ("make", "an", "announcement"), ("broadcast",)]
 _TELL = [("tell",), ("let",)]
 _NOT_SAID = frozenset("about what how who why where when which whether a an if jokes stories apart else".split())  # noqa: SIM905

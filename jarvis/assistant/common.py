@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from jarvis.assistant.assistant import BROKE_OFF, FAILED, NO_MODEL, NOT_HEARD
 from jarvis.assistant.durations import say_duration
+from jarvis.assistant.question_skills import NO_WEATHER
 
 MINUTES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 45, 60, 90, 120)
 """Of the timers that kitchens set."""
@@ -28,6 +29,7 @@ def common_replies() -> list[str]:
         "You have not asked me to remember anything.",
         "I can't do that.",
         "Ask me what I can do.",
+        NO_WEATHER,
         "I can't tell: I have no live information.",
         "I can't tell: I don't trust myself with calculations.",
     ]

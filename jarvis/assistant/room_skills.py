@@ -201,7 +201,8 @@ async def _cancel(match: Match, request: Request, home: Home, timers: Sequence[T
         return Said("It was over already.")
     if len(cancelled) > 1:
         return Said(f"Cancelled {len(cancelled)} {what}s.")
-    return Said(f"Cancelled {_timer(cancelled[0])}.")
+    again = f", {say_days(cancelled[0].every)}" if cancelled[0].every else ""
+    return Said(f"Cancelled {_timer(cancelled[0])}{again}.")
 
 
 def _one(match: Match, request: Request, timers: Sequence[TimerInfo], verb: str) -> TimerInfo | Said:

@@ -46,7 +46,8 @@ PRIVATE = _rule(
     r"(?:private mode|privacy mode|private conversation|private session|private chat)(?: on)?",
     r"(?:turn|switch) (?:private mode|privacy mode) on",
     r"do not share (?:this|that|it|this conversation)(?: with (?:anyone|anybody|(?:the )?other rooms|the home))?",
-    r"(?:this is )?(?:between you and me|off the record)|keep (?:this|it|that) (?:between us|to yourself|in this room)",
+    r"(?:this is )?(?:between you and me|off the record)",
+    rf"{_LET}keep (?:this|it|that) (?:between us|to yourself|in this room)",
 )
 SHARE_AGAIN = _rule(
     "share_again",

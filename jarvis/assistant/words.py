@@ -70,8 +70,8 @@ _BEFORE = [
         "please", "um", "uh", "er", "hmm", "oh", "so", "well", "ok", "okay", "alright", "all right", "hey", "hi",
         "hello", "actually", "just", "quickly", "now", "then", "also", "and", "but", "can you", "could you",
         "would you", "will you", "can you please", "could you please", "would you please", "will you please",
-        "i want you to", "i would like you to", "i need you to", "can we", "could we", "shall we", "why do not you", "i will", "go ahead and", "would you mind", "yes",
-        "yeah", "sorry", "thanks", "thank you",
+        "i want you to", "i would like you to", "i need you to", "can we", "could we", "shall we", "why do not you",
+        "i will", "go ahead and", "would you mind", "yes", "yeah", "sorry", "thanks", "thank you",
     )
 ]  # fmt: skip
 _AFTER = [

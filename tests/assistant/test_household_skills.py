@@ -102,6 +102,7 @@ def test_alarms_that_come_again() -> None:
     }
     assert said(home, "alarm_set", **pills) == "Alarm set for every Monday and Thursday at 8:00 PM: take the pills."
     assert said(home, "reminder_list") == "There is one reminder: take the pills, every Monday and Thursday at 8:00 PM."
+    assert said(home, "alarm_cancel", at=at) == "Cancelled the alarm, every weekday."
     assert said(home, "alarm_set", ("at",), name="call mum") == "When should I remind you to call mum?"
 
 

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+from jarvis.assistant.recurring import Recurrence
 from jarvis.core.codec import Value
 from jarvis.crdt.dots import Dot
 from jarvis.crdt.mvmap import MVMap, MVMapKind
@@ -18,6 +19,7 @@ from jarvis.node.timer_facts import encode as encode_timer
 
 WALL_MS = 1_800_000_000_000
 STEP_MS = 250.0
+EVERY_MS = 1_200_000
 KIND = MVMapKind()
 
 
@@ -87,10 +89,14 @@ class Rooms:
 
     # --- what people do -----------------------------------------------------------------------------------------
 
-    def set_timer(self, number: int, seconds: float, timer_id: str = "pasta", *, alarm: bool = False) -> None:
+    def set_timer(
+        self, number: int, seconds: float, timer_id: str = "pasta", *, alarm: bool = False, again: bool = False
+    ) -> None:
+        """`again`: it comes again every EVERY_MS."""
         room = self.rooms[number]
         count = Count(0, 0, self._wall(room), room.node_id)
-        timer = Timer(timer_id, room.node_id, int(seconds * 1000), count, alarm)
+        comes = Recurrence(0, 0, ("mon",)) if again else None
+        timer = Timer(timer_id, room.node_id, int(seconds * 1000), count, alarm, again=comes)
         assert room.ringing is not None
         room.ringing.wrote(timer_id, 0, 0.0, self._now(room))
         self._put(room, timer_id, timer)
@@ -125,7 +131,11 @@ class Rooms:
 
     def end(self, number: int, timer_id: str = "pasta") -> None:
         room = self.rooms[number]
-        if room.state.get(timer_id) is not None:
+        timer = timer_at(room.state, timer_id)
+        if timer is not None and timer.again is not None:
+            rounds = max(0, self._wall(room) - timer.due_ms) // EVERY_MS + 1
+            self._put(room, timer_id, timer.next_round(timer.due_ms + rounds * EVERY_MS))
+        elif room.state.get(timer_id) is not None:
             self._write(room, room.state.delete(timer_id))
 
     # --- time ---------------------------------------------------------------------------------------------------

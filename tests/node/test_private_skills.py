@@ -31,6 +31,7 @@ def test_a_timer_s_name_stays_here() -> None:
         assert "stays here" in await say("Remember that the saxophone is mine.") and not home.notes
         with pytest.raises(NotAllowed):
             await private.remember("saxophone")
+        assert "stays here" in await say("Add a saxophone to the shopping list.") and not home.kept
         for number in range(2 * MAX_NAMES):
             await private.set_timer(60, f"timer {number}")
         assert len(private._names) == MAX_NAMES

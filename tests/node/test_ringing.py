@@ -13,7 +13,7 @@ from jarvis.core.errors import InvalidBytes
 from jarvis.node.ring_words import MAX_TOLD, decode
 from jarvis.node.ringing import LATE_MS, RING_EVERY_MS, RING_FOR_MS, TURN_MS
 from jarvis.node.timer_facts import timer_at
-from tests.node.rooms_with_timers import Rooms
+from tests.node.rooms_with_timers import EVERY_MS, Rooms
 
 HOUR_MS = 3_600_000.0
 LINKED_S = 5.0
@@ -35,6 +35,36 @@ def test_it_rings_where_it_was_set_and_nowhere_else() -> None:
     before = len(rooms.rings)
     rooms.run(60)
     assert len(rooms.rings) <= before + 1 and all(not room.state.keys() for room in rooms.rooms)
+
+
+def test_what_comes_again_rings_once_each_time_whatever_dies_meanwhile() -> None:
+    rooms = linked(3)
+    rooms.set_timer(0, 20, alarm=True, again=True)
+
+    def the_round(seconds: float) -> set[int]:
+        began_ms = rooms.now_ms
+        rooms.run(seconds)
+        return rooms.who_rang(since_ms=began_ms)
+
+    assert the_round(40) == {0}
+    assert rooms.stop(1) == ["pasta"]
+    assert the_round(EVERY_MS / 1000 - 30) == set(), "stopped in every room"
+    rooms.kill(0)
+    assert the_round(60) == {1}, "another stands in"
+    rooms.stop(2)
+    rooms.start(0)
+    assert the_round(EVERY_MS / 1000 - 90) == set(), "who comes back has missed a round, and rings none for it"
+    assert the_round(60) == {0} and the_round(RING_FOR_MS / 1000) == {0}, "nobody says stop"
+    rooms.split([0], [1, 2])
+    assert the_round(EVERY_MS / 1000 - RING_FOR_MS / 1000 - 60) == set()
+    assert the_round(60) == {0, 1}, "apart, both halves ring"
+    rooms.stop(0)
+    rooms.stop(2)
+    rooms.split([0, 1, 2])
+    assert the_round(EVERY_MS / 1000 - 60) == set(), "both have ended the same round"
+    left = [round(rooms.left_s(number)) for number in range(3)]
+    assert max(left) - min(left) <= 1 and [room.state.keys() for room in rooms.rooms] == [["pasta"]] * 3
+    assert the_round(60) == {0}
 
 
 def test_ringing_gives_up_after_ten_minutes() -> None:
