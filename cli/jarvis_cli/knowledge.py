@@ -95,6 +95,48 @@ def remove(state: State, document_id: str) -> None:
 
 
 @knowledge.command()
+@click.argument("folder", metavar="FOLDER")
+@click.pass_obj
+def watch(state: State, folder: str) -> None:
+    """Read a folder now, and whatever changes in it from now on."""
+    row = state.client().post(f"{PATH}/watch", {"path": _absolute(folder)})
+    state.show(row, lambda: say(f"{row['path']} is followed. `jarvis knowledge watched` tells how far reading it is."))
+
+
+@knowledge.command()
+@click.pass_obj
+def watched(state: State) -> None:
+    """List the folders that this node follows, and how far it has read them."""
+    rows = state.client().get(f"{PATH}/watched")
+
+    def human() -> None:
+        table(rows, ("path", "state", "done", "files", "documents", "read_at"), empty="No folder is followed.")
+        for row in rows:
+            if row["problem"]:
+                note(f"{row['path']}: {row['problem']}")
+            for one in row["refused"]:
+                note(f"refused    {one['path']}: {one['reason']}")
+
+    state.show(rows, human)
+
+
+@knowledge.command()
+@click.argument("folder", metavar="FOLDER")
+@click.pass_obj
+def unwatch(state: State, folder: str) -> None:
+    """Follow a folder no more; what was read of it stays."""
+    row = state.client().post(f"{PATH}/unwatch", {"path": _absolute(folder)})
+    state.show(row, lambda: say(f"{row['path']} is followed no more; its {row['documents']} documents stay."))
+
+
+def _absolute(path: str) -> str:
+    """As the node sees it: it may run in another folder than this command."""
+    from pathlib import Path
+
+    return str(Path(path).expanduser().absolute())
+
+
+@knowledge.command()
 @click.pass_obj
 def reindex(state: State) -> None:
     """Throw this node's indexes away and make them anew."""

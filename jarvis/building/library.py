@@ -13,7 +13,9 @@ from jarvis.node.library.face import Library
 from jarvis.node.library.index import Index
 from jarvis.node.library.search import Search
 from jarvis.node.library.shelf import Shelf
+from jarvis.node.library.watching import Watching
 from jarvis.node.privacy import Privacy
+from jarvis.node.transcribing import transcriber
 
 
 def library(kept: Records, linked: Links, thinking: Minds, privacy: Privacy, added: Added) -> Library:
@@ -25,7 +27,7 @@ def library(kept: Records, linked: Links, thinking: Minds, privacy: Privacy, add
         kept.audit,
         index,
         kept.node_id,
-        reading=lambda: Reading(others=added.plugins.file_processors()),
+        reading=lambda: Reading(others=added.plugins.file_processors(), transcribe=transcriber(thinking.own_stt)),
         wall_ms=kept.clock.wall_ms,
         connected=peering.connected,
     )
@@ -41,4 +43,4 @@ def library(kept: Records, linked: Links, thinking: Minds, privacy: Privacy, add
         may_leave=lambda: not privacy.closed(),
     )
     answering = Answering(search, shelf, kept.node_id, kept.members.room_of)
-    return Library(shelf, index, search, answering)
+    return Library(shelf, index, search, answering, Watching(kept.journal, shelf, kept.clock.wall_ms))

@@ -42,6 +42,11 @@ class Minds:
         for engine in (stt, tts) if any(model.answered for model in self._served) else (stt, tts, llm):
             engine.want()
 
+    @property
+    def own_stt(self) -> Engine:
+        """This node's own recogniser, whoever else would lend one."""
+        return self._own[0]
+
     def able(self) -> bool:
         """Whether this room can hear and answer with its own engines."""
         return all(one.component()["state"] != "failed" for one in self._own[:2])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jarvis.core.errors import InvalidInput, Missing
+from jarvis.core.errors import EngineFailed, InvalidInput, Missing, PluginFailed
 from jarvis.engines.worker import Worker
 from jarvis.knowledge.files.builtin import PROCESSORS
 from jarvis.knowledge.files.reader import processor_for
@@ -185,8 +185,6 @@ class Broken:
     closed = False
 
     async def call(self, method: str, *args: Any, deadline_s: float) -> Any:
-        from jarvis.core.errors import EngineFailed
-
         raise EngineFailed("The files engine failed.")
 
     async def close(self) -> None:
@@ -276,3 +274,24 @@ def test_a_file_is_measured_before_it_is_read(tmp_path: Path) -> None:
             reading.measure(tmp_path / name)
     with pytest.raises(InvalidInput, match="larger than 1 MiB"):
         reading.measure(make(tmp_path / "b.md", b"x" * (2**20 + 1)))
+
+
+def test_what_fails_for_now_is_refused_with_its_file(tmp_path: Path) -> None:
+    class Plugin:
+        name, suffixes = "notes", frozenset({".md"})
+
+        def read(self, path: Path, limits: FileLimits) -> FileText:
+            raise PluginFailed("The plugin 'notes' broke.")
+
+    async def transcribe(path: Path) -> AsyncIterator[tuple[float, str]]:
+        yield 0.0, "words"
+        raise EngineFailed("The stt engine failed.")
+
+    async def main() -> None:
+        async with Reading(others=[Plugin()], transcribe=transcribe, worker=Broken()) as reading:
+            for name, why in (("a.md", "'notes' broke"), ("a.wav", "stt engine failed")):
+                with pytest.raises(InvalidInput, match=why) as error:
+                    await reading.read(make(tmp_path / name, b"RIFF"))
+                assert name in str(error.value)
+
+    bounded(main())

@@ -41,8 +41,21 @@ async def reindex(node: NodeFace, call: Call) -> dict[str, Any]:
     return await node.knowledge.reindex()
 
 
+async def watched(node: NodeFace, call: Call) -> list[dict[str, Any]]:
+    return await node.knowledge.watched()
+
+
+async def watch(node: NodeFace, call: Call) -> dict[str, Any]:
+    return await node.knowledge.watch(call.body.path)
+
+
+async def unwatch(node: NodeFace, call: Call) -> dict[str, Any]:
+    return await node.knowledge.unwatch(call.body.path)
+
+
 _PATH = "/api/v2/knowledge"
 _DOCUMENT = ("document_id", "title", "holder", "node_id", "online", "chunks", "bytes", "at", "source", "waiting")
+_FOLDER = ("path", "state", "done", "files", "documents", "refused", "problem", "read_at")
 _FILE = ("path", "state", "document_id", "title", "chunks", "reason")
 
 ROUTES = (
@@ -57,4 +70,7 @@ ROUTES = (
         "DELETE", f"{_PATH}/{{document}}", "Erase a document in every room.", remove,
         ("document_id", "title", "removed"),
     ),
+    Route("GET", f"{_PATH}/watched", "List the folders that this node follows.", watched, _FOLDER, many=True),
+    Route("POST", f"{_PATH}/watch", "Follow a folder from now on.", watch, _FOLDER, body=Given),
+    Route("POST", f"{_PATH}/unwatch", "Follow a folder no more; what was read stays.", unwatch, _FOLDER, body=Given),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from jarvis.core.codec import Value
-from jarvis.core.errors import DeadlineExceeded, EngineFailed, Missing
+from jarvis.core.errors import DeadlineExceeded, EngineFailed, Missing, PluginFailed, Temporary
 from jarvis.engines.worker import Worker
 from jarvis.knowledge.chunks import MAX_TOKENS, Chunk, split
 from jarvis.knowledge.files.builtin import PROCESSORS
@@ -91,7 +91,10 @@ class Reading:
         suffix = path.suffix.lower()
         for one in self._others:
             if suffix in one.suffixes:
-                text = await apart(lambda: one.read(path, self._limits), self._limits.max_seconds)  # noqa: B023
+                try:
+                    text = await apart(lambda: one.read(path, self._limits), self._limits.max_seconds)  # noqa: B023
+                except (PluginFailed, DeadlineExceeded) as error:
+                    raise refused(path, f"was not read: {str(error).rstrip('.')}", error.fix) from None
                 return _cut(path, self._held(path, text, one.name), one.name, max_tokens)
         if suffix in SOUND:
             return _cut(path, await self._heard(path), "sound", max_tokens)
@@ -109,8 +112,11 @@ class Reading:
         with opened(path, self._limits):
             pass  # absent, a link, too large: said as of any other file
         outline = Outline(path, self._limits)
-        async for second, words in self._transcribe(path):
-            outline.add(words, place=f"minute {int(second) // 60 + 1}")
+        try:
+            async for second, words in self._transcribe(path):
+                outline.add(words, place=f"minute {int(second) // 60 + 1}")
+        except Temporary as error:
+            raise refused(path, f"was not transcribed: {str(error).rstrip('.')}", "Add it again later.") from None
         return outline.text(path.name)
 
     def _held(self, path: Path, text: FileText, name: str) -> FileText:

@@ -11,27 +11,41 @@ from jarvis.node.library.answering import Answering
 from jarvis.node.library.index import Index
 from jarvis.node.library.search import Search
 from jarvis.node.library.shelf import Shelf
+from jarvis.node.library.watching import Watching
+
+Rows = list[dict[str, Any]]
 
 
 class Library:
-    def __init__(self, shelf: Shelf, index: Index, search: Search, answering: Answering) -> None:
+    def __init__(self, shelf: Shelf, index: Index, search: Search, answering: Answering, watching: Watching) -> None:
         self._shelf, self._index, self._search, self._answering = shelf, index, search, answering
+        self._watching = watching
 
     async def load(self) -> None:
         """Know what there is, before anybody asks."""
         await self._shelf.follow()
 
     async def run(self) -> None:
-        """Follow the home and keep the indexes, until cancelled."""
+        """Follow the home and the watched folders, and keep the indexes, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._shelf.run(), name="documents")
             group.create_task(self._index.run(), name="index")
+            group.create_task(self._watching.run(), name="watched folders")
 
-    async def list(self) -> list[dict[str, Any]]:
+    async def list(self) -> Rows:
         return await self._shelf.list()
 
     def add(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
         return self._shelf.add(path)
+
+    async def watched(self) -> Rows:
+        return await self._watching.list()
+
+    async def watch(self, path: str) -> dict[str, Any]:
+        return await self._watching.begin(path)
+
+    async def unwatch(self, path: str) -> dict[str, Any]:
+        return await self._watching.end(path)
 
     async def remove(self, document: str) -> dict[str, Any]:
         return await self._shelf.remove(document)
