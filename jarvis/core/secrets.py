@@ -24,7 +24,7 @@ def find_secret(
         return _read(what, Path(path))
     if secret := environ.get(variable):
         return _checked(what, secret)
-    if file is not None and file.exists():
+    if file is not None:
         return _read(what, file)
     folder = environ.get("CREDENTIALS_DIRECTORY")
     held = Path(folder) / credential if folder else None

@@ -22,7 +22,8 @@ CREDENTIAL = "home-assistant-token"
 
 def token(keys: Path) -> str:
     """Of Home Assistant, "" when there is none. Raises BadConfiguration for what is none."""
-    return find_secret("The token of Home Assistant", TOKEN, CREDENTIAL, keys / CREDENTIAL)
+    own = keys / CREDENTIAL
+    return find_secret("The token of Home Assistant", TOKEN, CREDENTIAL, own if own.exists() else None)
 
 
 class HouseDevices:
