@@ -87,7 +87,7 @@ def metadata_of(source: str) -> Metadata:
                     values = [ast.literal_eval(value) for value in call.args]
                     named = {word.arg or "": ast.literal_eval(word.value) for word in call.keywords}
                     return Metadata(*values, **named)
-                except (ValueError, TypeError):
+                except (ValueError, TypeError, RecursionError, MemoryError):
                     break
     raise BadConfiguration("It does not say what it is.", fix=fix)
 
@@ -123,7 +123,7 @@ def _source(entry: Path) -> Path | None:
         return None
     if entry.suffix == ".py":
         return entry
-    return entry / "__init__.py" if (entry / "__init__.py").exists() else None
+    return entry / "__init__.py" if _status(entry / "__init__.py") is not None else None
 
 
 def _of_source(source: Path, folder: Path) -> Found:
@@ -145,11 +145,21 @@ def _of_source(source: Path, folder: Path) -> Found:
 
 def _must_be_ours(path: Path) -> None:
     """Who may write a plugin may do whatever the node may."""
-    status = path.stat() if path.exists() else None
-    if status is None or status.st_uid not in (os.geteuid(), 0) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    status = _status(path)
+    if status is None or not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise BadConfiguration(f"{path} is no file that can be read.", fix="Put the plugin itself there.")
+    if status.st_uid not in (os.geteuid(), 0) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise BadConfiguration(
             f"Others may change {path}, so it is not run.", fix=f"Make it yours alone: chmod go-w {path}"
         )
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Of what a link leads to; None where nothing can be seen."""
+    try:
+        return path.stat()
+    except OSError:
+        return None
 
 
 def _text(source: Path) -> str:

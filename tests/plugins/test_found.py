@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -57,6 +58,8 @@ def test_a_folder_that_is_not_meant_is_not_read_whole(tmp_path: Path) -> None:
         ('PLUGIN = Metadata(name=open("/etc/passwd").read(), version="1", summary="")\n', "does not say what it is"),
         ('PLUGIN = Metadata(wrong="dice")\n', "does not say what it is"),
         ('PLUGIN = Metadata(**{"name": "dice"})\n', "does not say what it is"),
+        (f"PLUGIN = Metadata({'[' * 90}{']' * 90})\n", "does not say what it is"),
+        (f"PLUGIN = Metadata({'-' * 50_000}1)\n", "not Python"),
         ('PLUGIN = Metadata("dice", 1, "")\n', "holds something that is no text"),
         ('PLUGIN = Metadata("Dice!", "1", "")\n', "name is not of a-z"),
         ('PLUGIN = Metadata("dice", "1", "", api=99)\n', "version 99 of Jarvis's plugins; this Jarvis knows up to 1"),
@@ -75,7 +78,16 @@ def test_a_file_that_is_no_text_or_too_long_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.py").write_text("#" * (found.MAX_SOURCE_BYTES + 1))
     (tmp_path / "c.py").symlink_to(tmp_path / "gone.py")
     problems = [one.problem for one in found.in_folder(tmp_path)]
-    assert "cannot be read as text" in problems[0] and "more than" in problems[1] and "not run" in problems[2]
+    assert "cannot be read as text" in problems[0] and "more than" in problems[1] and "no file" in problems[2]
+
+
+def test_what_would_be_waited_for_forever_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py", 0o600)
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    problems = {one.metadata.name: one.problem for one in found.in_folder(tmp_path)}
+    assert "no file that can be read" in problems["pipe"] and "cannot be read" in problems["folder"]
+    assert problems.keys() == {"pipe", "folder"}
 
 
 @pytest.mark.parametrize("which", ["folder", "file"])
