@@ -20,8 +20,8 @@ LEAST_TOKENS = 16
 SPECIAL_TOKENS = 2
 """The model puts one before and one after each text."""
 _TOKENS = re.compile(r"[A-Za-z]{1,5}|[0-9]{1,2}|[^\sA-Za-z0-9]|\s{8}")
-"""Five letters of a word count as a token, since rare words fall into pieces. White space is nothing to the model, but a
-text of nothing else has an end too. Measured with the model's own tokenizer, see tests/knowledge/test_chunks.py."""
+"""Five letters of a word count as a token, since rare words fall into pieces. White space is nothing to the model, but
+a text of nothing else has an end too. Measured with the model's own tokenizer, see tests/knowledge/test_chunks.py."""
 _CHARS_OF_TOKEN = 16
 """No text has more for each token: fifteen of white space make one."""
 _CUTS = tuple(map(re.compile, (r"\n[^\S\n]*\n", r"\n", r"(?<=[.!?;:])\s+|(?<=[。！？])", r"\s+")))
