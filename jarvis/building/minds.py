@@ -39,8 +39,9 @@ class Minds:
     def rouse(self) -> None:
         """Load what an answer will need: somebody has begun to speak."""
         stt, tts, llm = self._own
-        for engine in (stt, tts) if any(model.answered for model in self._served) else (stt, tts, llm):
-            engine.want()
+        for own in (stt, tts) if any(model.answered for model in self._served) else (stt, tts, llm):
+            for engine in self.offered.of_kind(own.kind) or (own,):
+                engine.want()
 
     @property
     def own_stt(self) -> Engine:
@@ -48,8 +49,11 @@ class Minds:
         return self._own[0]
 
     def able(self) -> bool:
-        """Whether this room can hear and answer with its own engines."""
-        return all(one.component()["state"] != "failed" for one in self._own[:2])
+        """Whether this room can hear and answer with its own engines, or its plugins'."""
+        return all(
+            any(one.component()["state"] != "failed" for one in (*self.offered.of_kind(own.kind), own))
+            for own in self._own[:2]
+        )
 
 
 def minds(settings: Settings, kept: Records, linked: Links, privacy: Privacy, added: Added) -> Minds:
@@ -80,5 +84,6 @@ def minds(settings: Settings, kept: Records, linked: Links, privacy: Privacy, ad
     embedded = EmbeddedModel(llm)
     served = served_models(settings, added.plugins.model_providers)
     models: list[LanguageModel] = [*served, embedded, BorrowedModel(lending, embedded.well)]
-    own = (stt, tts, llm)
-    return Minds(engines, offered, lending, Assistant(models), ears, embedding, lent(stt), lent(tts), own, served)
+    return Minds(
+        engines, offered, lending, Assistant(models), ears, embedding, lent(stt), lent(tts), (stt, tts, llm), served
+    )

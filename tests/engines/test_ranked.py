@@ -56,6 +56,19 @@ def test_the_next_answers_and_it_is_told(error: JarvisError) -> None:
     asyncio.run(ranked.start())
 
 
+def test_those_that_come_and_go_are_asked_first_as_long_as_they_are_there() -> None:
+    own = One("own", 1)
+    told: list[tuple[str, str]] = []
+    guest, there = One("guest", 2, 3), [True]
+    ranked = Ranked([own], helped=lambda *it: told.append(it), first=lambda: [guest] if there[0] else [])
+    assert call(ranked) == 2 and asyncio.run(all_of(ranked)) == [2, 3] and own.asked == 0
+    guest.answers = (EngineFailed("Down."),)
+    assert call(ranked) == 1 and told == [("own", "Down.")]
+    there[0], guest.asked = False, 0
+    assert call(ranked) == 1 and guest.asked == 0
+    assert ranked.name == "own"
+
+
 def test_when_nobody_can_the_first_ones_reason_is_given() -> None:
     ranked = Ranked([One("a", EngineFailed("Down.")), One("b", Missing("Absent."))])
     for attempt in (call, lambda it: asyncio.run(it.start()), lambda it: asyncio.run(all_of(it))):
