@@ -66,14 +66,14 @@ def test_restructured_text_by_headings(tmp_path: Path) -> None:
     text = read(
         written(
             tmp_path / "a.rst",
-            "======\nManual\n======\n\n.. _label:\n\nIntro.\n\nFirst steps\n-----------\nDo this.\n\n"
+            "======\nManual\n======\n\n.. _label:\n\nIntro to :mod:`~email`.\n\n:ref:`First steps <a>`\n----------------------\nDo this.\n\n"
             ".. note:: Mind that.\n",
         )
     )
     assert text.title == "Manual"
     assert told(text) == [
         ("Manual", "Manual", "heading"),
-        ("Intro.", "Manual", "text"),
+        ("Intro to email.", "Manual", "text"),
         ("First steps", "Manual > First steps", "heading"),
         ("Do this.", "Manual > First steps", "text"),
         (".. note:: Mind that.", "Manual > First steps", "text"),

@@ -146,7 +146,8 @@ def test_a_node_that_was_off_catches_up(desk: Desk) -> None:
         async with desk.runs():
             await desk.state("watched")
             assert desk.names() == {"sub/b.md", "e.md"}
-            assert (await desk.watching.end(str(desk.folder)))["state"] == "ended"
+            (desk.folder.parent / "link").symlink_to(desk.folder)
+            assert (await desk.watching.end(str(desk.folder.parent / "link")))["state"] == "ended"
         desk.fresh()
         async with desk.runs() as watching:
             assert await watching.list() == []

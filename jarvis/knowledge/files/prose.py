@@ -18,6 +18,7 @@ _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
 _FRONT = re.compile(r"---\n(.*?\n)---\n", re.DOTALL)
 _FRONT_TITLE = re.compile(r"^title:[ \t]*[\"']?(.*?)[\"']?[ \t]*$", re.MULTILINE)
 _RST_LINE = re.compile(r"([=\-`:'\"~^_*+#<>.])\1{2,}[ \t]*")
+_RST_ROLE = re.compile(r":[a-z][a-z:+._-]{0,40}:`~?([^`<]{1,200}?)(?:\s*<[^`>]{0,200}>)?`")
 _RST_ASIDE = re.compile(r"\.\. (?!(?:note|warning|tip|important|code|versionadded|versionchanged|deprecated)\b).*")
 
 
@@ -83,7 +84,7 @@ class ReStructuredText:
     suffixes: frozenset[str] = frozenset({".rst"})
 
     def read(self, path: Path, limits: FileLimits) -> FileText:
-        rows = text_of(path, limits).split("\n")
+        rows = _RST_ROLE.sub(r"\1", text_of(path, limits)).split("\n")
         outline, styles = Outline(path, limits), []  # the styles of heading lines, in the order they appear
         at = 0
         while at < len(rows):

@@ -70,6 +70,7 @@ class Watching:
         self._journal, self._documents, self._wall_ms = journal, documents, wall_ms
         self._folders: dict[Path, _Folder] = {}
         self._loaded = asyncio.Event()
+        self._choosing = asyncio.Lock()
         self._stop = asyncio.Event()
         """Set when other folders are to be watched than now."""
         self._pending: set[Path] = set()
@@ -88,23 +89,26 @@ class Watching:
         if not folder.is_dir():
             raise InvalidInput(f"{folder} is not a folder.", fix="Add a single file with `jarvis knowledge add`.")
         await self._loaded.wait()
-        for other in self._folders:
-            if folder != other and (folder.is_relative_to(other) or other.is_relative_to(folder)):
-                raise InvalidInput(f"{other} is watched already.", fix=f"`jarvis knowledge unwatch {other}` ends that.")
-        if len(self._folders) >= MAX_FOLDERS and folder not in self._folders:
-            raise InvalidInput(f"No more than {MAX_FOLDERS} folders are watched.")
-        if folder not in self._folders:
-            await self._keep([*self._folders, folder])
+        async with self._choosing:
+            for other in self._folders:
+                if folder != other and (folder.is_relative_to(other) or other.is_relative_to(folder)):
+                    fix = f"`jarvis knowledge unwatch {other}` ends that."
+                    raise InvalidInput(f"{other} is watched already.", fix=fix)
+            if folder not in self._folders:
+                if len(self._folders) >= MAX_FOLDERS:
+                    raise InvalidInput(f"No more than {MAX_FOLDERS} folders are watched.")
+                await self._keep([*self._folders, folder])
         return self._row(self._folders[folder], self._documents.sources())
 
     async def end(self, path: str) -> Row:
         """What was read of it stays. Raises NotFound."""
         await self._loaded.wait()
-        folder = Path(path)
-        if folder not in self._folders:
-            raise NotFound(f"{folder} is not watched.", fix="`jarvis knowledge watched` shows which are.")
-        row = self._row(self._folders[folder], self._documents.sources())
-        await self._keep([one for one in self._folders if one != folder])
+        folder = await asyncio.to_thread(lambda: Path(path).resolve())
+        async with self._choosing:
+            if folder not in self._folders:
+                raise NotFound(f"{folder} is not watched.", fix="`jarvis knowledge watched` shows which are.")
+            row = self._row(self._folders[folder], self._documents.sources())
+            await self._keep([one for one in self._folders if one != folder])
         return row | {"state": "ended"}
 
     async def _keep(self, folders: Sequence[Path]) -> None:
