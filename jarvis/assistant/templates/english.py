@@ -174,7 +174,17 @@ KINDS: dict[str, Kind] = {
     "unit": unit,
     "when": when,
 }
-_SHARES = {"half": 50, "halfway": 50, "fully": 100, "full": 100, "maximum": 100, "max": 100, "minimum": 1}
+_SHARES = {
+    "half": 50,
+    "halfway": 50,
+    "fully": 100,
+    "full": 100,
+    "maximum": 100,
+    "max": 100,
+    "minimum": 1,
+    "highest": 100,
+    "lowest": 1,
+}
 
 
 def ending_in(heads: Iterable[tuple[str, ...]]) -> Kind:
