@@ -58,6 +58,8 @@ _ARITHMETIC = [
     r"litres?|gallons?|cups?|seconds?|minutes?|hours?|days?|weeks?|months?|years?|decades?|centur(?:y|ies))\b",
     r"^(?:how many|how much) .*\b(?:left over|altogether|in total|remain)\b",
     rf"\bif (?:i|you|we|he|she|they|someone|\w+) (?:have|has|had|buy|buys) {_NUMBER}\b.*\bhow (?:many|much)\b",
+    r"^how (?:many|much) (?:days|weeks|months|years|hours|minutes|time) (?:are there |is there |is it |are )?"
+    r"(?:between|from)\b",
 ]
 _DEVICE = (
     r"(?:(?:front |back |side |garage |car |bedroom |bathroom |kitchen |living room |cellar |balcony |patio |"
@@ -94,6 +96,16 @@ _DEVICE_STATE = [
     rf"closed|running)\b",
     rf"^(?:check|see|tell me|find out|do you know|make sure) (?:if|whether|that) (?:\w+ ){{0,4}}?{_DEVICE}\b",
     rf"^(?:check|check on|status of|state of) (?:the |my |our )*(?:\w+ ){{0,2}}?{_DEVICE}$",
+    rf"^(?:is|are) (?:all |the |my |our )*(?:\w+ ){{0,3}}?{_DEVICE} (?:up|down)"
+    r"(?: (?:in|at|upstairs|downstairs)\b.*)?$",
+    rf"^(?:has|have|did) (?:the |my |our )*(?:\w+ ){{0,2}}?{_DEVICE} (?:finish|finished|stop|stopped|start|started|end|"
+    rf"ended|beep|beeped)\b",
+    r"^(?:is|are) (?:the |my |our )?cars? (?:locked|unlocked|open|closed|charged|charging|on|off|home)\b",
+    r"^how much (?:battery|charge|power|energy|water|fuel|gas|ink|detergent) (?:does|do|is|has|have|did)\b",
+    r"^(?:is|was) there (?:someone|somebody|anyone|anybody) (?:at|in|outside|inside|upstairs|downstairs|home|here|"
+    r"there)\b",
+    r"^(?:did|has|have) (?:the |my |our |any )?(?:mail|post|mailman|postman|package|packages|parcel|parcels|delivery|"
+    r"newspaper) (?:come|came|arrive|arrived|been)\b",
     r"^where (?:is|are|did i (?:put|leave)) my (?:\w+ )?(?:keys?|phone|wallet|glasses|car|bag|purse|remote|cat|dog|"
     r"watch)\b",
     r"^who (?:is|was) (?:at the door|at home|home|in the house|in the kitchen|in the bedroom|outside)\b",
@@ -142,6 +154,13 @@ _LIVE_FACT = [
     r"long) (?:more )?\w+ (?:are left )?(?:until|till)\b",
     r"^(?:what|which) (?:day|date) (?:is|was|will|does)\b|^when is (?:christmas|easter|thanksgiving|ramadan|new year|"
     r"passover|mother's day|father's day)\b",
+    r"^what is (?:the )?(?:price|cost) of\b|^how much (?:does|do|did|is|are) .*\b(?:cost|costs|right now|now|today)\b",
+    r"^did (?:the )?(?:\w+ ){1,3}?(?:win|lose|play|score)(?: (?:today|yesterday|last night|again|the (?:game|"
+    r"match)))?$",
+    r"^who is (?:leading|winning|ahead|in the lead)\b|\b(?:is|are|what is) trending\b",
+    # What only who asks, and those around, can know.
+    r"^(?:what|when|where|how many|how much|how long|how often) (?:\w+ )?did (?:i|my \w+)\b",
+    r"^when is my\b|^am i late\b",
     r"\bwhere am i\b|\bwhat (?:city|town|street|country) am i in\b|\bwhat is my (?:location|address|ip)\b",
 ]
 _ACTION = [
@@ -198,6 +217,15 @@ _SAFETY = [
 ]
 
 
+_ON_ONE_DAY = re.compile(
+    r"^(?:how (?:many|much|long|busy|full|late|high)|who|when|did|does|do|has|have|is|are|was|were|what is|what are) "
+    r"(?!(?:a|an|you|your|i|it (?:ok|okay|good|bad|true|normal|healthy))\b).*\b(?:right now|now|at the moment|today|"
+    r"tonight|yesterday|last night|tomorrow|this (?:morning|afternoon|evening|week|month))(?: please)?$"
+)
+"""Asks what is so on one day only; "what is a good thing to cook tonight" does not. "Now" counts as politeness
+elsewhere, so this looks at the sentence to its end."""
+
+
 def _compiled(patterns: list[str]) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(pattern) for pattern in patterns)
 
@@ -214,12 +242,15 @@ _PATTERNS: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
 def doubt(text: str) -> Doubt | None:
     """Why a model's answer to `text` would not be believed, or None. Text too long to be a question of these is
     none of them."""
-    plain = joined(without_politeness(split(text)))
-    if not plain:
+    words = split(text)
+    kept = without_politeness(words)
+    if not kept:
         return None
+    plain = joined(kept)
     if _SYMBOLS.search(text):
         return Doubt("arithmetic", _SENTENCES["arithmetic"])
     for kind, patterns in _PATTERNS:
         if any(pattern.search(plain) for pattern in patterns):
             return Doubt(kind, _SENTENCES[kind])
-    return None
+    begins = next(number for number, word in enumerate(words) if word is kept[0])
+    return Doubt("live_fact", _SENTENCES["live_fact"]) if _ON_ONE_DAY.search(joined(words[begins:])) else None
