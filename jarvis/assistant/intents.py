@@ -96,8 +96,10 @@ def fill_missing(asked: Match, text: str) -> Match | None:
         when = when_at(texts, 0)
         if when is None or when[2] != len(texts):
             return None
+        slots = {slot: value for slot, value in asked.slots.items() if slot != "day"}
+        moment = when[0] if when[0].day or when[1] else replace(when[0], day=asked.slots.get("day"))
         every = {"every": list(when[1])} if when[1] else {}
-        return Match("alarm_set", {**asked.slots, "at": asdict(when[0]), **every})
+        return Match("alarm_set", {**slots, "at": asdict(moment), **every})
     if asked.intent in ("list_add", "list_create") and "items" not in asked.slots:
         several = [] if texts[0] in _ASKS else list_items(Heard(text, words, tuple(texts)))
         return Match("list_add", {**asked.slots, "items": several}) if several else None

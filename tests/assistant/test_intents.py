@@ -162,3 +162,15 @@ def test_real_sentences_take_under_five_milliseconds() -> None:
         match_intent(text)
         spent.append((time.process_time() - began) * 1000)
     assert sorted(spent)[int(0.99 * len(spent))] < 5
+
+
+def test_a_reminder_for_a_day_asks_for_the_time_and_keeps_the_day() -> None:
+    asked = match_intent("Remind me to pay the rent on Friday")
+    assert asked is not None and asked.missing == ("at",)
+    filled = fill_missing(asked, "at nine")
+    at = {"hour": 9, "minute": 0, "half": None, "day": "friday"}
+    assert filled is not None and filled.slots == {"name": "pay the rent", "at": at}
+    again = match_intent("Remind me every Monday to take the bins out")
+    filled = fill_missing(again, "seven pm") if again is not None else None
+    at = {"hour": 7, "minute": 0, "half": "pm", "day": None}
+    assert filled is not None and filled.slots == {"name": "take the bins out", "at": at, "every": ["mon"]}

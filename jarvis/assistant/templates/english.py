@@ -195,7 +195,7 @@ def ending_in(heads: Iterable[tuple[str, ...]]) -> Kind:
     def found(heard: Heard, start: int) -> Iterator[Found]:
         for one in name(heard, start):
             if any(heard.texts[one.end - length : one.end] in known for length in range(1, longest + 1)):
-                yield Found(one.end, one.value, 0.1 + 0.5 * (one.end - start - 1))
+                yield Found(one.end, one.value, 0.15 + 0.5 * (one.end - start - 1))
 
     return found
 
