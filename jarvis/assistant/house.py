@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from jarvis.assistant import house_lights as lights
+from jarvis.assistant import house_media as media
 from jarvis.assistant import house_questions as questions
 from jarvis.assistant import house_skills as skills
+from jarvis.assistant import house_weather as weather
 from jarvis.assistant.house_questions import NOT_CONNECTED
 from jarvis.assistant.house_skills import Skill, spoken
+from jarvis.assistant.question_skills import NO_PLAYER
 
 SKILLS: dict[str, Skill] = {
     "home_turn_on": spoken(skills.turn_on),
@@ -22,6 +25,14 @@ SKILLS: dict[str, Skill] = {
     "climate_warmer": spoken(skills.warmer),
     "climate_cooler": spoken(skills.cooler),
     "home_scene": spoken(skills.scene),
+    "media_pause": spoken(media.pause, away=NO_PLAYER),
+    "media_resume": spoken(media.resume, away=NO_PLAYER),
+    "media_play": spoken(media.resume, away=NO_PLAYER),
+    "media_next": spoken(media.following, away=NO_PLAYER),
+    "media_previous": spoken(media.previous, away=NO_PLAYER),
+    "media_stop": spoken(media.stop, away=NO_PLAYER),
+    "media_what": spoken(media.what_plays, away=NO_PLAYER),
+    "weather": weather.weather,
     "home_state": spoken(questions.tell_state, away=NOT_CONNECTED),
     "home_which": spoken(questions.which_are, away=NOT_CONNECTED),
     "climate_tell": spoken(questions.tell_temperature, away=NOT_CONNECTED),

@@ -14,9 +14,10 @@ from typing import Any
 import structlog
 
 from jarvis.core.errors import EngineFailed, JarvisError, Missing, NotAllowed, Unreachable
+from jarvis.home_assistant.forecast import day_forecasts
 from jarvis.home_assistant.line import AWAY, Line, connected
 from jarvis.home_assistant.mirror import Mirror
-from jarvis.home_assistant.things import Done, House, Thing
+from jarvis.home_assistant.things import DayForecast, Done, House, Thing
 
 LOAD_S = 20.0
 """For each registry; a small board takes seconds for a large home."""
@@ -115,6 +116,22 @@ class HomeAssistant:
                     self._stirred.clear()
                     await self._stirred.wait()
         return await self.house()
+
+    async def forecast(self, service: Thing) -> list[DayForecast]:
+        """See Devices."""
+        line = await self._connected()
+        held: list[Any] = []
+        await line.ask(
+            "call_service",
+            held.append,
+            deadline_s=ACT_S,
+            domain="weather",
+            service="get_forecasts",
+            service_data={"type": "daily"},
+            target={"entity_id": service.entity_id},
+            return_response=True,
+        )
+        return day_forecasts(held[0], service.entity_id)
 
     async def _connected(self) -> Line:
         if not self._off and self._problem is None and not self._ready.is_set():

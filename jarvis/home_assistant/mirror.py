@@ -13,12 +13,14 @@ DOMAINS = frozenset(
     [
         "binary_sensor", "climate", "cover", "fan", "humidifier", "input_boolean", "light", "lock", "media_player",
         "scene", "script", "sensor", "switch", "vacuum", "water_heater",
+        "weather",
     ]
 )  # fmt: skip
 """Those that a sentence can be about."""
 KEPT = (
     "friendly_name", "device_class", "unit_of_measurement", "brightness", "current_position", "current_temperature",
     "temperature", "hvac_action", "percentage", "volume_level", "supported_color_modes",
+    "media_title", "media_artist",
 )  # fmt: skip
 """Attributes that are spoken of; others may be large, such as a camera's or a playlist's."""
 MAX_THINGS = 20_000

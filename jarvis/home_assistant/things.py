@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 UNKNOWN = ("unavailable", "unknown", "")
@@ -63,12 +64,27 @@ Done = Callable[[Thing], bool]
 """Whether a thing is as it was asked to be."""
 
 
+@dataclass(frozen=True, slots=True)
+class DayForecast:
+    at: datetime
+    """Some moment of the day, with its zone."""
+    condition: str = ""
+    """As Home Assistant writes it: `partlycloudy`."""
+    high: float | None = None
+    """In the home's own unit, as all temperatures."""
+    low: float | None = None
+    rain_percent: float | None = None
+
+
 class Devices(Protocol):
     """What can be asked of a home's things, and done with them."""
 
     async def house(self) -> House:
         """As it is now. Raises Missing when no Home Assistant was set up, Unreachable when it does not answer,
         NotAllowed when it does not let us in."""
+
+    async def forecast(self, service: Thing) -> list[DayForecast]:
+        """By days, from a thing of the domain `weather`; empty when it has none. Raises as `act` does."""
 
     async def act(self, service: str, things: Sequence[Thing], data: Mapping[str, Any], done: Done) -> House:
         """Call `domain.service` on `things`; the house as it is once all are `done`, or have had the time for it.

@@ -37,6 +37,7 @@ class HouseDevices:
         self.run = self._home_assistant.run
         self.component = self._home_assistant.component
         self.house = self._home_assistant.house
+        self.forecast = self._home_assistant.forecast
 
     async def act(self, service: str, things: Sequence[Thing], data: Mapping[str, Any], done: Done) -> House:
         outcome = "failed"

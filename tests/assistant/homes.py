@@ -9,13 +9,16 @@ from datetime import datetime, timedelta, timezone
 from jarvis.assistant.language import Availability, Message
 from jarvis.assistant.types import Announced, Condition, Findings, PastTurn, Reply, Request, RoomInfo, TimerInfo
 from jarvis.core.errors import JarvisError, Missing
-from jarvis.home_assistant.things import Devices, Done, House, Thing
+from jarvis.home_assistant.things import DayForecast, Devices, Done, House, Thing
 
 
 class NoDevices:
     """There is no Home Assistant."""
 
     async def house(self) -> House:
+        raise Missing("No Home Assistant is set up.")
+
+    async def forecast(self, service: Thing) -> list[DayForecast]:
         raise Missing("No Home Assistant is set up.")
 
     async def act(self, service: str, things: Sequence[Thing], data: Mapping[str, object], done: Done) -> House:

@@ -20,7 +20,16 @@ SERVICES = {
     "light": {"turn_on", "turn_off", "toggle"},
     "switch": {"turn_on", "turn_off", "toggle"},
     "fan": {"turn_on", "turn_off"},
-    "media_player": {"turn_on", "turn_off"},
+    "media_player": {
+        "turn_on",
+        "turn_off",
+        "media_pause",
+        "media_play",
+        "media_stop",
+        "media_next_track",
+        "media_previous_track",
+    },
+    "weather": {"get_forecasts"},
     "climate": {"turn_on", "turn_off", "set_temperature"},
     "cover": {"open_cover", "close_cover", "set_cover_position", "stop_cover"},
     "lock": {"lock", "unlock", "open"},
@@ -70,6 +79,8 @@ class HomeAssistantDouble:
     """Each `call_service` as it came."""
     attempts: int = 0
     """How often somebody came with a token."""
+    forecast: list[dict[str, Any]] = field(default_factory=list)
+    """Of the weather, a day each."""
     refuses: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Services that fail, with code and message."""
     deaf: bool = False
@@ -219,7 +230,14 @@ class HomeAssistantDouble:
         elif f"{domain}.{service}" in self.refuses:
             await self._fail(socket, number, *self.refuses[f"{domain}.{service}"])
         else:
-            done = {"context": CONTEXT, "response": None}
+            done: dict[str, Any] = {"context": CONTEXT, "response": None}
+            if service == "get_forecasts":
+                if command.get("return_response") is not True:
+                    await self._fail(socket, number, "service_validation_error", "It requires responses.")
+                    return
+                done["response"] = {command["target"]["entity_id"]: {"forecast": self.forecast}}
+                await self._result(socket, number, done)
+                return
             if self.late:
                 await self._result(socket, number, done)
             if not self.deaf:
@@ -250,6 +268,8 @@ class HomeAssistantDouble:
             ends = {
                 "turn_on": "on", "turn_off": "off", "open_cover": "opening", "close_cover": "closing",
                 "lock": "locked", "unlock": "unlocked", "start": "cleaning", "return_to_base": "returning",
+                "media_pause": "paused", "media_play": "playing", "media_stop": "idle", "media_next_track": "playing",
+                "media_previous_track": "playing",
             }  # fmt: skip
             await self.change(entity_id, NOW if domain == "scene" else ends[service])
 
