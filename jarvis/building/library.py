@@ -8,6 +8,7 @@ from jarvis.building.plugins import Added
 from jarvis.building.records import Records
 from jarvis.knowledge.files.reading import Reading
 from jarvis.knowledge.vectors import vectors_worker
+from jarvis.node.directory import DataDirectory
 from jarvis.node.library.answering import Answering
 from jarvis.node.library.face import Library
 from jarvis.node.library.index import Index
@@ -18,9 +19,18 @@ from jarvis.node.privacy import Privacy
 from jarvis.node.transcribing import transcriber
 
 
-def library(kept: Records, linked: Links, thinking: Minds, privacy: Privacy, added: Added) -> Library:
-    peering = linked.peering
-    index = Index(kept.journal, thinking.embedding, thinking.engines.add("vectors", "vectors", vectors_worker()))
+def library(
+    directory: DataDirectory, kept: Records, linked: Links, thinking: Minds, privacy: Privacy, added: Added
+) -> Library:
+    peering, config = linked.peering, kept.config
+    index = Index(
+        kept.journal,
+        thinking.embedding,
+        thinking.engines.add("vectors", "vectors", vectors_worker()),
+        form=lambda: config.value("knowledge.index"),
+        folder=directory.index,
+        follow=config.follow,
+    )
     shelf = Shelf(
         kept.journal,
         kept.members,

@@ -40,7 +40,7 @@ async def build(settings: Settings, directory: DataDirectory, key: SigningKey, s
     belonging = membership(settings, directory, key, kept, linked, node)
     held = conversations(kept, linked)
     thinking = minds(settings, kept, linked, held.privacy, added)
-    known = library(kept, linked, thinking, held.privacy, added)
+    known = library(directory, kept, linked, thinking, held.privacy, added)
     talking = talk(settings, directory, kept, linked, held, thinking, node)
 
     journal, members, audit, clock, peering = kept.journal, kept.members, kept.audit, kept.clock, linked.peering

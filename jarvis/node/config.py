@@ -78,6 +78,12 @@ DECLARED: Mapping[str, Declared] = {
     "engine.idle_minutes": Declared(
         "30", "After how many quiet minutes a model's memory is given back; 0 for never.", own=True, least=0
     ),
+    "knowledge.index": Declared(
+        "memory",
+        "Where the vectors of a node's documents are searched: in memory, or on disk by Chroma.",
+        choices=("memory", "disk"),
+        own=True,
+    ),
     "audio.input": Declared("", "A node's microphone, by any part of its name; empty for the system's.", own=True),
     "audio.output": Declared("", "A node's loudspeaker, by any part of its name; empty for the system's.", own=True),
     "audio.volume": Declared("100", "How loud a node speaks, 0 to 100.", own=True, least=0, most=100),

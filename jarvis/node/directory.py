@@ -3,6 +3,7 @@
 lock            held while a node runs or is being founded
 keys/           node.key, node.crt (PEM, for TLS), store.key; 0700, files 0600
 store/          jarvis.db, encrypted
+index/          vectors and opaque ids of the library, where `knowledge.index` is `disk`
 run/api.json    address and token of the running node's API
 jarvis.toml     settings, if a person wrote any
 """
@@ -14,6 +15,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import rmtree
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
@@ -37,6 +39,7 @@ class DataDirectory:
         self.certificate = self.path / "keys" / "node.crt"
         self.store_key = self.path / "keys" / "store.key"
         self.database = self.path / "store" / "jarvis.db"
+        self.index = self.path / "index"
         self._founding = self.path / "founding"
 
     def lock(self) -> DirectoryLock:
@@ -96,6 +99,7 @@ class DataDirectory:
             create_private_file(self._founding, b"")
         self.node_key.unlink(missing_ok=True)
         self._abandon()
+        rmtree(self.index, ignore_errors=True)
         for folder in (self.node_key.parent, self.database.parent):
             with suppress(OSError):  # a person keeps something of theirs in it
                 folder.rmdir()

@@ -90,8 +90,11 @@ class Library(Protocol):
     def put_vectors(self, vectors: Sequence[tuple[int, bytes]]) -> list[int]:
         """Ids of those that were kept: chunks that are held and waited for one."""
 
-    def vectors(self, after: int, most: int) -> list[tuple[int, bytes]]:
-        """Those of chunks with a higher id than `after`, rising."""
+    def vectored(self, after: int, most: int) -> list[int]:
+        """Ids of chunks with a vector, above `after`, rising."""
+
+    def vectors(self, ids: Iterable[int]) -> list[tuple[int, bytes]]:
+        """Of those chunks that have one, in the order asked for."""
 
     def throw_away(self) -> None:
         """Every word and vector of the indexes. The chunks stay, and wait for both."""
@@ -171,9 +174,14 @@ class SqlLibrary:
                 kept.append(one)
         return kept
 
-    def vectors(self, after: int, most: int) -> list[tuple[int, bytes]]:
-        sql = "SELECT chunk, vector FROM library_vectors WHERE chunk > ? ORDER BY chunk LIMIT ?"
-        return list(self._db.execute(sql, (after, most)).fetchall())
+    def vectored(self, after: int, most: int) -> list[int]:
+        sql = "SELECT chunk FROM library_vectors WHERE chunk > ? ORDER BY chunk LIMIT ?"
+        return [one for (one,) in self._db.execute(sql, (after, most))]
+
+    def vectors(self, ids: Iterable[int]) -> list[tuple[int, bytes]]:
+        sql = "SELECT chunk, vector FROM library_vectors WHERE chunk = ?"
+        rows = (self._db.execute(sql, (one,)).fetchone() for one in ids)
+        return [(row[0], row[1]) for row in rows if row]
 
     def throw_away(self) -> None:
         self._db.execute("INSERT INTO library_words (library_words) VALUES ('delete-all')")

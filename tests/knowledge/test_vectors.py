@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import unittest.mock
+from pathlib import Path
 
 import pytest
 
@@ -24,32 +26,73 @@ def plainly(held: dict[int, bytes], wanted: bytes, most: int) -> list[int]:
     return sorted(held, key=lambda one: -float(np.frombuffer(held[one], "<f4") @ question))[:most]
 
 
-def test_it_finds_what_the_plainest_search_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=[vectors.MEMORY, vectors.DISK])
+def index(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> vectors.Vectors:
+    if request.param == vectors.DISK:
+        pytest.importorskip("chromadb", reason="the knowledge extra is not installed")
     monkeypatch.setattr(vectors, "BLOCK", 8)
-    rng, index, held = random.Random(5), vectors.MemoryVectors(), {}
-    index.begin("first")
-    for step in range(60):
-        if held and rng.random() < 0.4:
-            gone = rng.sample(sorted(held), rng.randrange(1, len(held) + 1))
-            for one in gone:
-                held.pop(one, None)
-            assert index.remove([*gone, 10_000]) == len(held)
+    made = vectors.Vectors()
+    assert made.open("first", request.param, str(tmp_path / "index")) == []
+    return made
+
+
+def test_it_finds_what_the_plainest_search_finds(index: vectors.Vectors) -> None:
+    rng, held = random.Random(5), {}
+    for step in range(30):
         ids = rng.sample(range(100), rng.randrange(1, 9))
         new = {one: unit(rng) for one in ids}
         held |= new
-        assert index.add(ids, b"".join(new[one] for one in ids)) == len(held)
+        index.add(ids, b"".join(new[one] for one in ids))
         wanted = unit(rng)
         mark, found, scores = index.nearest(wanted, 5)
         assert (mark, found) == ("first", plainly(held, wanted, 5)), step
         assert scores == sorted(scores, reverse=True)
         one = rng.choice(sorted(held))
         assert index.nearest(held[one], 1)[1:] == [[one], [pytest.approx(1.0, abs=1e-5)]]
-    index.begin("second")
-    assert index.nearest(unit(rng), 5) == ["second", [], []]
+    index.clear()
+    assert index.nearest(unit(rng), 5) == ["first", [], []]
 
 
-def test_what_is_no_vector_is_refused() -> None:
-    index = vectors.MemoryVectors()
+def test_in_memory_some_are_taken_out_and_the_others_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectors, "BLOCK", 8)
+    rng, held = random.Random(6), {one: unit(random.Random(one)) for one in range(40)}
+    index = vectors.Vectors()
+    index.open("first", vectors.MEMORY, str(tmp_path / "index"))
+    index.add(list(held), b"".join(held.values()))
+    while held:
+        gone = rng.sample(sorted(held), rng.randrange(1, min(9, len(held)) + 1))
+        held = {one: vector for one, vector in held.items() if one not in gone}
+        index.remove([*gone, 10_000])
+        wanted = unit(rng)
+        assert index.nearest(wanted, 5) == ["first", plainly(held, wanted, 5), unittest.mock.ANY]
+        assert sorted(index.open("first", vectors.MEMORY, str(tmp_path / "index"))) == sorted(held)
+
+
+def test_on_disk_it_is_there_again_and_what_is_taken_out_leaves_the_files(tmp_path: Path) -> None:
+    pytest.importorskip("chromadb", reason="the knowledge extra is not installed")
+    folder, rng = tmp_path / "index", random.Random(7)
+    ids, kept = list(range(300)), [unit(rng) for _ in range(300)]
+    index = vectors.Vectors()
+    index.open("first", vectors.DISK, str(folder))
+    index.add(ids, b"".join(kept))
+    assert folder.stat().st_mode & 0o777 == 0o700
+    again = vectors.Vectors()
+    assert sorted(again.open("second", vectors.DISK, str(folder))) == ids
+    assert again.nearest(kept[5], 1)[:2] == ["second", [5]]
+    files = [one for one in folder.rglob("*") if one.is_file()]
+    assert any(kept[5][:64] in one.read_bytes() for one in files), "there is something to lose"
+    again.remove([5])
+    assert again.nearest(kept[5], 1) == ["", [], []], "it has to be filled anew"
+    assert not any(kept[5][:64] in one.read_bytes() for one in folder.rglob("*") if one.is_file())
+    assert again.open("third", vectors.MEMORY, str(folder)) == [] and not folder.exists()
+
+
+def test_what_is_no_vector_is_refused(tmp_path: Path) -> None:
+    index = vectors.Vectors()
+    with pytest.raises(InvalidInput):
+        index.add([], b"")
+    assert index.nearest(unit(random.Random(1)), 1) == ["", [], []]
+    index.open("mark", vectors.MEMORY, str(tmp_path))
     for ids, data in (([1], b""), ([1, 2], bytes(4 * DIMENSIONS)), (list(range(2_000)), bytes(8_000 * DIMENSIONS))):
         with pytest.raises(InvalidInput):
             index.add(ids, data)
@@ -58,14 +101,14 @@ def test_what_is_no_vector_is_refused() -> None:
             index.nearest(wanted, most)
 
 
-def test_it_works_in_its_worker() -> None:
+def test_it_works_in_its_worker(tmp_path: Path) -> None:
     async def body() -> None:
         worker, vector = vectors.vectors_worker(), unit(random.Random(1))
         try:
             async with asyncio.timeout(60):
                 await worker.start()
-                await worker.call("begin", "mark", deadline_s=20)
-                assert await worker.call("add", [7], vector, deadline_s=20) == 1
+                assert await worker.call("open", "mark", vectors.MEMORY, str(tmp_path), deadline_s=20) == []
+                await worker.call("add", [7], vector, deadline_s=20)
                 mark, ids, _ = await worker.call("nearest", vector, 3, deadline_s=20)
                 assert (mark, ids) == ("mark", [7])
         finally:

@@ -3,6 +3,7 @@ what is not known is not said."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from jarvis.models import cache
 from jarvis.testing.processes import NodeProcess, jarvis, until
 from tests.node.conftest import Home
+from tests.node.test_nothing_readable import files, found_in
 
 INDEXED_S = 60.0
 CARE = """# Machine care
@@ -56,6 +58,21 @@ def test_meaning_finds_what_words_do_not_and_survives_its_workers(home: Home, tm
     study.post("/api/v2/knowledge/reindex")
     until(lambda: study.get("/api/v2/knowledge")[0]["waiting"] == 0, INDEXED_S, "the vectors again")
     assert "citric acid" in by_meaning("how do I get rid of limescale")
+
+    index = home.folder / "kitchen" / "index"
+    assert not index.exists()
+    if importlib.util.find_spec("chromadb"):
+        study.set_config("knowledge.index", "disk")
+        until(index.exists, INDEXED_S, "Chroma's files")
+        assert "citric acid" in by_meaning("how do I get rid of limescale")
+        study.stop()
+        for path in files(index):
+            assert not found_in(path.read_bytes(), ("vinegar", "rattling", "descaling")), path
+        study.start()
+        assert "spray arm" in by_meaning("why is it so loud")
+        study.set_config("knowledge.index", "memory")
+        until(lambda: not index.exists(), INDEXED_S, "their end")
+        assert "spray arm" in by_meaning("why is it so loud")
 
     told = study.ask("What do my documents say about the football match?", "new")
     assert told["reply"].startswith("I found nothing about") and told["citations"] == []

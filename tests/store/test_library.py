@@ -70,7 +70,7 @@ def test_a_document_is_taken_out_in_pieces_and_leaves_the_other(form: Any) -> No
         assert await store.write(lambda t: t.library.erase("never", 2)) == []
         assert await store.read(lambda t: t.library.counts()) == {"boiler": (2, 0)}
         assert await found(store, "button", "bread", "oven") == [BOILER[0][1]]
-        assert await store.read(lambda t: [one for one, _ in t.library.vectors(0, 10)]) == ids[:2]
+        assert await store.read(lambda t: t.library.vectored(0, 10)) == ids[:2]
 
         def again(t: Transaction) -> list[int]:
             t.library.begin("oven", b"")
@@ -89,8 +89,11 @@ def test_vectors_are_waited_for_and_kept_once(form: Any) -> None:
         vectors = [(ids[0], b"first"), (ids[2], b"third"), (999, b"of nothing")]
         assert await store.write(lambda t: t.library.put_vectors(vectors)) == [ids[0], ids[2]]
         assert await store.write(lambda t: t.library.put_vectors([(ids[0], b"other")])) == []
-        assert await store.read(lambda t: t.library.vectors(0, 10)) == [(ids[0], b"first"), (ids[2], b"third")]
-        assert await store.read(lambda t: t.library.vectors(ids[0], 10)) == [(ids[2], b"third")]
+        assert await store.read(lambda t: t.library.vectored(0, 10)) == [ids[0], ids[2]]
+        assert await store.read(lambda t: t.library.vectored(0, 1)) == [ids[0]]
+        assert await store.read(lambda t: t.library.vectored(ids[0], 10)) == [ids[2]]
+        held = await store.read(lambda t: t.library.vectors([ids[2], ids[1], ids[0]]))
+        assert held == [(ids[2], b"third"), (ids[0], b"first")]
         assert await store.read(lambda t: t.library.counts()) == {"boiler": (2, 1), "oven": (3, 2)}
 
     run(form, body)
@@ -102,7 +105,7 @@ def test_the_indexes_are_thrown_away_and_made_anew(form: Any) -> None:
         await store.write(lambda t: t.library.put_vectors([(ids[0], b"first")]))
         await store.write(lambda t: t.library.throw_away())
         assert await found(store, "button") == []
-        assert await store.read(lambda t: t.library.vectors(0, 10)) == []
+        assert await store.read(lambda t: t.library.vectored(0, 10)) == []
         assert await store.write(lambda t: t.library.put_vectors([(ids[0], b"early")])) == [], "its words come first"
         assert await store.write(lambda t: t.library.erase("boiler", 1)) == [ids[1]], "though its words are not there"
         assert [await store.write(lambda t: t.library.index_words(3)) for _ in range(3)] == [3, 1, 0]

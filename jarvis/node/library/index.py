@@ -7,7 +7,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -22,6 +24,7 @@ from jarvis.store.protocol import Transaction
 WORDS_AT_ONCE = 100
 """Chunks in one work of the store: some ten milliseconds, in which nobody else's commit is made."""
 VECTORS_AT_ONCE = 512
+IDS_AT_ONCE = 10_000
 EMBED_S = 30.0
 """For some texts of a document, and loading the model first."""
 CHANGE_S = 10.0
@@ -38,10 +41,23 @@ class Asked(Protocol):
 
 
 class Index:
-    """`embedding` and `vectors` are this node's own engines."""
+    """`embedding` and `vectors` are this node's own engines; `form` gives where vectors are searched, MEMORY or DISK,
+    and `folder` is where they lie then; `follow` takes whom to call when that may be another."""
 
-    def __init__(self, journal: Journal, embedding: Asked, vectors: Asked) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        embedding: Asked,
+        vectors: Asked,
+        *,
+        form: Callable[[], Awaitable[str]],
+        folder: Path,
+        follow: Callable[[Callable[[], None]], None],
+    ) -> None:
         self._journal, self._embedding, self._vectors = journal, embedding, vectors
+        self._form, self._folder = form, folder
+        self._filled_form = ""
+        follow(self.wake)
         self._mark = ""
         """Of the index as this process has filled it; empty when it has to be filled."""
         self._filled = asyncio.Event()
@@ -123,6 +139,8 @@ class Index:
     async def _keep_up(self) -> None:
         while await self._journal.change_local(lambda tx: tx.library.index_words(WORDS_AT_ONCE)):
             pass
+        if self._mark and await self._form() != self._filled_form:
+            self._lost()
         while True:
             if not self._mark:
                 await self._fill()
@@ -130,18 +148,23 @@ class Index:
                 return
 
     async def _fill(self) -> None:
-        """The worker with all vectors there are. Without any it is not started."""
+        """The worker with all vectors there are, and no others. Without any it is not started."""
         async with self._changing:
-            mark, after, begun = os.urandom(8).hex(), 0, False
-            while rows := await self._journal.read(_vectors_after(after)):
-                if not begun:
-                    await self._vectors.call("begin", mark, deadline_s=EMBED_S)
-                    begun = True
-                await self._add(rows)
-                after = rows[-1][0]
-            if begun:
-                self._mark = mark
-                self._filled.set()
+            form = await self._form()
+            held = await self._journal.read(_all_vectored)
+            if not held:
+                await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+                return
+            mark = os.urandom(8).hex()
+            there = set(await self._vectors.call("open", mark, form, str(self._folder), deadline_s=EMBED_S))
+            if there.difference(held):
+                await self._vectors.call("clear", deadline_s=CHANGE_S)
+                there = set()
+            missing = [one for one in held if one not in there]
+            for start in range(0, len(missing), VECTORS_AT_ONCE):
+                await self._add(await self._journal.read(_vectors_of(missing[start : start + VECTORS_AT_ONCE])))
+            self._mark, self._filled_form = mark, form
+            self._filled.set()
 
     async def _embed_some(self) -> bool:
         """Whether any chunk waited."""
@@ -164,5 +187,12 @@ class Index:
         await self._vectors.call("add", ids, vectors, deadline_s=CHANGE_S)
 
 
-def _vectors_after(chunk: int) -> Callable[[Transaction, Replica], list[tuple[int, bytes]]]:
-    return lambda tx, _: tx.library.vectors(chunk, VECTORS_AT_ONCE)
+def _all_vectored(tx: Transaction, _: Replica) -> list[int]:
+    held: list[int] = []
+    while some := tx.library.vectored(held[-1] if held else 0, IDS_AT_ONCE):
+        held += some
+    return held
+
+
+def _vectors_of(ids: Sequence[int]) -> Callable[[Transaction, Replica], list[tuple[int, bytes]]]:
+    return lambda tx, _: tx.library.vectors(ids)
