@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
@@ -24,6 +24,7 @@ from jarvis.assistant.skills import SKILLS, Skill
 from jarvis.assistant.spending import Spending
 from jarvis.assistant.templates.understanding import Understanding, replied, shipped
 from jarvis.assistant.tokens import TokenScale, estimated_tokens
+from jarvis.assistant.tools import Toolbox, Tools
 from jarvis.assistant.types import Home, PastTurn, Reply, Request
 from jarvis.core.errors import DeadlineExceeded, InvalidInput, JarvisError
 
@@ -52,8 +53,10 @@ class Assistant:
         *,
         answer_deadline_s: float = ANSWER_DEADLINE_S,
         mono_s: Callable[[], float] = time.monotonic,
+        toolbox: Toolbox | None = None,
     ) -> None:
         self._models = tuple(models)
+        self._toolbox = toolbox
         self._understanding = shipped()
         self._skills: Mapping[str, Skill] = SKILLS
         self._answer_deadline_s, self._mono_s = answer_deadline_s, mono_s
@@ -94,10 +97,12 @@ class Assistant:
         """The reply to one utterance. It never raises for a reason of its own: failures are spoken."""
         if not request.text.strip():
             return _said("intents", None, {}, NOT_HEARD, ok=False)
+        if self._toolbox is not None and (done := await self._toolbox.answered(request, home)) is not None:
+            return _said("tools", None, {}, done)
         match = self._match(request)
         if match is not None:
             return await self._do(match, request, home)
-        return await self._ask(request)
+        return await self._ask(request, home)
 
     def _match(self, request: Request) -> Match | None:
         """The intent of what was said, or of what was asked for before ("For how long?") with this as the answer."""
@@ -133,7 +138,7 @@ class Assistant:
         """Each model in order, and why it cannot be asked, for `status` and `doctor`."""
         return [ModelStatus(model.name, model.trusted, await model.available()) for model in self._models]
 
-    async def _ask(self, request: Request) -> Reply:
+    async def _ask(self, request: Request, home: Home) -> Reply:
         usable: list[tuple[LanguageModel, str]] = []
         for model in self._models:
             if request.private and getattr(model, "elsewhere", False):
@@ -152,11 +157,16 @@ class Assistant:
             return reply
         provider, name = usable[0][0].name, usable[0][1]
         reply = Reply("llm", provider, None, {}, pieces=_nothing(), model=name)
-        reply.pieces = _recorded(reply, self._converse(reply, request, usable, doubted))
+        reply.pieces = _recorded(reply, self._converse(reply, request, home, usable, doubted))
         return reply
 
     async def _converse(
-        self, reply: Reply, request: Request, usable: list[tuple[LanguageModel, str]], doubted: Doubt | None
+        self,
+        reply: Reply,
+        request: Request,
+        home: Home,
+        usable: list[tuple[LanguageModel, str]],
+        doubted: Doubt | None,
     ) -> AsyncIterator[str]:
         """Sentences of the first model that gets as far as one; a failure after that is said, not hidden."""
         apology, ends = FAILED, self._mono_s() + self._answer_deadline_s
@@ -168,13 +178,18 @@ class Assistant:
                 return
             reply.provider, reply.model = model.name, name
             sentences = Sentences()
+            tools = self._toolbox.for_answer(model, request, home) if self._toolbox is not None else None
             try:
-                async with closing(self._written(model, request, reply, ends)) as pieces:
+                async with closing(self._written(model, request, reply, ends, tools)) as pieces:
                     async for piece in pieces:
                         if whole := sentences.feed(piece):
                             yield whole
                 if rest := sentences.finish():
                     yield rest
+                if self._toolbox is not None and tools is not None and tools.wanted is not None:
+                    reply.asks = True
+                    yield f" {self._toolbox.ask(tools.wanted)}"
+                    return
                 if sentences.given or rest.strip():
                     return
             except JarvisError as error:
@@ -187,18 +202,22 @@ class Assistant:
         reply.ok = False
         yield apology
 
-    async def _written(self, model: LanguageModel, request: Request, reply: Reply, ends: float) -> AsyncIterator[str]:
+    async def _written(
+        self, model: LanguageModel, request: Request, reply: Reply, ends: float, tools: Tools | None
+    ) -> AsyncIterator[str]:
         """What `model` writes until `ends`, with what it costs on the account, also when it breaks off or nobody
         listens any more."""
         left_s = ends - self._mono_s()
         if left_s <= 0:
             raise DeadlineExceeded("There is no time left to answer.")
         scale = self._scales[model.name]
-        messages = messages_for(request, model.context_tokens, model.max_tokens, factor=scale.factor)
+        window, length = model.context_tokens, model.max_tokens
+        messages = messages_for(request, window, length, factor=scale.factor, tools=tools is not None)
         told: Usage | None = None
         text, ok = "", True
         try:
-            stream = model.complete(messages, max_tokens=model.max_tokens, deadline_s=left_s)
+            asked = model if tools is None else cast(Any, model).using(tools)
+            stream = asked.complete(messages, max_tokens=model.max_tokens, deadline_s=left_s)
             async with closing(stream):
                 async for piece in stream:
                     if isinstance(piece, Usage):
@@ -211,9 +230,9 @@ class Assistant:
             raise
         finally:
             estimated = sum(map(estimated_tokens, messages))
-            if told is not None:
+            if told is not None and (tools is None or not tools.calls):
                 scale.learn(estimated, told.prompt)
-            elif text:  # the built-in model does not say
+            elif told is None and text:  # the built-in model does not say
                 told = Usage(estimated, len(text.encode()) // 4 + 1)
             reply.usage = told
             self.spending.add(model.name, told, ok=ok)

@@ -13,16 +13,14 @@ from jarvis.assistant.words import joined, split, without_politeness
 
 MAX_WORDS = 6
 """A longer sentence is no name."""
-_YES = frozenset(
+YES = frozenset(
     [
         "yes", "yes please", "yes do it", "yes do that", "yes you should", "yeah", "yep", "yup", "sure", "please do",
         "do it", "do that", "go ahead", "yes go ahead", "of course", "okay", "ok", "confirm", "confirmed", "correct",
         "yes sure", "yes jarvis", "absolutely", "definitely", "yes yes",
     ]
 )  # fmt: skip
-_NO = frozenset(
-    ["no", "nope", "no thanks", "no thank you", "do not", "no do not", "better not", "nah", "please do not"]
-)
+NO = frozenset(["no", "nope", "no thanks", "no thank you", "do not", "no do not", "better not", "nah", "please do not"])
 _ALL = frozenset(["all", "both", "all of them", "both of them", "every one", "everything"])
 
 
@@ -30,9 +28,9 @@ def answered(asked: Match, last: PastTurn, text: str) -> Match | None:
     """`asked` completed by `text`, where `last` ended with a question about it; None for something else."""
     said = joined(split(text))
     if last.reply.startswith(ASKED):
-        if said in _YES:
+        if said in YES:
             return replace(asked, slots={**asked.slots, "confirmed": True})
-        return Match("never_mind") if said in _NO else None
+        return Match("never_mind") if said in NO else None
     said = joined(without_politeness(split(text)))
     if not said or len(said.split()) > MAX_WORDS:
         return None

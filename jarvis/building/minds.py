@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.language import LanguageModel
 from jarvis.assistant.providers.careful import Careful
+from jarvis.assistant.tools import Toolbox
 from jarvis.building.links import Links
 from jarvis.building.models import served_models
 from jarvis.building.plugins import Added
@@ -84,6 +85,19 @@ def minds(settings: Settings, kept: Records, linked: Links, privacy: Privacy, ad
     embedded = EmbeddedModel(llm)
     served = served_models(settings, added.plugins.model_providers)
     models: list[LanguageModel] = [*served, embedded, BorrowedModel(lending, embedded.well)]
+
+    async def used(tool: str, outcome: str) -> None:
+        await kept.journal.write(kept.audit.entry("tool.used", tool, outcome=outcome))
+
     return Minds(
-        engines, offered, lending, Assistant(models), ears, embedding, lent(stt), lent(tts), (stt, tts, llm), served
+        engines,
+        offered,
+        lending,
+        Assistant(models, toolbox=Toolbox(added.plugins.tools, used)),
+        ears,
+        embedding,
+        lent(stt),
+        lent(tts),
+        (stt, tts, llm),
+        served,
     )

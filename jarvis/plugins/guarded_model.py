@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from jarvis.core.errors import JarvisError
@@ -32,6 +33,14 @@ class GuardedModel:
 
         found = guard.call(what, made)
         self._model, self.name, self.trusted, self.context_tokens, self.max_tokens, self.elsewhere = found
+
+        self.uses_tools = bool(getattr(self._model, "uses_tools", False))
+
+    def using(self, tools: Any) -> GuardedModel:
+        """The same, with tools for one answer; of a model that `uses_tools`."""
+        view = copy(self)
+        view._model = self._guard.call(self._what, self._model.using, tools)
+        return view
 
     async def available(self) -> Any:
         return await self._guard.wait(self._what, self._model.available, deadline_s=LOOK_S)

@@ -8,10 +8,13 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from copy import copy
+from typing import Any, cast
 
 from jarvis.assistant.language import Availability, LanguageModel, Message, TooLong, Usage, closing
 from jarvis.assistant.prompt import without_oldest
 from jarvis.assistant.providers.calls import Throttled
+from jarvis.assistant.tools import Tools
 from jarvis.core.errors import (
     DeadlineExceeded,
     EngineFailed,
@@ -60,12 +63,19 @@ class Careful:
         self.name, self.trusted = model.name, model.trusted
         self.context_tokens, self.max_tokens = model.context_tokens, model.max_tokens
         self.elsewhere = bool(getattr(model, "elsewhere", False))
+        self.uses_tools = bool(getattr(model, "uses_tools", False))
         self._model = model
         self._look_s, self._first_piece_s, self._idle_s, self._queue_s = look_s, first_piece_s, idle_s, queue_s
         self._mono_s = mono_s
         self._slots = asyncio.Semaphore(at_once)
         self._breaker = Breaker(BREAKER, lambda: mono_s() * 1000, chance)
         self._there = False
+
+    def using(self, tools: Tools) -> Careful:
+        """The same, with tools for one answer: its patience and its turns are shared."""
+        view = copy(self)
+        view._model = cast(Any, self._model).using(tools)
+        return view
 
     @property
     def answered(self) -> bool:

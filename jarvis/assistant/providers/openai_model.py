@@ -4,12 +4,16 @@ is not for the ear and is left out."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
 from jarvis.assistant.language import Availability, Message, Usage, closing
 from jarvis.assistant.providers.calls import Calls, Headers
+from jarvis.assistant.tools import MAX_ARGUMENT_CHARS, MAX_CALLS, MAX_STEPS, Tools
 from jarvis.core.errors import EngineFailed, JarvisError, Missing, Temporary
+from jarvis.plugins.kinds import Tool
 
 OFFICIAL = "api.openai.com"
 """It calls the length `max_completion_tokens`, and refuses the name that all others know."""
@@ -35,6 +39,15 @@ class OpenAIModel:
         self._calls = Calls(name, url, headers)
         self.elsewhere = self._calls.elsewhere
         self._wanted, self._found = model, ""
+        self._tools: Tools | None = None
+
+    uses_tools = True
+
+    def using(self, tools: Tools) -> OpenAIModel:
+        """The same, with tools for one answer."""
+        view = copy(self)
+        view._tools = tools
+        return view
 
     async def available(self) -> Availability:
         try:
@@ -47,15 +60,40 @@ class OpenAIModel:
     async def complete(
         self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float
     ) -> AsyncIterator[str | Usage]:
+        """What an answer of several steps cost is told after each, all together."""
+        so_far: list[Mapping[Any, Any]] = list(messages)
+        cost = Usage(0, 0)
+        for step in range(MAX_STEPS + 1):
+            calls: dict[int, _Call] = {}
+            async with closing(self._step(so_far, max_tokens, calls, last=step == MAX_STEPS)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Usage):
+                        piece = cost = Usage(cost.prompt + piece.prompt, cost.completion + piece.completion)
+                    yield piece
+            if not calls or self._tools is None:
+                return
+            so_far.append({"role": "assistant", "content": None, "tool_calls": [one.said() for one in calls.values()]})
+            for one in calls.values():
+                result = await self._tools.call(one.name, one.arguments)
+                so_far.append({"role": "tool", "tool_call_id": one.id, "content": result})
+                yield ""  # it is at work: whoever waits for words begins to wait anew
+
+    async def _step(
+        self, messages: Sequence[Mapping[Any, Any]], max_tokens: int, calls: dict[int, _Call], *, last: bool
+    ) -> AsyncIterator[str | Usage]:
+        """One question; what tools are called is gathered in `calls`."""
         model = self._wanted or self._found or await self._first()
         length = "max_completion_tokens" if self._calls.host == OFFICIAL else "max_tokens"
-        body = {
+        body: dict[str, Any] = {
             "model": model,
-            "messages": [dict(message) for message in messages],
+            "messages": messages,
             "stream": True,
             "stream_options": {"include_usage": True},
             length: max_tokens,
         }
+        if self._tools is not None and self._tools.offered:
+            body["tools"] = [_described(tool) for tool in self._tools.offered]
+            body["tool_choice"] = "none" if last else "auto"
         ended = False
         async with closing(self._calls.stream("/chat/completions", body)) as events:
             async for event in events:
@@ -66,8 +104,10 @@ class OpenAIModel:
                     if "error" in chunk:
                         raise EngineFailed(f"{self.name} broke off its answer.")
                     for choice in chunk.get("choices") or ():
-                        if text := (choice.get("delta") or {}).get("content"):
+                        delta = choice.get("delta") or {}
+                        if text := delta.get("content"):
                             yield str(text)
+                        _gather(delta.get("tool_calls") or (), calls, self.name)
                         ended = ended or bool(choice.get("finish_reason"))
                     if usage := _usage(chunk.get("usage")):
                         yield usage
@@ -89,3 +129,31 @@ def _usage(told: Any) -> Usage | None:
     if not told:
         return None
     return Usage(int(told.get("prompt_tokens") or 0), int(told.get("completion_tokens") or 0))
+
+
+@dataclass
+class _Call:
+    """One call, as it arrives in pieces."""
+
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+    def said(self) -> dict[str, Any]:
+        return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
+
+
+def _gather(pieces: Sequence[Any], calls: dict[int, _Call], who: str) -> None:
+    for piece in pieces:
+        index, function = int(piece.get("index", 0)), piece.get("function") or {}
+        call = calls.setdefault(index, _Call())
+        call.id = call.id or str(piece.get("id") or f"call-{index}")
+        call.name += str(function.get("name") or "")
+        call.arguments += str(function.get("arguments") or "")
+        if len(calls) > MAX_CALLS or len(call.name) + len(call.arguments) > 2 * MAX_ARGUMENT_CHARS:
+            raise EngineFailed(f"{who} calls more than it may.")
+
+
+def _described(tool: Tool) -> dict[str, Any]:
+    about = {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
+    return {"type": "function", "function": about}
