@@ -48,6 +48,9 @@ class Shelf:
                 self.added.append(file.name)
                 yield {"path": str(path), "state": "added", "reason": ""}
 
+    async def add_project(self, folder: Path, files: Sequence[Path | Refused]) -> dict[str, Any] | None:
+        return None
+
     async def remove(self, wanted: str) -> dict[str, Any]:
         if self.texts.pop(wanted.removeprefix("id of "), None) is None:
             raise NotFound("gone")

@@ -7,7 +7,7 @@ import contextlib
 import resource
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -16,8 +16,10 @@ from jarvis.core.errors import InvalidInput, JarvisError
 from jarvis.knowledge.chunks import Chunk, split
 from jarvis.knowledge.files.builtin import PROCESSORS
 from jarvis.knowledge.files.opening import refused
-from jarvis.plugins.kinds import FileLimits, FileProcessor
+from jarvis.knowledge.files.projects import summary
+from jarvis.plugins.kinds import FileLimits, FileProcessor, FileText
 
+PROJECT = "project"
 MEMORY_BYTES = 1024 * 1024 * 1024
 """Address space. Most of it is libraries and reserve: a book of a thousand pages takes 200 MiB."""
 MAX_CHUNKS = 50_000
@@ -48,9 +50,17 @@ class Reader:
         """{title, processor, chunks: [[text, place], ...]}. Raises InvalidInput for what cannot be read; Missing."""
         file = Path(path)
         processor = processor_for(file, self._processors)
+        return self._told(file, processor.name, max_tokens, lambda: processor.read(file, self._limits))
+
+    def project(self, folder: str, files: list[str], max_tokens: int) -> dict[str, Value]:
+        """What is in a folder of source code, in the same form."""
+        root, paths = Path(folder), [Path(one) for one in files]
+        return self._told(root, PROJECT, max_tokens, lambda: summary(root, paths, self._limits))
+
+    def _told(self, file: Path, processor: str, max_tokens: int, read: Callable[[], FileText]) -> dict[str, Value]:
         try:
             with _no_longer_than(self._limits.max_seconds):
-                text = processor.read(file, self._limits)
+                text = read()
                 chunks = bounded(file, split(text, max_tokens))
         except _TooLong:
             raise refused(file, f"takes longer than {self._limits.max_seconds:g} s to read", "Cut it up.") from None
@@ -59,10 +69,10 @@ class Reader:
         except JarvisError:
             raise
         except Exception as error:  # of a library that met what its authors did not think of
-            raise refused(file, f"cannot be read as {processor.name} ({type(error).__name__})") from None
+            raise refused(file, f"cannot be read as {processor} ({type(error).__name__})") from None
         return {
             "title": text.title,
-            "processor": processor.name,
+            "processor": processor,
             "chunks": [[chunk.text, chunk.place] for chunk in chunks],
         }
 

@@ -3,6 +3,7 @@ long as it is used; a plugin's run in a thread, by their own guard; sound is tol
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import astuple, dataclass
@@ -17,6 +18,7 @@ from jarvis.knowledge.chunks import MAX_TOKENS, Chunk, split
 from jarvis.knowledge.files.builtin import PROCESSORS
 from jarvis.knowledge.files.opening import opened, refused
 from jarvis.knowledge.files.outline import Outline
+from jarvis.knowledge.files.projects import is_project
 from jarvis.knowledge.files.reader import bounded, processor_for
 from jarvis.plugins.guard import apart
 from jarvis.plugins.kinds import FileLimits, FileProcessor, FileText
@@ -99,8 +101,18 @@ class Reading:
         if suffix in SOUND:
             return _cut(path, await self._heard(path), "sound", max_tokens)
         processor_for(path)  # no process need be started to say that nobody reads it
+        return await self._asked("read", path, str(path), max_tokens)
+
+    async def project(self, folder: Path, files: Sequence[Path], max_tokens: int = MAX_TOKENS) -> ReadFile | None:
+        """What `files`, those of a folder that can be read, are together; None when it is no project of source code.
+        Raises InvalidInput."""
+        if not await asyncio.to_thread(is_project, folder):
+            return None
+        return await self._asked("project", folder, str(folder), [str(one) for one in files], max_tokens)
+
+    async def _asked(self, method: str, path: Path, *args: Value) -> ReadFile:
         try:
-            told = await self._worker.call("read", str(path), max_tokens, deadline_s=self._limits.max_seconds + GRACE_S)
+            told = await self._worker.call(method, *args, deadline_s=self._limits.max_seconds + GRACE_S)
         except (EngineFailed, DeadlineExceeded):
             raise refused(path, "broke the process that read it: it is damaged, or made to do that") from None
         chunks = tuple(Chunk(text, place, index) for index, (text, place) in enumerate(told["chunks"]))

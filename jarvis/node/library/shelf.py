@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from jarvis.core.ids import NODE_ID_BYTES, by_prefix, to_text
 from jarvis.crdt.mvmap import MVMap
 from jarvis.crdt.registry import KNOWLEDGE
 from jarvis.knowledge.embedding import MAX_CHARACTERS
-from jarvis.knowledge.files.reading import Reading
+from jarvis.knowledge.files.reading import ReadFile, Reading
 from jarvis.knowledge.files.walking import Refused, files_in, given
 from jarvis.node.audit import Audit
 from jarvis.node.journal import Commit, Journal
@@ -176,6 +177,8 @@ class Shelf:
         async with contextlib.aclosing(self.add_files(files)) as rows:
             async for row in rows:
                 yield row
+        if root.is_dir() and (about := await self.add_project(root, files)) is not None:
+            yield about
 
     async def add_files(self, files: Sequence[Path | Refused]) -> AsyncGenerator[Row, None]:
         """As `add`, of files that were found."""
@@ -183,6 +186,21 @@ class Shelf:
         async with self._reading() as reading:
             for file in files:
                 yield await self._tried(reading, file)
+
+    async def add_project(self, folder: Path, files: Sequence[Path | Refused]) -> Row | None:
+        """A folder of source code, whose `files` were found, has a document of its own that says what is in it. None
+        when it is no such folder."""
+        await self.settled()
+        async with self._reading() as reading, self._gate:
+            try:
+                about = await reading.project(folder, [file for file in files if isinstance(file, Path)])
+                if about is None:
+                    return None
+                text = "\n".join(one.text for one in about.chunks).encode()
+                digest = hashlib.sha256(text).digest()
+                return self._unchanged(folder, digest) or await self._replace(folder, len(text), digest, about)
+            except InvalidInput as error:
+                return _row(folder, "refused", reason=str(error))
 
     async def settled(self) -> None:
         """Until it is known which documents there are."""
@@ -207,21 +225,31 @@ class Shelf:
 
     async def _add(self, reading: Reading, file: Path) -> Row:
         size, digest = await asyncio.to_thread(reading.measure, file)
-        before = [name for name, about in self.held.items() if about.source == str(file)]
-        for name in before:
+        return self._unchanged(file, digest) or await self._replace(file, size, digest, await reading.read(file))
+
+    def _from(self, source: Path) -> Sequence[str]:
+        """The documents that were read from there."""
+        return [name for name, about in self.held.items() if about.source == str(source)]
+
+    def _unchanged(self, source: Path, digest: bytes) -> Row | None:
+        for name in self._from(source):
             about = self.held[name]
             if about.digest == digest:
-                return _row(file, "unchanged", name, about.title, self.entries[name].chunks)
-        read = await reading.read(file)
-        title = _tidy(read.title) or file.name
+                return _row(source, "unchanged", name, about.title, self.entries[name].chunks)
+        return None
+
+    async def _replace(self, source: Path, size: int, digest: bytes, read: ReadFile) -> Row:
+        """Keep what was read instead of what was read there before."""
+        before = self._from(source)
+        title = _tidy(read.title) or source.name
         chunks = [(one.place, one.text[:MAX_CHARACTERS]) for one in read.chunks]
         if not chunks:
-            raise InvalidInput(f"There is no text in {file}.")
+            raise InvalidInput(f"There is no text in {source}.")
         document = to_text(os.urandom(DOCUMENT_ID_BYTES))
         self._adding.add(document)
         self._moves += 1
         try:
-            await self._keep(document, About(title, str(file), digest), chunks, size)
+            await self._keep(document, About(title, str(source), digest), chunks, size)
         finally:
             self._adding.discard(document)
             self._moves += 1
@@ -229,7 +257,7 @@ class Shelf:
         for name in before:
             await self._remove(name)
         self._index.wake()
-        return _row(file, "added", document, title, len(chunks))
+        return _row(source, "added", document, title, len(chunks))
 
     async def _keep(self, document: str, about: About, chunks: Sequence[tuple[str, str]], size: int) -> None:
         """The text first, in works that are short; with the entry it counts."""

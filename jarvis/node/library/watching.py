@@ -46,6 +46,7 @@ class Documents(Protocol):
 
     def suffixes(self) -> frozenset[str]: ...
     def add_files(self, files: Sequence[Path | Refused]) -> AsyncGenerator[Row, None]: ...
+    async def add_project(self, folder: Path, files: Sequence[Path | Refused]) -> Row | None: ...
     async def remove(self, wanted: str) -> Row: ...
 
 
@@ -207,7 +208,10 @@ class Watching:
         folder.problem = ""
         folder.refused.clear()
         await self._add(folder, files, stop)
-        await self._remove_gone(folder, folder.path)
+        if not stop.is_set():
+            await self._documents.add_project(folder.path, files)
+            await self._remove_gone(folder, folder.path)
+            folder.state = "watched"
 
     async def _read_changes(self, folder: _Folder, paths: set[Path]) -> None:
         suffixes = self._documents.suffixes()
@@ -231,6 +235,7 @@ class Watching:
         await self._add(folder, await asyncio.to_thread(look), self._stop)
         for path in paths:
             await self._remove_gone(folder, path)
+        folder.state = "watched"
 
     async def _add(self, folder: _Folder, files: Sequence[Path | Refused], stop: asyncio.Event) -> None:
         folder.state, folder.done, folder.files = "reading", 0, len(files)
@@ -241,7 +246,6 @@ class Watching:
                     folder.refused[row["path"]] = row["reason"]
                 if stop.is_set():
                     return
-        folder.state = "watched"
 
     async def _remove_gone(self, folder: _Folder, below: Path) -> None:
         """Documents of files at or under `below` that are there no more."""
