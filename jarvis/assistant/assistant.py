@@ -12,7 +12,8 @@ import structlog
 
 from jarvis.assistant.announcements import announcement
 from jarvis.assistant.directions import meant
-from jarvis.assistant.guard import Doubt, doubt
+from jarvis.assistant.chat import asks, is_talk
+from jarvis.assistant.guard import Doubt, doubt, unknown
 from jarvis.assistant.house_answers import answered
 from jarvis.assistant.intents import Match, fill_missing, match_intent
 from jarvis.assistant.language import LanguageModel, ModelStatus, Usage, closing
@@ -149,6 +150,8 @@ class Assistant:
             else:
                 log.debug("language model unavailable", model=model.name, reason=available.reason)
         doubted = doubt(request.text)
+        if doubted is None and not (request.guesses or is_talk(request.text)):
+            doubted = unknown(asked=asks(request.text))
         if doubted is not None and (doubted.for_any_model or not any(model.trusted for model, _ in usable)):
             return _said("guard", "cant_tell", {"about": doubted.kind}, doubted.sentence)
         if not usable:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from jarvis.assistant.words import joined, split, without_politeness
 
-Kind = Literal["arithmetic", "device_state", "live_fact", "action", "safety"]
+Kind = Literal["arithmetic", "device_state", "live_fact", "action", "safety", "fact"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ _SENTENCES: dict[Kind, str] = {
     "live_fact": "I can't tell: I have no live information.",
     "safety": "I can't tell, and a wrong answer could do harm. Please ask somebody who knows.",
     "action": "I can't do that. Ask me what I can do.",
+    "fact": "I can't tell: I don't know, and I would rather not guess.",
 }
 
 _NUMBER = (
@@ -254,3 +255,8 @@ def doubt(text: str) -> Doubt | None:
             return Doubt(kind, _SENTENCES[kind])
     begins = next(number for number, word in enumerate(words) if word is kept[0])
     return Doubt("live_fact", _SENTENCES["live_fact"]) if _ON_ONE_DAY.search(joined(words[begins:])) else None
+
+
+def unknown(*, asked: bool) -> Doubt:
+    """About whatever is no talk, where only a small model is there; `asked` for a fact, or said and not understood."""
+    return Doubt("fact", _SENTENCES["fact"] if asked else "I can't help with that: I did not understand it.")

@@ -67,6 +67,9 @@ def talk(
         with privacy.keep() if named.name != timer.name else contextlib.nullcontext():
             await node().ring(named)
 
+    async def guesses() -> bool:
+        return await config.value("assistant.guesses") == "yes"
+
     time = KnownTime(clock, lambda: {peer: peering.clock_offset_ms(peer) for peer in peering.connected()})
     around = Around(
         room_of=members.room_of,
@@ -100,6 +103,7 @@ def talk(
         clock,
         room=lambda: config.value("node.room"),
         assistant_name=lambda: config.value("assistant.name"),
+        guesses=guesses,
         closes=timers.silence,
         choosing=Choosing(held.sessions, shared=privacy.shared, rooms=members.rooms),
         told=held.partials,

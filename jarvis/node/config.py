@@ -58,6 +58,11 @@ class Declared:
 
 DECLARED: Mapping[str, Declared] = {
     "assistant.name": Declared("Jarvis", "What the assistant calls itself."),
+    "assistant.guesses": Declared(
+        "no",
+        "Whether the small language model may answer questions of fact, too; it often makes its answers up.",
+        choices=("no", "yes"),
+    ),
     "home.name": Declared("Home", "What this home is called.", names="home's name"),
     "sessions.keep_days": Declared(
         "0", "After how many days a conversation that nobody continues is deleted; 0 for never.", least=0

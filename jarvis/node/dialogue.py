@@ -128,7 +128,8 @@ class OngoingTurn:
 
 
 class Dialogue:
-    """`assistant_name` is asked for at each turn, so that a new name holds at once."""
+    """`assistant_name`, and whether the small model `guesses`, are asked for at each turn, so that a change holds at
+    once."""
 
     def __init__(
         self,
@@ -143,6 +144,7 @@ class Dialogue:
         room: Callable[[], Awaitable[str]],
         assistant_name: Callable[[], Awaitable[str]],
         closes: Callable[[], None],
+        guesses: Callable[[], Awaitable[bool]] | None = None,
         choosing: Choosing | None = None,
         told: Told | None = None,
     ) -> None:
@@ -157,6 +159,7 @@ class Dialogue:
         self._room = room
         self._assistant_name = assistant_name
         self._closes = closes
+        self._guesses = guesses or _never
         self._choosing = choosing or Choosing(sessions, shared=_always, rooms=tuple)
         self._told = told or _Nobody()
 
@@ -197,6 +200,7 @@ class Dialogue:
             rooms=tuple(self._choosing.rooms()),
             private=chosen.private,
             always_private=chosen.always_private,
+            guesses=await self._guesses(),
         )
         try:
             self._events.publish(HeardText(at_ms=kept_ms, turn=name, session_id=session_id, room=room, text=text))
@@ -301,3 +305,7 @@ class Dialogue:
 
 async def _always() -> bool:
     return True
+
+
+async def _never() -> bool:
+    return False

@@ -89,7 +89,7 @@ def test_a_missing_length_is_asked_for_and_its_answer_understood() -> None:
     assert says(request("Eight minutes.", turn("Set a pasta timer", said)), home) == "Pasta timer set for 8 minutes."
     assert home.timers[0].name == "pasta"
     # The same words without the question are free text.
-    assert answer("Eight minutes.", home)[0].source == "llm"
+    assert answer("Eight minutes.", home)[0].intent == "cant_tell"
 
 
 @pytest.mark.parametrize(

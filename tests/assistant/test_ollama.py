@@ -19,7 +19,7 @@ from jarvis.core.errors import DeadlineExceeded, EngineFailed, JarvisError, Miss
 from tests.assistant.homes import MemoryHome, ScriptedModel, request, turn, whole
 from tests.assistant.ollama_double import OllamaDouble, ollama
 
-JOKE = "Why is the sky blue?"
+JOKE = "Tell me a joke about the sky."
 
 
 class Small(ScriptedModel):

@@ -32,7 +32,7 @@ from tests.assistant.served_doubles import (
     served,
 )
 
-ASKED = "Why is the sky blue?"
+ASKED = "Tell me a joke about the sky."
 BOTH = (OpenAIDouble, AnthropicDouble)
 SAID: list[Message] = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "?"}]
 

@@ -23,7 +23,7 @@ from jarvis.testing.processes import until
 from tests.assistant.served_doubles import KEY, AnthropicDouble, OpenAIDouble, ServedDouble, served
 from tests.node.conftest import Home
 
-QUESTION = "Why is the sky blue?"
+QUESTION = "Tell me a joke about the sky."
 WITHIN_S = 20.0
 EXAMPLES = Path(__file__).parents[2] / "examples" / "plugins"
 LLAMA = """

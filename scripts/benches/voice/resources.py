@@ -44,7 +44,7 @@ async def listening(home: Path, wake: Command) -> list[Row]:
             in_noise = await _share_of_a_core(node, WINDOW_S - 2)
             memory = [row("memory of the node process", node.rss_bytes() / 1e6, "MB", most=150), _memory(node)]
             chimes = await _chimes(events)
-        node.ask("Why do cats purr?")
+        node.ask("Tell me a story about a cat.")
         with contextlib.suppress(JarvisError):  # its model is not installed
             node.post("/api/v2/engines/embedding/restart", deadline_s=60)
         memory.append(_memory(node, most=1_000))
