@@ -11,8 +11,8 @@ from typing import Any, cast
 import structlog
 
 from jarvis.assistant.announcements import announcement
-from jarvis.assistant.directions import meant
 from jarvis.assistant.chat import asks, is_talk
+from jarvis.assistant.directions import meant
 from jarvis.assistant.guard import Doubt, doubt, unknown
 from jarvis.assistant.house_answers import answered
 from jarvis.assistant.intents import Match, fill_missing, match_intent
