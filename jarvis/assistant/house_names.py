@@ -5,8 +5,9 @@ says what to ask."""
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from jarvis.assistant.said import a_list, the
 from jarvis.assistant.words import joined, split
@@ -16,6 +17,12 @@ NEARLY = 0.84
 """How like a name it must be: "kitchen lite" is 0.88 to "kitchen light", but "bedroom lamp" 0.80 to "bathroom lamp"."""
 MAX_ASKED = 4
 """Named in a question; nobody keeps more in mind."""
+MAX_OFF = 4
+"""Characters that a name may be longer or shorter; of twenty they are more than it may differ in."""
+MAX_COMPARED = 1_000
+"""Names; a comparison takes some twenty microseconds."""
+MAX_REMEMBERED = 20_000
+"""As many things as are known at all."""
 _HERE = ("here", "in here", "this room")
 _BEFORE = ("all", "every", "the", "my", "our", "your", "of", "both", "that", "this")
 
@@ -63,6 +70,7 @@ KINDS = (
 )
 
 
+@lru_cache(maxsize=MAX_REMEMBERED)
 def plain(text: str) -> str:
     """As names are compared: lower case, without punctuation, "the" and "my"."""
     words = joined(split(text)).split()
@@ -143,25 +151,30 @@ def _by_name(pool: Iterable[Thing], wanted: str, here: str, narrow: bool) -> lis
     return one_or_all([thing for thing in pool if wanted in _forms(thing)], here, narrow=narrow)
 
 
-def _forms(thing: Thing) -> set[str]:
-    """What it may be called: each of its names, and with its room before."""
-    names = {_singular(plain(name)) for name in thing.names}
-    rooms = map(plain, thing.area.names if thing.area is not None else ())
-    return names | {f"{room} {name}" for room in rooms for name in names}
+def _forms(thing: Thing) -> Mapping[str, frozenset[str]]:
+    """What it may be called, with the words of it: each of its names, and with its room before."""
+    return _called(thing.names, thing.area.names if thing.area is not None else ())
+
+
+@lru_cache(maxsize=MAX_REMEMBERED)
+def _called(names: tuple[str, ...], rooms: tuple[str, ...]) -> Mapping[str, frozenset[str]]:
+    own = [_singular(plain(name)) for name in names]
+    forms = [*own, *(f"{plain(room)} {name}" for room in rooms for name in own)]
+    return {form: frozenset(form.split()) for form in forms}
 
 
 def _by_kind(house: House, pool: Sequence[Thing], wanted: str, here: str, narrow: bool) -> list[Thing]:
     """ "light", or a room's or floor's name before it."""
     for kind in KINDS:
         for word in kind.words:
-            members = [thing for thing in pool if kind.has(thing)]
             if wanted == word:
+                members = [thing for thing in pool if kind.has(thing)]
                 exact = [thing for thing in members if thing.device_class == word]
                 return one_or_all(exact or members, here, narrow=narrow)
-            if wanted.endswith(f" {word}") and members:
+            if wanted.endswith(f" {word}"):
                 room = wanted.removesuffix(f" {word}")
                 named = [area for area in house.areas if room in map(plain, (*area.names, *area.floor))]
-                found = [thing for thing in members if thing.area in named]
+                found = [thing for thing in pool if thing.area in named and kind.has(thing)] if named else []
                 if found:
                     return found
     return []
@@ -170,16 +183,19 @@ def _by_kind(house: House, pool: Sequence[Thing], wanted: str, here: str, narrow
 def _by_words(pool: Iterable[Thing], wanted: str, here: str, narrow: bool) -> list[Thing]:
     """Those in whose name and room all the words are."""
     words = set(wanted.split())
-    found = [thing for thing in pool if any(words <= set(form.split()) for form in _forms(thing))]
+    found = [thing for thing in pool if any(words <= form for form in _forms(thing).values())]
     return one_or_all(found, here, narrow=narrow)
 
 
 def _nearly(pool: Iterable[Thing], wanted: str) -> list[Thing]:
+    """Those whose name is the most like it; a recogniser that errs gets at least a word or a first letter right."""
     called: dict[str, list[Thing]] = {}
+    words = set(wanted.split())
     for thing in pool:
-        for form in _forms(thing):
-            called.setdefault(form, []).append(thing)
-    near = difflib.get_close_matches(wanted, called, n=1, cutoff=NEARLY)
+        for form, its in _forms(thing).items():
+            if abs(len(form) - len(wanted)) <= MAX_OFF and (form[:1] == wanted[:1] or not words.isdisjoint(its)):
+                called.setdefault(form, []).append(thing)
+    near = difflib.get_close_matches(wanted, list(called)[:MAX_COMPARED], n=1, cutoff=NEARLY)
     return one_or_all(called[near[0]], "", narrow=False) if near else []
 
 

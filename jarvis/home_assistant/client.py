@@ -112,10 +112,14 @@ class HomeAssistant:
         )
         with contextlib.suppress(TimeoutError):  # many devices report only after Home Assistant said that it was done
             async with asyncio.timeout(self._pace.still):
-                while not all(done(self._mirror.house().now(thing)) for thing in things):
+                while not self._all(things, done):
                     self._stirred.clear()
                     await self._stirred.wait()
         return await self.house()
+
+    def _all(self, things: Sequence[Thing], done: Done) -> bool:
+        current = {thing.entity_id: thing for thing in self._mirror.house().things}
+        return all(done(current.get(thing.entity_id, thing)) for thing in things)
 
     async def forecast(self, service: Thing) -> list[DayForecast]:
         """See Devices."""

@@ -38,7 +38,8 @@ class Mirror:
         self._entries: dict[str, Mapping[str, Any]] = {}
         self._aliases: dict[str, tuple[str, ...]] = {}
         self._states: dict[str, Mapping[str, Any]] = {}
-        self._house: House | None = None
+        self._things: dict[str, Thing | None] = {}
+        """As far as they were made since they changed; None for what is not spoken of."""
 
     def take_floors(self, result: Any) -> None:
         """Of `config/floor_registry/list`; before the areas."""
@@ -46,7 +47,7 @@ class Mirror:
 
     def take_areas(self, result: Any) -> None:
         """Of `config/area_registry/list`."""
-        self._house = None
+        self._things = {}
         self._areas = {
             _text(row.get("area_id")): Area(_called(row), self._floors.get(_text(row.get("floor_id")), ()))
             for row in _rows(result)
@@ -55,7 +56,7 @@ class Mirror:
 
     def take_devices(self, result: Any) -> None:
         """Of `config/device_registry/list`."""
-        self._house = None
+        self._things = {}
         rows = {_text(row.get("id")): row for row in _rows(result)}
         self._device_areas = {one: _text(row.get("area_id")) for one, row in rows.items()}
         self._device_names = {
@@ -64,25 +65,24 @@ class Mirror:
 
     def take_entities(self, result: Any) -> None:
         """Of `config/entity_registry/list`."""
-        self._house = None
+        self._things = {}
         self._entries = {row["entity_id"]: row for row in _rows(result) if _spoken_of(row.get("entity_id"))}
 
     def take_aliases(self, result: Any) -> None:
         """Of `config/entity_registry/get_entries`, which alone has them."""
-        self._house = None
+        self._things = {}
         rows = result if isinstance(result, dict) else {}
         self._aliases = {one: _texts(row.get("aliases")) for one, row in rows.items() if isinstance(row, dict)}
 
     def take_states(self, result: Any) -> None:
         """Of `get_states`: all there are."""
-        self._house = None
+        self._things = {}
         self._states = {}
         for row in _rows(result):
             self._put(row.get("entity_id"), row)
 
     def state_changed(self, event: Any) -> None:
         """One `state_changed` event; without a new state the thing is gone."""
-        self._house = None
         data = event.get("data") if isinstance(event, dict) else None
         if isinstance(data, dict):
             self._put(data.get("entity_id"), data.get("new_state"))
@@ -90,6 +90,7 @@ class Mirror:
     def _put(self, entity_id: Any, row: Any) -> None:
         if not _spoken_of(entity_id):
             return
+        self._things.pop(entity_id, None)
         if not isinstance(row, dict):
             self._states.pop(entity_id, None)
         elif entity_id in self._states or len(self._states) < MAX_THINGS:
@@ -105,17 +106,15 @@ class Mirror:
         return [one for one, entry in self._entries.items() if not _is_aside(entry)]
 
     def house(self) -> House:
-        if self._house is None:
-            things = tuple(
-                self._thing(one, state)
-                for one, state in self._states.items()
-                if not _is_aside(self._entries.get(one, {}))
-            )
-            self._house = House(things, tuple(self._areas.values()))
-        return self._house
+        for entity_id in self._states.keys() - self._things.keys():
+            self._things[entity_id] = self._thing(entity_id)
+        found = (self._things[entity_id] for entity_id in self._states)
+        return House(tuple(thing for thing in found if thing is not None), tuple(self._areas.values()))
 
-    def _thing(self, entity_id: str, state: Mapping[str, Any]) -> Thing:
-        entry = self._entries.get(entity_id, {})
+    def _thing(self, entity_id: str) -> Thing | None:
+        entry, state = self._entries.get(entity_id, {}), self._states[entity_id]
+        if _is_aside(entry):
+            return None
         device = _text(entry.get("device_id"))
         area = self._areas.get(_text(entry.get("area_id")) or self._device_areas.get(device, ""))
         return Thing(entity_id, tuple(dict.fromkeys(self._names(entity_id, state))), area, **state)
