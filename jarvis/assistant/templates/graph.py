@@ -5,7 +5,7 @@ between equals the one that was added first. Pure. The work is bounded by nodes 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from jarvis.assistant.templates.syntax import Group, Item, Line, Literal, Slot
@@ -39,21 +39,41 @@ class Heard:
 
 Kind = Callable[[Heard, int], Iterable[Found]]
 """What of a kind begins at a word, most words first."""
+_NO_WORDS: Mapping[str, tuple[Node, ...]] = {}
 
 
-@dataclass(slots=True)
 class Node:
-    words: dict[str, list[Node]] = field(default_factory=dict)
-    slots: list[tuple[str, str, Kind, Node]] = field(default_factory=list)
-    """(slot, name of the kind, kind, what follows)"""
-    ends: list[tuple[int, Any, frozenset[str]]] = field(default_factory=list)
-    """(order, what the templates that end here mean, words that make it something else)"""
+    """What may follow. There are some ten thousand, so what one lacks is shared and not made: every container is one
+    more for the garbage collector to walk."""
 
-    def take(self, other: Node) -> None:
-        for word, following in other.words.items():
-            self.words.setdefault(word, []).extend(following)
-        self.slots.extend(other.slots)
-        self.ends.extend(other.ends)
+    __slots__ = ("ends", "slots", "words")
+
+    def __init__(
+        self,
+        words: Mapping[str, tuple[Node, ...]] = _NO_WORDS,
+        slots: tuple[tuple[str, str, Kind, Node], ...] = (),
+        ends: tuple[tuple[int, Any, frozenset[str]], ...] = (),
+    ) -> None:
+        self.words = words
+        self.slots = slots
+        """(slot, name of the kind, kind, what follows)"""
+        self.ends = ends
+        """(order, what the templates that end here mean, words that make it something else)"""
+
+
+def _either(nodes: Sequence[Node]) -> Node:
+    """One node for all that may follow by any of `nodes`."""
+    if len(nodes) == 1:
+        return nodes[0]
+    words: dict[str, list[Node]] = {}
+    for node in nodes:
+        for word, following in node.words.items():
+            words.setdefault(word, []).extend(following)
+    return Node(
+        {word: tuple(following) for word, following in words.items()} or _NO_WORDS,
+        tuple(slot for node in nodes for slot in node.slots),
+        tuple(end for node in nodes for end in node.ends),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +99,22 @@ class Way:
 
 class Graph:
     def __init__(self) -> None:
-        self._start = Node()
-        self._added = 0
+        self._begins: list[Node] = []
+        self._start: Node | None = None
         self.vocabulary: set[str] = set()
         """Every word of every template."""
 
     def add(self, line: Line, kinds: Mapping[str, Kind], meaning: Any, without: frozenset[str] = frozenset()) -> None:
         """A template, which does not hold for a sentence with one of the words `without`. Raises KeyError for a kind
         that `kinds` lacks."""
-        self._start.take(self._line(line, Node(ends=[(self._added, meaning, without)]), kinds))
-        self._added += 1
+        end = Node(ends=((len(self._begins), meaning, without),))
+        self._begins.append(self._line(line, end, kinds))
+        self._start = None
 
     def best(self, heard: Heard) -> Way | None:
         """The cheapest way that takes every word."""
+        if self._start is None:
+            self._start = _either(self._begins)
         return _Walk(heard).best(self._start, 0)
 
     def _line(self, line: Line, after: Node, kinds: Mapping[str, Kind]) -> Node:
@@ -102,16 +125,13 @@ class Graph:
     def _item(self, item: Item, after: Node, kinds: Mapping[str, Kind]) -> Node:
         if isinstance(item, Literal):
             self.vocabulary.add(item.word)
-            return Node(words={item.word: [after]})
+            return Node({item.word: (after,)})
         if isinstance(item, Slot):
-            return Node(slots=[(item.name, item.kind, kinds[item.kind], after)])
+            return Node(slots=((item.name, item.kind, kinds[item.kind], after),))
         return self._group(item, after, kinds)
 
     def _group(self, group: Group, after: Node, kinds: Mapping[str, Kind]) -> Node:
-        node = Node()
-        for option in group.options:
-            node.take(self._line(option, after, kinds))
-        return node
+        return _either([self._line(option, after, kinds) for option in group.options])
 
 
 class _Walk:
