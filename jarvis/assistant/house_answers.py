@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jarvis.assistant.house_doing import ASKED
 from jarvis.assistant.house_names import plain
 from jarvis.assistant.intents import Match
 from jarvis.assistant.types import PastTurn
 from jarvis.assistant.words import joined, split, without_politeness
 
+ASKED = "Should I "
 MAX_WORDS = 6
 """A longer sentence is no name."""
 YES = frozenset(
@@ -24,11 +24,16 @@ NO = frozenset(["no", "nope", "no thanks", "no thank you", "do not", "no do not"
 _ALL = frozenset(["all", "both", "all of them", "both of them", "every one", "everything"])
 
 
+def agrees(text: str) -> bool:
+    """Whether it is a yes, and nothing but that."""
+    return joined(split(text)) in YES
+
+
 def answered(asked: Match, last: PastTurn, text: str) -> Match | None:
     """`asked` completed by `text`, where `last` ended with a question about it; None for something else."""
     said = joined(split(text))
     if last.reply.startswith(ASKED):
-        if said in YES:
+        if agrees(text):
             return replace(asked, slots={**asked.slots, "confirmed": True})
         return Match("never_mind") if said in NO else None
     said = joined(without_politeness(split(text)))

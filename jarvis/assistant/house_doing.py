@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from jarvis.assistant.house_answers import ASKED, agrees
 from jarvis.assistant.house_names import Unclear, plain, told, verb
 from jarvis.assistant.house_states import sentence, word_of
 from jarvis.assistant.intents import Match
@@ -19,7 +20,6 @@ MAX_NAMED = 3
 """More are counted: "Turned off 7 lights."."""
 CONFIRM_MS = 60_000
 """A yes after a longer pause may answer something else."""
-ASKED = "Should I "
 _ENTRANCES = ("garage", "gate", "door")
 
 
@@ -100,13 +100,14 @@ def confirm(
     doing: str, things: Sequence[Thing], dangerous: Sequence[Thing], match: Match, request: Request, home: Home
 ) -> None:
     """Raises Unclear with a question that names all `things` where some are `dangerous`, unless somebody in this room
-    has just said yes to that very question."""
+    has just said yes to that very question. What was said counts, not who wrote the slots: a model may have."""
     question = f"{ASKED}{doing} {a_list(map(told, things))}?"
     last = request.turns[-1] if request.turns and match.slots.get("confirmed") else None
     agreed = (
         last is not None
         and last.reply == question
         and last.room == request.room
+        and agrees(request.text)
         and (not home.clock_is_set or abs(home.now().timestamp() * 1000 - last.at_ms) <= CONFIRM_MS)
     )
     if dangerous and not agreed:

@@ -241,7 +241,7 @@ def test_what_lets_people_in_is_done_after_a_yes(
     in_a_room(talk)
 
 
-@pytest.mark.parametrize("break_it", ["another_room", "too_late", "another_question", "no_question"])
+@pytest.mark.parametrize("break_it", ["another_room", "too_late", "another_question", "no_question", "no_yes"])
 def test_a_yes_to_something_else_opens_nothing(break_it: str) -> None:
     async def talk(one: Room) -> None:
         await one.say("home_unlock", thing="front door")
@@ -256,7 +256,7 @@ def test_a_yes_to_something_else_opens_nothing(break_it: str) -> None:
             yes = Match("home_unlock", {"thing": "lock", "area": "office", "confirmed": True})
         else:
             one.turns.clear()
-        await one._do(yes, "yes")
+        await one._do(yes, "yes" if break_it != "no_yes" else "yes, but tell me a joke first")
         assert one.called == []
 
     in_a_room(talk)
