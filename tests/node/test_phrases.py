@@ -66,7 +66,7 @@ def test_a_file_is_taken_up_changed_and_forgotten(tmp_path: Path) -> None:
     folder = tmp_path / "sentences"
 
     async def test(assistant: Assistant, phrases: Phrases, added: Added) -> None:
-        assert (await said(assistant, "What is the wifi?"))[0] is None
+        assert (await said(assistant, "What is the wifi?"))[0] != "wifi"
         save(folder / "mine.toml", WIFI)
         await phrases.refresh()
         assert await said(assistant, "What's the wifi, please?") == ("wifi", "The guest network is called Elm.")
@@ -76,7 +76,7 @@ def test_a_file_is_taken_up_changed_and_forgotten(tmp_path: Path) -> None:
         assert (await said(assistant, "what is the wireless network"))[1] == "The guest network is called Oak."
         (folder / "mine.toml").unlink()
         await phrases.refresh()
-        assert (await said(assistant, "What is the wifi?"))[0] is None
+        assert (await said(assistant, "What is the wifi?"))[0] != "wifi"
 
     in_folder(folder, test)
 
@@ -132,7 +132,7 @@ def test_a_plugins_pack_comes_and_goes_with_it(tmp_path: Path) -> None:
         assert await said(assistant, "What's the weather?") == ("weather", "The kettle is on.")
         added.give(IntentPack("tea", "en", 'language = "en"', {}))
         await phrases.refresh()
-        assert (await said(assistant, "Make us some tea"))[0] is None
+        assert (await said(assistant, "Make us some tea"))[0] != "tea"
 
     in_folder(tmp_path, test)
 
