@@ -98,7 +98,7 @@ def test_to_go_on_here_says_where_it_was() -> None:
 
 def test_within_a_talk_go_on_is_for_who_is_talked_with() -> None:
     here = (PastTurn("Tell me a story.", "Once upon a time.", "hall", 1),)
-    model = ScriptedModel(("There was a king.",))
+    model = ScriptedModel(("There was a king.",), trusted=True)
     assert answer("Go on.", model, turns=here) == ("There was a king.", None, "")
     assert answer("Continue in English.", model, turns=here)[1] is None
 
