@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import shutil
+import threading
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import Any
 import pytest
 
 from jarvis.testing.processes import NodeProcess, jarvis, until
+from tests.assistant.served_doubles import served
+from tests.assistant.test_tools import CallingDouble
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "plugins"
 WAIT_S = 15.0
@@ -24,7 +28,30 @@ os._exit(9)
 
 
 @pytest.fixture(scope="module")
-def kitchen(tmp_path_factory: pytest.TempPathFactory, quiet: dict[str, str]) -> Iterator[NodeProcess]:
+def served_model() -> Iterator[str]:
+    """Where a model answers that calls a tool, if it is offered any, before it speaks."""
+    double = CallingDouble(steps=[[("moon_phase", '{"date": "2024-04-08T12:00"}')]])
+    loop, up = asyncio.new_event_loop(), threading.Event()
+    over = asyncio.Event()
+
+    async def serve() -> None:
+        async with served(double):
+            up.set()
+            await over.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert up.wait(WAIT_S)
+    yield double.url
+    loop.call_soon_threadsafe(over.set)
+    thread.join(WAIT_S)
+    loop.close()
+
+
+@pytest.fixture(scope="module")
+def kitchen(
+    tmp_path_factory: pytest.TempPathFactory, quiet: dict[str, str], served_model: str
+) -> Iterator[NodeProcess]:
     place = tmp_path_factory.mktemp("with-plugins") / "kitchen"
     jarvis("init", "--name", "kitchen", data_dir=place, env=quiet).json()
     folder = place / "plugins"
@@ -33,7 +60,9 @@ def kitchen(tmp_path_factory: pytest.TempPathFactory, quiet: dict[str, str]) -> 
         shutil.copy(EXAMPLES / f"{name}.py", folder)
     (folder / "broken.py").write_text("import no_such_library\n" + (EXAMPLES / "moon.py").read_text())
     (folder / "deadly.py").write_text(DEADLY)
-    (place / "jarvis.toml").write_text('[[llm]]\nprovider = "parrot"\ntrusted = false\n')
+    (place / "jarvis.toml").write_text(
+        f'[[llm]]\nprovider = "parrot"\ntrusted = false\n[[llm]]\nprovider = "openai"\nurl = "{served_model}/v1"\n'
+    )
     with NodeProcess(place, "--no-mdns", "--bind", "127.0.0.1", env=quiet) as node:
         yield node
         print(node.stderr[-8_000:])  # shown when the test failed
@@ -41,6 +70,11 @@ def kitchen(tmp_path_factory: pytest.TempPathFactory, quiet: dict[str, str]) -> 
 
 def switch(node: NodeProcess, name: str, enabled: bool) -> None:
     node.call("PUT", f"/api/v2/plugins/{name}", body={"enabled": enabled})
+
+
+def used(node: NodeProcess) -> list[tuple[str, str]]:
+    rows = node.get("/api/v2/audit", action="tool.used")
+    return [(row["target"], row["outcome"]) for row in rows]
 
 
 def state(node: NodeProcess, name: str) -> str:
@@ -69,7 +103,7 @@ def test_plugins_come_and_go_while_the_node_runs(kitchen: NodeProcess, quiet: di
     assert diary.read_text().endswith("turn.committed\n") and "name" not in diary.read_text()
 
     # a language model of a provider that was not there when the node started
-    assert kitchen.ask("tell me something nice")["provider"] == "none"
+    assert kitchen.ask("tell me something nice")["provider"] == "openai"
     switch(kitchen, "parrot", True)
     answer = kitchen.ask("tell me something nice")
     assert (answer["provider"], answer["reply"]) == ("parrot", "You said: tell me something nice")
@@ -79,7 +113,7 @@ def test_plugins_come_and_go_while_the_node_runs(kitchen: NodeProcess, quiet: di
     until(lambda: kitchen.ask("flip a coin for me")["intent"] == "coin_flip", WAIT_S, "the sentence")
     assert kitchen.ask("Heads or tails?")["reply"] in ("It's heads.", "It's tails.")
     switch(kitchen, "coin", False)
-    until(lambda: kitchen.ask("flip a coin for me")["provider"] == "parrot", WAIT_S, "the sentence's end")
+    until(lambda: kitchen.ask("flip a coin for me")["intent"] != "coin_flip", WAIT_S, "the sentence's end")
 
     # a kind of file is read, and cited by its place
     film = kitchen.data_dir / "film.srt"
@@ -89,6 +123,14 @@ def test_plugins_come_and_go_while_the_node_runs(kitchen: NodeProcess, quiet: di
     assert jarvis("knowledge", "add", str(film), data_dir=kitchen.data_dir, env=quiet).json()[0]["state"] == "added"
     found = kitchen.get("/api/v2/knowledge/search", q="where does the treasure lie")["results"]
     assert found[0]["place"] == "00:01:00 to 00:01:02"
+
+    # a tool is called by a model that may be asked for facts, and the audit tells of it
+    switch(kitchen, "parrot", False)
+    assert used(kitchen) == []
+    switch(kitchen, "moon", True)
+    assert kitchen.ask("tell me something nice")["reply"] == "Because of scattering. Blue scatters most."
+    assert used(kitchen) == [("moon_phase", "ok")]
+    switch(kitchen, "moon", False)
 
     # a voice is asked first, in a process of its own, and no more when it is off
     switch(kitchen, "beeps", True)
