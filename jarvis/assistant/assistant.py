@@ -17,6 +17,7 @@ from jarvis.assistant.guard import Doubt, doubt, unknown
 from jarvis.assistant.house_answers import answered
 from jarvis.assistant.intents import Match, fill_missing, match_intent
 from jarvis.assistant.language import LanguageModel, ModelStatus, Usage, closing
+from jarvis.assistant.memory_skills import remembered
 from jarvis.assistant.prompt import messages_for
 from jarvis.assistant.question_skills import OPEN
 from jarvis.assistant.said import Said
@@ -103,6 +104,8 @@ class Assistant:
         match = self._match(request)
         if match is not None:
             return await self._do(match, request, home)
+        if (told := await _remembered(request.text, home)) is not None:
+            return _said("intents", "recall", {}, told)
         return await self._ask(request, home)
 
     def _match(self, request: Request) -> Match | None:
@@ -239,6 +242,14 @@ class Assistant:
                 told = Usage(estimated, len(text.encode()) // 4 + 1)
             reply.usage = told
             self.spending.add(model.name, told, ok=ok)
+
+
+async def _remembered(text: str, home: Home) -> str | None:
+    try:
+        return await remembered(text, home)
+    except JarvisError as error:
+        log.warning("what was remembered could not be read", error=type(error).__name__)
+        return None
 
 
 def _said(provider: str, intent: str | None, slots: dict[str, Any], text: str, *, ok: bool = True) -> Reply:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from jarvis.assistant.chat import asks
 from jarvis.assistant.intents import Match
 from jarvis.assistant.room_skills import MAX_SPOKEN
 from jarvis.assistant.said import Said
@@ -15,6 +16,10 @@ MAX_REMEMBERED_CHARS = 500
 """Of one note: half a minute of speech."""
 _EMPTY = frozenset("a an the my our your his her their of is are was were in on at to for and that it".split())  # noqa: SIM905
 """Words that say nothing about what a note is about."""
+_ASKING = frozenset(
+    "what which who whose where when why how do does did can could will would should have has had i we you me us"  # noqa: SIM905
+    " tell know there many much again".split()
+)
 
 
 async def remember(match: Match, request: Request, home: Home) -> Said:
@@ -60,6 +65,16 @@ async def forget(match: Match, request: Request, home: Home) -> Said:
     return Said(f"I forgot: {chosen[0]}.")
 
 
+async def remembered(question: str, home: Home) -> str | None:
+    """What was remembered, where it answers `question`: a note that has every word in it that says something. None for
+    what is no question, and where nothing fits."""
+    wanted = _words(question, _EMPTY | _ASKING)
+    if not wanted or not asks(question):
+        return None
+    fitting = [text for text in await home.remembered() if wanted <= _words(text)]
+    return f"You asked me to remember: {'; '.join(fitting[-MAX_SPOKEN:])}." if fitting else None
+
+
 SKILLS: dict[str, Callable[[Match, Request, Home], Awaitable[Said]]] = {
     "remember": remember,
     "recall": recall,
@@ -73,5 +88,5 @@ def _about(texts: Sequence[str], about: str) -> list[str]:
     return [text for text in texts if wanted and wanted <= _words(text)]
 
 
-def _words(text: str) -> set[str]:
-    return {word.text.removesuffix("s") for word in split(text)} - _EMPTY
+def _words(text: str, empty: frozenset[str] = _EMPTY) -> set[str]:
+    return {word.text.removesuffix("s") for word in split(text) if word.text not in empty}

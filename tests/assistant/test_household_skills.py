@@ -16,7 +16,7 @@ from jarvis.assistant.recurring import Recurrence, recurrence, say_days
 from jarvis.assistant.skills import SKILLS
 from jarvis.assistant.templates.understanding import shipped
 from jarvis.assistant.types import Home, PastTurn, Request, RoomInfo
-from tests.assistant.homes import MemoryHome, request, turn, whole
+from tests.assistant.homes import MemoryHome, ScriptedModel, request, turn, whole
 
 WORKDAYS = ("mon", "tue", "wed", "thu", "fri")
 
@@ -24,6 +24,25 @@ WORKDAYS = ("mon", "tue", "wed", "thu", "fri")
 def said(home: MemoryHome, intent: str, missing: tuple[str, ...] = (), **slots: Any) -> str:
     match = Match(intent, slots, missing)
     return asyncio.run(SKILLS[intent](match, Request("", "kitchen"), cast(Home, home))).text
+
+
+def test_a_question_is_answered_with_what_was_remembered_and_no_model_is_asked() -> None:
+    home, model = MemoryHome(), ScriptedModel(trusted=True)
+
+    async def ask(text: str) -> str:
+        return await whole(await Assistant([model]).answer(Request(text, "kitchen"), cast(Home, home)))
+
+    async def main() -> None:
+        for text in ("Remember that the spare key is under the mat.", "Remember that the wifi password is hunter two."):
+            await ask(text)
+        assert await ask("Where is the spare key?") == "You asked me to remember: the spare key is under the mat."
+        assert "hunter two" in await ask("what's the wifi password")
+        assert "under the mat" in await ask("do you know where the key is?") and not model.asked
+        for text in ("Where is the key of the car?", "The key.", "What is it?"):
+            model.asked.clear()
+            assert "under the mat" not in await ask(text), text
+
+    asyncio.run(main())
 
 
 def test_a_shopping_list() -> None:
