@@ -66,7 +66,8 @@ def test_restructured_text_by_headings(tmp_path: Path) -> None:
     text = read(
         written(
             tmp_path / "a.rst",
-            "======\nManual\n======\n\n.. _label:\n\nIntro to :mod:`~email`.\n\n:ref:`First steps <a>`\n----------------------\nDo this.\n\n"
+            "======\nManual\n======\n\n.. _label:\n\n"
+            "Intro to :mod:`~email`.\n\n:ref:`First steps <a>`\n----------------------\nDo this.\n\n"
             ".. note:: Mind that.\n",
         )
     )
