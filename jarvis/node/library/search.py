@@ -46,8 +46,9 @@ THEIRS_S = 0.1
 """For our index when a peer asks; it waits no longer than PEERS_S."""
 MAX_ASKED = 16
 """Peers, the nearest first."""
-BURST, PER_S = 20.0, 4.0
-"""Questions that a peer may ask at once, and more each second: people ask one at a time."""
+BURST, PER_S = 60.0, 8.0
+"""Questions that a peer may ask at once, and more each second: people ask one at a time, a program some in a row. An
+answer costs some milliseconds, so that this is a twentieth of a core."""
 
 log = structlog.get_logger()
 
