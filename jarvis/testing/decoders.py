@@ -78,6 +78,7 @@ from jarvis.sync.messages import (
 )
 from jarvis.testing.claim_decoders import claim_targets
 from jarvis.testing.fuzzing import Target
+from jarvis.testing.house_decoders import house_targets
 from jarvis.testing.lending_decoders import lending_targets
 from jarvis.testing.library_decoders import library_targets
 from jarvis.testing.timer_decoders import timer_targets
@@ -426,6 +427,7 @@ def targets() -> dict[str, Target]:
         *library_targets(),
         *claim_targets(),
         *timer_targets(),
+        *house_targets(),
     ]
     return {target.name: target for target in found}
 
