@@ -147,7 +147,10 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _spoken_of(entity_id: Any) -> bool:
-    return isinstance(entity_id, str) and len(entity_id) <= MAX_TEXT and entity_id.partition(".")[0] in DOMAINS
+    if not isinstance(entity_id, str) or len(entity_id) > MAX_TEXT:
+        return False
+    domain, _, own = entity_id.partition(".")
+    return domain in DOMAINS and bool(own.replace("_", " ").strip())
 
 
 def _is_aside(entry: Mapping[str, Any]) -> bool:
