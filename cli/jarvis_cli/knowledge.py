@@ -21,8 +21,8 @@ def knowledge() -> None:
 def add(state: State, paths: tuple[str, ...]) -> None:
     """Add files and folders to this node's library.
 
-    Reads text, Markdown, HTML, PDF, Word and source code, and what pictures and sound say of themselves. Their text
-    stays on this node; every room knows their titles and may ask."""
+    Reads text, Markdown, HTML, PDF, Word and source code, what pictures say of themselves, and what is said in
+    recordings. Their text stays on this node; every room knows their titles and may ask."""
     from pathlib import Path
 
     from jarvis.core.errors import InvalidInput

@@ -99,6 +99,12 @@ def test_a_folder_is_never_left(tmp_path: Path) -> None:
         Refused(home / name, "It is a link.") for name in ("loop", "out", "out.md")
     ]
     assert inside(home, home / "sub" / "a.md")
+    strange = home / "sub" / os.fsdecode(b"caf\xe9.md")
+    strange.write_text("words")
+    assert list(files_in(home / "sub", frozenset({".md"})))[1:] == [
+        Refused(home / "sub" / "caf?.md", "Its name is not UTF-8.")
+    ]
+    assert not inside(home, strange)
     for path in (home / "out" / "a.md", home / "out.md", outside / "a.md", home / ".." / "outside" / "a.md"):
         assert not inside(home, path)
     assert not inside(home, home / ".git" / "a.md")

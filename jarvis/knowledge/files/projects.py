@@ -15,6 +15,7 @@ from typing import Any
 from jarvis.core.errors import InvalidInput
 from jarvis.knowledge.files.opening import text_of
 from jarvis.knowledge.files.outline import Outline
+from jarvis.knowledge.files.walking import kind_of
 from jarvis.plugins.kinds import FileLimits, FileText
 
 MARKS = ("pyproject.toml", "package.json", "Cargo.toml", "setup.py", "go.mod", "pom.xml", "CMakeLists.txt", "Makefile")
@@ -33,7 +34,7 @@ _README = ("README.md", "README.rst", "README.txt", "README")
 
 
 def is_project(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in MARKS)
+    return any(kind_of(folder / name) == "file" for name in MARKS)
 
 
 def summary(folder: Path, files: Sequence[Path], limits: FileLimits) -> FileText:

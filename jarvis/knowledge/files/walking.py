@@ -4,9 +4,11 @@ and nothing outside is reached. What is refused is told by name."""
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from jarvis.core.errors import InvalidInput
 from jarvis.knowledge.files.opening import refused
@@ -33,7 +35,7 @@ class Refused:
 def files_in(folder: Path, suffixes: frozenset[str]) -> Iterator[Path | Refused]:
     """The readable files under `folder`, an absolute path, in the order of their names. Hidden files and folders are
     left out, and endings that nobody reads. Raises InvalidInput when it is no folder, or past a bound."""
-    if folder.is_symlink() or not folder.is_dir():
+    if folder.is_symlink() or kind_of(folder) != "folder":
         raise refused(folder, "is not a folder", "Give a folder or a file.")
     found = seen = 0
     waiting = [(folder, 0)]
@@ -45,7 +47,9 @@ def files_in(folder: Path, suffixes: frozenset[str]) -> Iterator[Path | Refused]
             if isinstance(entry, Refused):
                 yield entry
                 continue
-            if entry.is_symlink():
+            if not _is_text(entry.name):
+                yield Refused(here / entry.name.encode("utf-8", "replace").decode(), "Its name is not UTF-8.")
+            elif entry.is_symlink():
                 yield Refused(here / entry.name, "It is a link.")
             elif entry.is_dir(follow_symlinks=False):
                 if entry.name not in UNREAD_FOLDERS:
@@ -72,6 +76,20 @@ def _entries(folder: Path) -> Sequence[os.DirEntry[str] | Refused]:
         return [Refused(folder, f"It cannot be read: {error.strerror}.")]
 
 
+def _is_text(name: str) -> bool:
+    """Python keeps other bytes of a name in a way that nobody can write down."""
+    return not any("\ud800" <= one <= "\udfff" for one in name)
+
+
+def kind_of(path: Path) -> Literal["folder", "file", ""]:
+    """With its links followed; "" for anything else, and for what may not be looked at."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return ""
+    return "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else ""
+
+
 def inside(folder: Path, path: Path) -> bool:
     """Whether `path` lies in `folder`, both as given and with every link followed, and `files_in` would go there."""
     try:
@@ -80,7 +98,7 @@ def inside(folder: Path, path: Path) -> bool:
     except (ValueError, OSError, RuntimeError):  # outside, unreadable, a loop
         return False
     hidden = any(part.startswith(".") for part in parts) or any(part in UNREAD_FOLDERS for part in parts[:-1])
-    return parts == real and not hidden and len(parts) <= MAX_DEPTH + 1
+    return parts == real and not hidden and all(map(_is_text, parts)) and len(parts) <= MAX_DEPTH + 1
 
 
 def given(path: str | os.PathLike[str]) -> Path:

@@ -16,7 +16,7 @@ import structlog
 
 from jarvis.core.codec import pack, unpack
 from jarvis.core.errors import InvalidInput, JarvisError, NotFound
-from jarvis.knowledge.files.walking import Refused, files_in, given, inside
+from jarvis.knowledge.files.walking import Refused, files_in, given, inside, kind_of
 from jarvis.knowledge.files.watching import changes
 from jarvis.node.journal import Journal
 from jarvis.node.texts import iso_time
@@ -87,7 +87,7 @@ class Watching:
     async def begin(self, path: str) -> Row:
         """Follow a folder from now on. Raises InvalidInput for what is none, or lies in one that is followed."""
         folder = await asyncio.to_thread(given, path)
-        if not folder.is_dir():
+        if kind_of(folder) != "folder":
             raise InvalidInput(f"{folder} is not a folder.", fix="Add a single file with `jarvis knowledge add`.")
         await self._loaded.wait()
         async with self._choosing:
@@ -144,7 +144,7 @@ class Watching:
         while True:
             self._stop, self._news = asyncio.Event(), asyncio.Event()
             self._pending.clear()
-            there = [one for one in self._folders if one.is_dir()]
+            there = [one for one in self._folders if kind_of(one) == "folder"]
             async with asyncio.TaskGroup() as group:
                 watching = group.create_task(self._watch(there, self._stop), name="watch")
                 await self._follow(there, self._stop)
@@ -168,7 +168,7 @@ class Watching:
     async def _follow(self, there: Sequence[Path], stop: asyncio.Event) -> None:
         """Read all of the folders, then what changes, until other folders are to be watched or are there."""
         await self._read_all(stop)
-        while not stop.is_set() and there == [one for one in self._folders if one.is_dir()]:
+        while not stop.is_set() and there == [one for one in self._folders if kind_of(one) == "folder"]:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await self._news.wait()
@@ -221,9 +221,9 @@ class Watching:
             for path in sorted(paths):
                 if path == folder.path or not inside(folder.path, path):
                     continue
-                if path.is_dir():
+                if kind_of(path) == "folder":
                     found += files_in(path, suffixes)
-                elif path.suffix.lower() in suffixes and path.is_file():
+                elif path.suffix.lower() in suffixes and kind_of(path) == "file":
                     found.append(path)
             return found
 
