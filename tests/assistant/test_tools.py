@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from jarvis.assistant import tools as module
 from jarvis.assistant.assistant import FAILED, Assistant
@@ -40,6 +41,13 @@ class CallingDouble(OpenAIDouble):
     """Calls tools, a list for each step, then speaks. https://platform.openai.com/docs/guides/function-calling"""
 
     steps: list[list[Call]] = field(default_factory=list)
+    takes_tools: bool = True
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        if not self.takes_tools and "tools" in await request.json():
+            self.asked.append(await request.json())
+            return web.json_response({"error": {"message": "tools param requires --jinja flag"}}, status=500)
+        return await super().chat(request)
 
     async def _speak(self, request: Any, response: Any) -> None:
         said = self.asked[-1]["messages"]
@@ -239,6 +247,30 @@ def test_a_model_that_is_not_trusted_gets_none_and_private_calls_are_not_told() 
         assert len(bench.made) == 1 and bench.made[0][2].private and bench.used == []
 
     story(knock, private)
+
+
+def test_a_server_that_takes_no_tools_is_asked_without() -> None:
+    async def told(bench: Bench, double: CallingDouble) -> None:
+        double.takes_tools = False
+        for questions in (2, 1):
+            double.asked.clear()
+            _, text = await bench.ask(ASKED)
+            assert text == "Because of scattering. Blue scatters most." and len(double.asked) == questions
+            assert "tools" not in double.asked[-1]
+        double.mode, double.takes_tools = "failed_500", True
+        double.asked.clear()
+        assert (await bench.ask(ASKED))[1] == FAILED and len(double.asked) == 1
+
+    story([[("knock", '{"door": "front"}')]], told)
+
+    async def down(bench: Bench, double: CallingDouble) -> None:
+        double.mode = "failed_500"
+        assert (await bench.ask(ASKED))[1] == FAILED
+        double.mode = "answers"
+        await bench.ask(ASKED)
+        assert len(bench.made) == 1, "it was down, and takes tools"
+
+    story([[("knock", '{"door": "front"}')]], down)
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,20 @@ OFFICIAL = "api.openai.com"
 """It calls the length `max_completion_tokens`, and refuses the name that all others know."""
 
 
+@dataclass
+class _Known:
+    """What is known of a server, whichever answer found it out."""
+
+    model: str = ""
+    """Its first."""
+    refuses_tools: bool = False
+
+
 class OpenAIModel:
     """`url` ends where the protocol's paths begin, usually in `/v1`; `model` may be empty: then the first that the
     server has is asked, which suits a server of one model."""
+
+    uses_tools = True
 
     def __init__(
         self,
@@ -38,10 +49,8 @@ class OpenAIModel:
         self.context_tokens, self.max_tokens = context_tokens, max_tokens
         self._calls = Calls(name, url, headers)
         self.elsewhere = self._calls.elsewhere
-        self._wanted, self._found = model, ""
+        self._wanted, self._known = model, _Known()
         self._tools: Tools | None = None
-
-    uses_tools = True
 
     def using(self, tools: Tools) -> OpenAIModel:
         """The same, with tools for one answer."""
@@ -52,7 +61,7 @@ class OpenAIModel:
     async def available(self) -> Availability:
         try:
             self._calls.check()
-            model = self._wanted or self._found or await self._first()
+            model = self._wanted or self._known.model or await self._first()
         except JarvisError as error:
             return Availability(False, f"{error} {error.fix}".strip(), outage=isinstance(error, Temporary))
         return Availability(True, model=model)
@@ -62,14 +71,23 @@ class OpenAIModel:
     ) -> AsyncIterator[str | Usage]:
         """What an answer of several steps cost is told after each, all together."""
         so_far: list[Mapping[Any, Any]] = list(messages)
-        cost = Usage(0, 0)
-        for step in range(MAX_STEPS + 1):
+        cost, step, plain = Usage(0, 0), 0, self._known.refuses_tools
+        while True:
             calls: dict[int, _Call] = {}
-            async with closing(self._step(so_far, max_tokens, calls, last=step == MAX_STEPS)) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Usage):
-                        piece = cost = Usage(cost.prompt + piece.prompt, cost.completion + piece.completion)
-                    yield piece
+            begun = False
+            try:
+                async with closing(self._step(so_far, max_tokens, calls, self._choice(step, plain))) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, Usage):
+                            piece = cost = Usage(cost.prompt + piece.prompt, cost.completion + piece.completion)
+                        begun = True
+                        yield piece
+            except EngineFailed:
+                if step or begun or calls or plain or self._tools is None:
+                    raise
+                plain = True  # some servers fail at the mere mention of tools, such as llama.cpp without --jinja
+                continue
+            self._known.refuses_tools = plain
             if not calls or self._tools is None:
                 return
             so_far.append({"role": "assistant", "content": None, "tool_calls": [one.said() for one in calls.values()]})
@@ -77,12 +95,19 @@ class OpenAIModel:
                 result = await self._tools.call(one.name, one.arguments)
                 so_far.append({"role": "tool", "tool_call_id": one.id, "content": result})
                 yield ""  # it is at work: whoever waits for words begins to wait anew
+            step += 1
+
+    def _choice(self, step: int, plain: bool) -> str:
+        """Whether tools may be called; "" where they are not even named."""
+        if plain or self._tools is None or not self._tools.offered:
+            return ""
+        return "auto" if step < MAX_STEPS else "none"
 
     async def _step(
-        self, messages: Sequence[Mapping[Any, Any]], max_tokens: int, calls: dict[int, _Call], *, last: bool
+        self, messages: Sequence[Mapping[Any, Any]], max_tokens: int, calls: dict[int, _Call], may_call: str
     ) -> AsyncIterator[str | Usage]:
         """One question; what tools are called is gathered in `calls`."""
-        model = self._wanted or self._found or await self._first()
+        model = self._wanted or self._known.model or await self._first()
         length = "max_completion_tokens" if self._calls.host == OFFICIAL else "max_tokens"
         body: dict[str, Any] = {
             "model": model,
@@ -91,9 +116,8 @@ class OpenAIModel:
             "stream_options": {"include_usage": True},
             length: max_tokens,
         }
-        if self._tools is not None and self._tools.offered:
-            body["tools"] = [_described(tool) for tool in self._tools.offered]
-            body["tool_choice"] = "none" if last else "auto"
+        if may_call and self._tools is not None:
+            body["tools"], body["tool_choice"] = [_described(tool) for tool in self._tools.offered], may_call
         ended = False
         async with closing(self._calls.stream("/chat/completions", body)) as events:
             async for event in events:
@@ -121,8 +145,8 @@ class OpenAIModel:
             names = [str(one["id"]) for one in listed["data"]]
         if not names:
             raise Missing(f"{self.name} has no model.", fix="Load one there.")
-        self._found = names[0]
-        return self._found
+        self._known.model = names[0]
+        return names[0]
 
 
 def _usage(told: Any) -> Usage | None:
