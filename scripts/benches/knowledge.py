@@ -68,6 +68,7 @@ class Stand:
     embedding: Worker | None = None
     held: dict[str, Any] = field(default_factory=dict)
     entries: dict[str, Any] = field(default_factory=dict)
+    by_words: bool = True
     by_meaning: bool = True
 
     def search(self) -> Search:
@@ -77,7 +78,7 @@ class Stand:
     def serve(self, topic: str, handler: Any) -> None: ...
 
     async def read(self, view: Any) -> Any:
-        return await self.store.read(lambda tx: view(tx, None))
+        return await self.store.read(lambda tx: view(tx if self.by_words else Wordless(tx.library), None))
 
     async def vector_of(self, text: str, *, within_s: float) -> bytes | None:
         if not self.by_meaning:
@@ -100,6 +101,16 @@ class Stand:
         ids = await self.store.write(work)
         await self.vectors.call("add", ids, b"".join(vectors), deadline_s=30)
         self.held[name] = self.entries[name] = Entry()
+
+
+class Wordless:
+    """A store that finds nothing by words."""
+
+    def __init__(self, library: Any) -> None:
+        self.library, self.chunks = self, library.chunks
+
+    def search(self, words: Any, most: int) -> list[tuple[int, float]]:
+        return []
 
 
 @dataclass(frozen=True)
@@ -198,18 +209,11 @@ async def _quality() -> list[Row]:
                     chunk_count += len(chunks)
             found = {}
             for way in ("words", "meaning", "both"):
-                stand.by_meaning = way != "words"
+                stand.by_words, stand.by_meaning = way != "meaning", way != "words"
                 search = stand.search()
                 ranks = []
                 for one in asked:
-                    result = await search.find(one["ask"], 16)
-                    passages = [each.passage for each in result.ranked]
-                    if way == "meaning":
-                        passages = sorted(
-                            (each for each in passages if each.meaning is not None),
-                            key=lambda each: -(each.meaning or 0.0),
-                        )
-                    names = [each.document for each in passages[:5]]
+                    names = [each.passage.document for each in (await search.find(one["ask"], 5)).ranked]
                     ranks.append(names.index(one["page"]) + 1 if one["page"] in names else 0)
                 found[way] = ranks
         finally:
