@@ -123,6 +123,8 @@ def _clock(words: Sequence[str], start: int) -> tuple[int, int, Half | None, int
         minutes, (value, position) = offset[0], hour
         whole = value * 60 + minutes
         return (whole // 60 % 24 or (12 if value == 1 else 0), whole % 60, None, position)
+    if (run := _run_together(words, start)) is not None:
+        return (*run, None, start + 1)
     whole_part, dot, rest = word.partition(".")
     if dot and whole_part.isdigit() and len(rest) == 2 and rest.isdigit():  # 7.30
         value, minute, position = int(whole_part), int(rest), start + 1
@@ -137,6 +139,15 @@ def _clock(words: Sequence[str], start: int) -> tuple[int, int, Half | None, int
         elif (more := _minutes(words, position)) is not None:
             minute, position = more
     return (value, minute, None, position) if value < 24 and minute < 60 else None
+
+
+def _run_together(words: Sequence[str], start: int) -> tuple[int, int] | None:
+    """ "630", as recognisers write half past six. Only where a time is bound to stand: 500 is mostly a number."""
+    word = _at(words, start)
+    if not (word.isdigit() and word.isascii() and len(word) in (3, 4) and int(word[:-2]) < 24 and int(word[-2:]) < 60):
+        return None
+    bound = _at(words, start - 1) in ("at", "for", "by") or _half(words, start + 1, None)[1] is not None
+    return (int(word[:-2]), int(word[-2:])) if bound else None
 
 
 def _offset(words: Sequence[str], start: int) -> tuple[int, int] | None:

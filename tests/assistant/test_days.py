@@ -86,6 +86,13 @@ def test_a_time_with_days_before_or_after_it() -> None:
     assert when_at(texts("every morning at eight"), 0) == (Moment(8, 0, "am"), (*WORK, "sat", "sun"), 4)
 
 
+def test_digits_run_together_are_a_time_where_one_must_stand() -> None:
+    assert when_at(texts("at 630 tomorrow"), 0) == (Moment(6, 30, None, "tomorrow"), (), 3)
+    assert when_at(texts("930 pm"), 0) == (Moment(9, 30, "pm"), (), 2)
+    for said in ("500", "pay 500", "at 675", "at 2460"):
+        assert when_at(texts(said), 0) is None
+
+
 @pytest.mark.parametrize(
     ("said", "value"),
     [

@@ -172,7 +172,7 @@ def test_one_word_may_have_been_misheard(text: str, meant: tuple[str, dict]) -> 
 def test_neighbours_are_one_letter_away_begin_alike_and_are_long_enough() -> None:
     ears = Mishearing(["kitchen", "light", "lists", "on"], {"off": ["of"]})
     assert ears.neighbours("kitchn") == ["kitchen"]
-    assert ears.neighbours("kithcen") == ["kitchen"]
+    assert ears.neighbours("kithcen") == ears.neighbours("mitchen") == ["kitchen"]
     assert (
         ears.neighbours("night") == ears.neighbours("lists") == ears.neighbours("in") == ears.neighbours("lint") == []
     )

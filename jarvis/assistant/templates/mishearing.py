@@ -10,6 +10,8 @@ MAX_VARIANTS = 16
 """Of one sentence; each costs about as much as understanding it."""
 MIN_LETTERS = 5
 """Shorter words have too many neighbours."""
+LONG = 7
+"""Such a word may begin with another letter: "chopping" is no other word of ours than "shopping"."""
 
 
 class Mishearing:
@@ -37,12 +39,13 @@ class Mishearing:
                     yield [*texts[:position], meant, *texts[position + 1 :]]
 
     def neighbours(self, word: str) -> list[str]:
-        """Words of the vocabulary that are one letter away from one that is not of it, and begin like it."""
+        """Words of the vocabulary that are one letter away from one that is not of it, and begin like it if short."""
         if len(word) < MIN_LETTERS or word in self._vocabulary:
             return []
         keys = {word, *_shorter(word)}
         near = {one for key in keys for one in self._near.get(key, ())}
-        return sorted(one for one in near if one[0] == word[0] and _one_apart(one, word))
+        alike = (one for one in near if one[0] == word[0] or len(word) >= LONG)
+        return sorted(one for one in alike if _one_apart(one, word))
 
 
 def _shorter(word: str) -> Iterator[str]:
