@@ -14,8 +14,10 @@ from jarvis.assistant.announcements import announcement
 from jarvis.assistant.chat import asks, is_talk
 from jarvis.assistant.directions import meant
 from jarvis.assistant.guard import Doubt, doubt, unknown
+from jarvis.assistant.home_tools import home_tools
 from jarvis.assistant.house_answers import answered
 from jarvis.assistant.intents import Match, fill_missing, match_intent
+from jarvis.assistant.knowledge_skills import citation
 from jarvis.assistant.language import LanguageModel, ModelStatus, Usage, closing
 from jarvis.assistant.memory_skills import remembered
 from jarvis.assistant.prompt import messages_for
@@ -27,7 +29,7 @@ from jarvis.assistant.spending import Spending
 from jarvis.assistant.templates.understanding import Understanding, replied, shipped
 from jarvis.assistant.tokens import TokenScale, estimated_tokens
 from jarvis.assistant.tools import Toolbox, Tools
-from jarvis.assistant.types import Home, PastTurn, Reply, Request
+from jarvis.assistant.types import Findings, Home, PastTurn, Reply, Request
 from jarvis.core.errors import DeadlineExceeded, InvalidInput, JarvisError
 
 log = structlog.get_logger()
@@ -184,7 +186,7 @@ class Assistant:
                 return
             reply.provider, reply.model = model.name, name
             sentences = Sentences()
-            tools = self._toolbox.for_answer(model, request, home) if self._toolbox is not None else None
+            tools = self._tools_for(model, request, home, reply)
             try:
                 async with closing(self._written(model, request, reply, ends, tools)) as pieces:
                     async for piece in pieces:
@@ -217,7 +219,7 @@ class Assistant:
         if left_s <= 0:
             raise DeadlineExceeded("There is no time left to answer.")
         scale = self._scales[model.name]
-        window, length = model.context_tokens, model.max_tokens
+        window, length = model.context_tokens - (tools.tokens if tools is not None else 0), model.max_tokens
         messages = messages_for(request, window, length, factor=scale.factor, tools=tools is not None)
         told: Usage | None = None
         text, ok = "", True
@@ -242,6 +244,24 @@ class Assistant:
                 told = Usage(estimated, len(text.encode()) // 4 + 1)
             reply.usage = told
             self.spending.add(model.name, told, ok=ok)
+
+    def _tools_for(self, model: LanguageModel, request: Request, home: Home, reply: Reply) -> Tools | None:
+        """The home's own, for this answer, and those of plugins."""
+        if self._toolbox is None:
+            return None
+
+        async def do(match: Match) -> str:
+            done = await self._skills[match.intent](match, request, home)
+            return done.text if isinstance(done, Said) else str(done)
+
+        def cite(found: Findings) -> None:
+            reply.citations = (*reply.citations, *map(citation, found.quotations))
+
+        def understand(text: str) -> Match | None:
+            match = self.understand(text, request.assistant_name, request.rooms)
+            return match if match is not None and match.intent in self._skills else None
+
+        return self._toolbox.for_answer(model, request, home, home_tools(understand, do, home, request, cite))
 
 
 async def _remembered(text: str, home: Home) -> str | None:

@@ -28,7 +28,7 @@ async def search(match: Match, request: Request, home: Home) -> Said:
     if not found.quotations:
         where = f"in {a_list(found.meant)}" if found.meant else "in your documents"
         return Said(f"I found nothing about {query} {where}.{silent}")
-    return Said(_quoted(found.quotations[0]) + silent, citations=tuple(map(_citation, found.quotations)))
+    return Said(_quoted(found.quotations[0]) + silent, citations=tuple(map(citation, found.quotations)))
 
 
 def _quoted(one: Quotation) -> str:
@@ -50,7 +50,8 @@ def _silent(found: Findings) -> str:
     return f" I could not ask {a_list(map(the, found.silent))}, so there may be more."
 
 
-def _citation(one: Quotation) -> dict[str, object]:
+def citation(one: Quotation) -> dict[str, object]:
+    """As in a Reply."""
     return {
         "document_id": one.document,
         "title": one.title,

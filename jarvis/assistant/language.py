@@ -32,6 +32,9 @@ class Usage:
     prompt: int
     completion: int
 
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.prompt + other.prompt, self.completion + other.completion)
+
 
 class TooLong(InvalidInput):
     """The conversation does not fit the model's window."""
@@ -54,8 +57,8 @@ class LanguageModel(Protocol):
     def complete(
         self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float
     ) -> AsyncIterator[str | Usage]:
-        """The answer in pieces as they are written, and what it cost when the model says so. Closing it cancels the
-        work.
+        """The answer in pieces as they are written, and what it cost so far when the model says so. Closing it
+        cancels the work.
 
         Raises JarvisError (Unreachable, DeadlineExceeded, EngineFailed, Missing) at any point.
         """

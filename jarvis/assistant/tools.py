@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,12 @@ MAX_OFFERED = 32
 """Each is in every prompt; with more, models begin to take the wrong one."""
 MAX_WAITING = 32
 """Questions that nobody has answered."""
+WINDOW_TOKENS = 4_096
+"""In a smaller one tools would leave no room for the conversation."""
+RESULT_TOKENS = 1_500
+"""Kept free in a model's window for what tools give."""
+WAITING_S = 90.0
+"""A yes that comes later is a yes to something else."""
 MAX_SHOWN_CHARS = 200
 """Of arguments, in a question to a person."""
 
@@ -60,11 +67,17 @@ class Tools:
     """`tools` for one answer to `context`."""
 
     def __init__(self, tools: Sequence[Tool], context: ToolContext, used: Used) -> None:
-        self.offered = list(tools[:MAX_OFFERED])
+        self.offered = list({one.name: one for one in reversed(tools)}.values())[::-1][:MAX_OFFERED]
         self._context, self._used = context, used
         self.calls = 0
         self.wanted: Wanted | None = None
         """What the person has to be asked."""
+
+    @property
+    def tokens(self) -> int:
+        """What they take of a model's window, about: being described, and what they give."""
+        described = (len(one.description) + len(json.dumps(dict(one.parameters))) + 60 for one in self.offered)
+        return sum(described) // 3 + RESULT_TOKENS
 
     async def call(self, name: str, arguments: str) -> str:
         """What to tell the model. Never raises for what it wrote, or for what a tool did."""
@@ -101,15 +114,22 @@ async def make(tool: Tool, arguments: dict[str, Any], context: ToolContext, used
 class Toolbox:
     """`offered` gives the tools of now; `used` is told of each call, but not of what was said in private."""
 
-    def __init__(self, offered: Callable[[], Sequence[Tool]], used: Used) -> None:
-        self._offered, self._used = offered, used
-        self._waiting: dict[str, Wanted] = {}
-        """By the question that was asked."""
+    def __init__(
+        self,
+        offered: Callable[[], Sequence[Tool]],
+        used: Used,
+        mono_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._offered, self._used, self._mono_s = offered, used, mono_s
+        self._waiting: dict[str, tuple[Wanted, float]] = {}
+        """By the question that was asked, with when it is too late for an answer."""
 
-    def for_answer(self, model: LanguageModel, request: Request, home: Home) -> Tools | None:
-        """None for a model that may not call any, or cannot."""
-        offered = self._offered()
-        if not (offered and model.trusted and getattr(model, "uses_tools", False)):
+    def for_answer(self, model: LanguageModel, request: Request, home: Home, own: Sequence[Tool] = ()) -> Tools | None:
+        """`own` are the home's, for this answer; they come first. None for a model that may not call any, or cannot."""
+        if not (model.trusted and getattr(model, "uses_tools", False)) or model.context_tokens < WINDOW_TOKENS:
+            return None
+        offered = [*own, *self._offered()]
+        if not offered:
             return None
         return Tools(offered, _context(request, home), self._told(request))
 
@@ -117,7 +137,7 @@ class Toolbox:
         """The question; its answer is for `answered`."""
         while len(self._waiting) >= MAX_WAITING:
             del self._waiting[next(iter(self._waiting))]
-        self._waiting[wanted.question] = wanted
+        self._waiting[wanted.question] = wanted, self._mono_s() + WAITING_S
         return wanted.question
 
     async def answered(self, request: Request, home: Home) -> str | None:
@@ -127,7 +147,9 @@ class Toolbox:
         question = next((one for one in self._waiting if asked.endswith(one)), None)
         if question is None:
             return None
-        wanted, said = self._waiting.pop(question), joined(split(request.text))
+        (wanted, until_s), said = self._waiting.pop(question), joined(split(request.text))
+        if self._mono_s() > until_s:
+            return None
         if said in YES:
             return await make(wanted.tool, wanted.arguments, _context(request, home), self._told(request))
         return "Okay, I won't." if said in NO else None

@@ -61,6 +61,8 @@ class ServedDouble:
         if self.mode in REFUSALS:
             status, body = REFUSALS[self.mode]
             return web.json_response(body, status=status, headers={"Retry-After": self.retry_after})
+        if self.mode == "no_tools" and "tools" in self.asked[-1]:
+            return web.json_response({"error": {"message": "tools param requires --jinja flag"}}, status=500)
         if self.mode == "redirect":
             raise web.HTTPFound("/elsewhere")
         if self.mode == "html":

@@ -21,6 +21,7 @@ from jarvis.core.errors import Missing
 from jarvis.models import cache
 from jarvis.testing.processes import until
 from tests.assistant.served_doubles import KEY, AnthropicDouble, OpenAIDouble, ServedDouble, served
+from tests.assistant.test_home_tools import OpenAIToolDouble, scripted
 from tests.node.conftest import Home
 
 QUESTION = "Tell me a joke about the sky."
@@ -100,6 +101,26 @@ def test_a_plugins_language_model_is_asked_while_the_plugin_is_on(home: Home) ->
     assert answer["provider"] == "parrot" and QUESTION in answer["reply"]
     kitchen.call("PUT", "/api/v2/plugins/parrot", body={"enabled": False})
     assert kitchen.ask(QUESTION)["provider"] == "none"
+
+
+def test_a_model_uses_the_tools_of_the_home_and_of_plugins(home: Home) -> None:
+    """The second round says what the home gave; each call stands in the audit."""
+    calls = [("ask_home", {"question": "what is 17 times 23"}), ("moon_phase", {"date": "2026-11-24"})]
+    with serving(scripted(OpenAIToolDouble, calls, "It is 391 and full moon. ")) as double:
+        folder = home.folder / "kitchen" / "plugins"
+        folder.mkdir()
+        shutil.copy(EXAMPLES / "moon.py", folder)
+        (home.folder / "kitchen" / "jarvis.toml").write_text(f'[[llm]]\nprovider = "openai"\nurl = "{double.url}/v1"\n')
+        kitchen = home.node("kitchen")
+        kitchen.start()
+        kitchen.call("PUT", "/api/v2/plugins/moon", body={"enabled": True})
+        answer = kitchen.ask("I have 17 boxes of 23 eggs, and is it dark that night?")
+        assert (answer["reply"], answer["provider"]) == ("It is 391 and full moon.", "openai")
+        gave = [one["content"] for one in double.asked[1]["messages"] if one["role"] == "tool"]
+        assert "391" in gave[0] and "full moon" in gave[1]
+        rows = [row for row in kitchen.get("/api/v2/audit") if row["action"] == "tool.used"]
+        assert [(row["target"], row["outcome"]) for row in rows] == [("ask_home", "ok"), ("moon_phase", "ok")]
+        assert "eggs" not in json.dumps(rows) and "17" not in json.dumps([row["detail"] for row in rows])
 
 
 @contextmanager

@@ -74,21 +74,25 @@ class OpenAIModel:
         cost, step, plain = Usage(0, 0), 0, self._known.refuses_tools
         while True:
             calls: dict[int, _Call] = {}
-            begun = False
+            usage, begun = Usage(0, 0), False
             try:
                 async with closing(self._step(so_far, max_tokens, calls, self._choice(step, plain))) as pieces:
                     async for piece in pieces:
-                        if isinstance(piece, Usage):
-                            piece = cost = Usage(cost.prompt + piece.prompt, cost.completion + piece.completion)
                         begun = True
-                        yield piece
+                        if isinstance(piece, Usage):
+                            usage = piece  # some servers count up with every piece
+                        else:
+                            yield piece
             except EngineFailed:
                 if step or begun or calls or plain or self._tools is None:
                     raise
                 plain = True  # some servers fail at the mere mention of tools, such as llama.cpp without --jinja
                 continue
             self._known.refuses_tools = plain
-            if not calls or self._tools is None:
+            if usage.prompt:
+                cost += usage
+                yield cost
+            if not calls or self._tools is None or step == MAX_STEPS:  # some call although they may not
                 return
             so_far.append({"role": "assistant", "content": None, "tool_calls": [one.said() for one in calls.values()]})
             for one in calls.values():
