@@ -48,7 +48,7 @@ class Pace:
     look: float = 10.0
     """Between looks at whether the token is another one; settings say it themselves."""
     house: float = 2.0
-    """A question waits so long for a connection that is being made."""
+    """A question waits so long for the first connection; where the last attempt failed it is told at once."""
     still: float = 2.0
     """An answer waits so long for the states that a command changes."""
 
@@ -157,16 +157,16 @@ class HomeAssistant:
         wait_s = self._pace.first
         while True:
             place: Place | None = None
-            self._problem = None
+            before, failed = self._problem, None
             try:
                 place = await self._place()
                 self._off = place is None
                 if place is not None:
                     await self._stay(place)
             except* _Moved:
-                wait_s = self._pace.first
-            except* JarvisError as failed:
-                self._problem = _first(failed)
+                wait_s, self._problem = self._pace.first, None
+            except* JarvisError as errors:
+                failed = self._problem = _first(errors)
             finally:
                 was_ready = self._ready.is_set()
                 self._line = None
@@ -174,13 +174,15 @@ class HomeAssistant:
                 self._stirred.set()
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise asyncio.CancelledError  # a group that ends with an error at that moment forgets it before 3.13
-            if self._problem is not None:
+            if failed is not None:
                 wait_s = self._pace.first if was_ready else wait_s
-                log.info("no connection to Home Assistant", error=type(self._problem).__name__)
-                longest_s = self._pace.refused if isinstance(self._problem, NotAllowed) else wait_s
+                if was_ready or type(before) is not type(failed):
+                    log.info("no connection to Home Assistant", error=type(failed).__name__)
+                longest_s = self._pace.refused if isinstance(failed, NotAllowed) else wait_s
                 await self._until_moved(place, longest_s * random.uniform(0.75, 1.0))  # nosec B311
                 wait_s = min(2 * wait_s, self._pace.longest)
             elif place is None:
+                self._problem = None
                 await self._settings_changed.wait()
                 self._settings_changed.clear()
 
@@ -196,7 +198,8 @@ class HomeAssistant:
         raise _Moved
 
     async def _until_moved(self, place: Place | None, longest_s: float | None) -> None:
-        """Until the address or the token is another one than in `place`, at most for so long."""
+        """Until the address or the token is another one than in `place`, None for what cannot be; at most for so
+        long."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(longest_s):
                 while True:
@@ -204,8 +207,11 @@ class HomeAssistant:
                         async with asyncio.timeout(self._pace.look):
                             await self._settings_changed.wait()
                     self._settings_changed.clear()
-                    with contextlib.suppress(JarvisError):
-                        if await self._place() != place:
+                    try:
+                        if await self._place() != place or place is None:
+                            return
+                    except JarvisError:
+                        if place is not None:
                             return
 
     async def _follow(self, line: Line) -> None:
@@ -228,7 +234,7 @@ class HomeAssistant:
             await self._load(line, mirror)
             if not self._ready.is_set():
                 await line.ask("get_states", mirror.take_states, deadline_s=LOAD_S)
-                self._line = line
+                self._line, self._problem = line, None
                 self._ready.set()
                 log.info("connected to Home Assistant")
             await self._stale.wait()

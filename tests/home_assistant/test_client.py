@@ -281,6 +281,9 @@ def test_another_address_is_gone_to_when_the_settings_say_so() -> None:
                     home.changed()
                     await until(lambda: home.component()["state"] == "ok" and double.connected + other.connected == 1)
                 await until(lambda: any(one.entity_id == "light.new" for one in home._mirror.house().things))
+                settings.url = "wrong"
+                home.changed()
+                await until(lambda: "token" in home.component()["detail"] and other.connected == 0)
                 settings.url = None
                 home.changed()
                 await until(lambda: home.component()["state"] == "off" and other.connected == 0)

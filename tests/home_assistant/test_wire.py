@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jarvis.core.errors import BadConfiguration, InvalidBytes, JarvisError
@@ -31,6 +31,8 @@ ANYTHING = st.recursive(
     ),
     max_leaves=12,
 )
+
+FEW = settings(max_examples=60, deadline=None)
 
 
 @pytest.mark.parametrize(
@@ -64,12 +66,14 @@ def test_what_is_no_message_is_refused(text: str) -> None:
         messages(text)
 
 
+@FEW
 @given(ANYTHING)
 def test_any_error_becomes_a_short_sentence(error: Any) -> None:
     found = refusal(error)
     assert isinstance(found, JarvisError) and len(str(found)) < 250 and str(found).isprintable()
 
 
+@FEW
 @given(st.lists(st.tuples(st.sampled_from(["floors", "areas", "devices", "entities", "aliases", "states"]), ANYTHING)))
 def test_no_answer_and_no_event_breaks_the_mirror(answers: list[tuple[str, Any]]) -> None:
     mirror = Mirror()
@@ -81,6 +85,7 @@ def test_no_answer_and_no_event_breaks_the_mirror(answers: list[tuple[str, Any]]
             assert thing.name and len(thing.name) <= MAX_TEXT and thing.domain
 
 
+@FEW
 @given(st.lists(ANYTHING, max_size=5))
 def test_no_message_breaks_the_line(found: list[Any]) -> None:
     line = Line(None)  # type: ignore[arg-type]
