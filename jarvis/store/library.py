@@ -34,6 +34,11 @@ TABLES = (
 
 _WORDS_OUT = "INSERT INTO library_words (library_words, rowid, place, text) VALUES ('delete', ?, ?, ?)"
 _WORDS_IN = "INSERT INTO library_words (rowid, place, text) VALUES (?, ?, ?)"
+_CHUNK_OUT = (
+    "DELETE FROM library_waiting WHERE chunk = ?",
+    "DELETE FROM library_vectors WHERE chunk = ?",
+    "DELETE FROM library_chunks WHERE id = ?",
+)
 _SEARCH = """
 SELECT rowid, -bm25(library_words, 0.5, 1.0) FROM library_words WHERE library_words MATCH ?
 ORDER BY bm25(library_words, 0.5, 1.0), rowid LIMIT ?
@@ -135,8 +140,8 @@ class SqlLibrary:
         for one, place, text, worded in rows:
             if worded != 0:  # taking out what was never put in would spoil the index
                 self._db.execute(_WORDS_OUT, (one, place, text))
-            for table, column in (("waiting", "chunk"), ("vectors", "chunk"), ("chunks", "id")):
-                self._db.execute(f"DELETE FROM library_{table} WHERE {column} = ?", (one,))
+            for sql in _CHUNK_OUT:
+                self._db.execute(sql, (one,))
         if len(rows) < most:
             self._db.execute("DELETE FROM library_documents WHERE id = ?", (number,))
         self._erased()
