@@ -75,7 +75,7 @@ def _lines(text: str) -> Iterator[tuple[int, int, str]]:
     for line in text.splitlines(keepends=True):
         end = start + len(line)
         bare = line.strip()
-        item = bare[len(_BULLET.match(bare).group()) :].strip()  # type: ignore[union-attr] - it matches nothing, too
+        item = _BULLET.sub("", bare, count=1).strip()
         if item and not bare.startswith("#") and not _DONE.match(bare):
             yield start, end, item
         start = end

@@ -120,8 +120,8 @@ def _count(value: Value) -> Count | None:
 def _again(value: Value) -> Recurrence | None:
     match value:
         case [hour, minute, [*days]] if _whole(hour, 0, 23) and _whole(minute, 0, 59):
-            if days and len(days) <= 7 and all(_whole(day, 0, 6) for day in days) and days == sorted(set(days)):  # type: ignore[type-var]
-                return Recurrence(hour, minute, tuple(SHORT[day] for day in days))  # type: ignore[arg-type,index]
+            if days and len(days) <= 7 and all(_whole(day, 0, 6) for day in days) and days == sorted(set(days)):
+                return Recurrence(hour, minute, tuple(SHORT[day] for day in days))
     return None
 
 

@@ -96,7 +96,7 @@ class _Reader:
         options: list[Line] = []
         line: list[Item] = []
         while (token := self._next()) != closing:
-            if token == "|":
+            if token == "|":  # nosec B105
                 options.append(tuple(line))
                 line = []
             elif token in ("", ")", "]"):
@@ -116,7 +116,7 @@ class _Reader:
             options = self.options(_CLOSING[token])
             if self._peek().strip("()[]{}<>| \n\t"):
                 raise self._wrong("a word sticks to the group before it")
-            yield Group((*options, ()) if token == "[" else options)
+            yield Group((*options, ()) if token == "[" else options)  # nosec B105
         elif token[0] == "{":
             slot = _SLOT.fullmatch(token)
             if slot is None:
