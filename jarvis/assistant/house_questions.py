@@ -92,14 +92,18 @@ async def tell_temperature(match: Match, request: Request, home: Home) -> Said:
 
 
 def _temperatures(house: House, room: Area) -> list[str]:
-    """What is measured there, first by what heats it."""
-    things = [thing for thing in house.things if thing.area == room]
-    climates = [one for one in things if one.domain == "climate" and "current_temperature" in one.attributes]
+    """What is measured there: by the sensor that counts, or what heats it, or each sensor under its name, since one may
+    hang in the fridge."""
+    things = [thing for thing in house.things if thing.area == room or thing.entity_id == room.thermometer]
     sensors = [one for one in things if one.domain == "sensor" and one.device_class == "temperature" and one.answers]
-    where = the(room.names[0])
-    if climates and climates[0].answers:
-        return [f"It is {_degrees(climates[0].attributes['current_temperature'])} in {where}. {_set(climates[0])}"]
-    return [f"It is {_degrees(one.state)} in {where}." for one in sensors[:1]]
+    climates = [one for one in things if one.domain == "climate" and one.answers]
+    chosen = [one.state for one in sensors if one.entity_id == room.thermometer]
+    heated = [one.attributes["current_temperature"] for one in climates if "current_temperature" in one.attributes]
+    alone = [one.state for one in sensors] if len(sensors) == 1 else []
+    measured = (chosen or heated or alone)[:1]
+    if measured:
+        return [f"It is {_degrees(measured[0])} in {the(room.names[0])}.", *map(_set, climates[:1])]
+    return [sentence(f"{told(one)} says {_degrees(one.state)}") for one in sensors[:MAX_NAMED]]
 
 
 def _set(heater: Thing) -> str:

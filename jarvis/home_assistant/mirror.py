@@ -49,7 +49,11 @@ class Mirror:
         """Of `config/area_registry/list`."""
         self._things = {}
         self._areas = {
-            _text(row.get("area_id")): Area(_called(row), self._floors.get(_text(row.get("floor_id")), ()))
+            _text(row.get("area_id")): Area(
+                _called(row),
+                self._floors.get(_text(row.get("floor_id")), ()),
+                _text(row.get("temperature_entity_id")),
+            )
             for row in _rows(result)
             if _called(row)
         }

@@ -18,6 +18,8 @@ class Area:
     """The first is the one to say; the others are heard too."""
     floor: tuple[str, ...] = ()
     """The names of the floor it is on, such as "Upstairs"."""
+    thermometer: str = ""
+    """The sensor that counts for it, where somebody chose one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -326,6 +326,22 @@ def test_while_home_assistant_is_away_a_question_is_not_answered_from_memory() -
     in_a_room(talk)
 
 
+def test_of_several_thermometers_the_rooms_own_counts() -> None:
+    kitchen = {"area_id": "kitchen", "device_id": None}
+
+    def states() -> dict[str, Any]:
+        warm = {"device_class": "temperature"}
+        places = (("sensor.wall", "21.5", "Wall"), ("sensor.fridge", "4.0", "Fridge"))
+        return {one: state(one, value, name, **warm) for one, value, name in places}
+
+    entries = [{"entity_id": one, **kitchen} for one in states()]
+    found = told("climate_tell", {}, states=states(), entries=entries)[0]
+    assert found == "The Wall in the Kitchen says 21.5 degrees. The Fridge in the Kitchen says 4 degrees."
+    own = {**area("kitchen", "Kitchen"), "temperature_entity_id": "sensor.wall"}
+    found = told("climate_tell", {}, states=states(), entries=entries, areas=[own])[0]
+    assert found == "It is 21.5 degrees in the Kitchen."
+
+
 def test_a_thing_may_jam() -> None:
     changed = {"lock.front": state("lock.front", "jammed", "Front door")}
     said, _, _ = told("home_state", {"thing": "front door", "state": "locked"}, states=changed, areas=[area("a", "A")])
