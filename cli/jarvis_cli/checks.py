@@ -190,12 +190,15 @@ def ollama(data_dir: Path) -> Check:
         return Check(name, False, str(error), error.fix, optional=True)
     if not settings.ollama_url:
         return Check(name, True, "Turned off in the settings.", optional=True)
+    from jarvis.assistant.providers.calls import is_loopback
     from jarvis.assistant.providers.ollama_model import OllamaModel
+    from jarvis.assistant.providers.presets import suggested
 
     found = asyncio.run(OllamaModel(settings.ollama_url, settings.ollama_model, look_s=_WAIT_S).available())
     if found.ok:
         return Check(name, True, f"{found.model} at {settings.ollama_url}.", optional=True)
-    fix = "Install Ollama and run `ollama pull llama3.2`; until then a small built-in model chats."
+    wanted = settings.ollama_model or suggested(not is_loopback(settings.ollama_url))
+    fix = f"Install Ollama and run `ollama pull {wanted}`; until then a small built-in model chats."
     return Check(name, False, found.reason, fix, optional=True)
 
 

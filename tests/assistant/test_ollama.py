@@ -12,6 +12,7 @@ import pytest
 from jarvis.assistant import assistant as module
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.language import Usage
+from jarvis.assistant.providers import presets
 from jarvis.assistant.providers.careful import Careful
 from jarvis.assistant.providers.ollama_model import OllamaModel
 from jarvis.assistant.types import Reply
@@ -77,8 +78,8 @@ def test_the_model_that_was_set_is_asked_with_or_without_its_tag() -> None:
 @pytest.mark.parametrize(
     ("models", "wanted", "says"),
     [
-        ([], "", "Ollama is running but has no model. Run `ollama pull llama3.2`."),
-        (["nomic-embed-text"], "", "Ollama is running but has no model. Run `ollama pull llama3.2`."),
+        ([], "", "Ollama is running but has no model. Run `ollama pull llama3.2:3b`."),
+        (["nomic-embed-text"], "", "Ollama is running but has no model. Run `ollama pull llama3.2:3b`."),
         ([], "qwen3:4b", "Ollama is running but has no model. Run `ollama pull qwen3:4b`."),
         (
             ["llama3.2:1b"],
@@ -88,8 +89,10 @@ def test_the_model_that_was_set_is_asked_with_or_without_its_tag() -> None:
     ],
 )
 def test_up_without_the_model_it_says_what_to_pull_and_the_next_one_answers(
-    models: list[str], wanted: str, says: str
+    models: list[str], wanted: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(presets, "device_memory_bytes", lambda: 8 * presets.GIB)
+
     async def run() -> None:
         async with ollama(*models) as double:
             model = quick(double, wanted)

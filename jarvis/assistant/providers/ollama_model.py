@@ -13,6 +13,7 @@ from typing import Any
 
 from jarvis.assistant.language import Availability, Message, Usage
 from jarvis.assistant.providers.calls import is_loopback
+from jarvis.assistant.providers.presets import suggested
 from jarvis.core.errors import (
     DeadlineExceeded,
     EngineFailed,
@@ -93,7 +94,8 @@ class OllamaModel:
                 listed = await client.list()
         names: list[str] = [model.model for model in listed.models if model.model and not _embeds(model)]
         if not names:
-            raise Missing("Ollama is running but has no model.", fix=f"Run `ollama pull {self._wanted or 'llama3.2'}`.")
+            wanted = self._wanted or suggested(self.elsewhere)
+            raise Missing("Ollama is running but has no model.", fix=f"Run `ollama pull {wanted}`.")
         if not self._wanted:
             return names[0]
         for name in names:
