@@ -137,8 +137,9 @@ class Index:
         self._wake.set()
 
     async def _keep_up(self) -> None:
-        while await self._journal.change_local(lambda tx: tx.library.index_words(WORDS_AT_ONCE)):
-            pass
+        if await self._journal.read(lambda tx, _: tx.library.waiting(1)):  # else nothing is written
+            while await self._journal.change_local(lambda tx: tx.library.index_words(WORDS_AT_ONCE)):
+                pass
         if self._mark and await self._form() != self._filled_form:
             self._lost()
         while True:
