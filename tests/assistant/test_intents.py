@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import pytest
@@ -138,9 +139,13 @@ NEAR = st.lists(
 @given(st.one_of(st.text(max_size=2 * MAX_CHARS), NEAR))
 def test_any_text_is_matched_quietly_and_quickly(text: str) -> None:
     shipped()  # built once, not for each sentence
-    began = time.process_time()
-    match = match_intent(text)
-    spent_ms = (time.process_time() - began) * 1000
+    gc.disable()  # it would walk all that pytest and hypothesis hold
+    try:
+        began = time.thread_time()
+        match = match_intent(text)
+        spent_ms = (time.thread_time() - began) * 1000
+    finally:
+        gc.enable()
     assert spent_ms < 100, f"{spent_ms:.0f} ms for {text!r}"  # 5 ms for real sentences; this is for the worst of all
     if match is not None:
         assert match.intent and set(match.missing).isdisjoint(match.slots)
