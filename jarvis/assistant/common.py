@@ -31,5 +31,6 @@ def common_replies() -> list[str]:
         "Ask me what I can do.",
         NO_WEATHER,
         "I can't tell: I have no live information.",
+        "I can't tell: I don't know, and I would rather not guess.",
         "I can't tell: I don't trust myself with calculations.",
     ]
