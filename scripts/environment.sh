@@ -34,8 +34,8 @@ ensure_environment() {
 }
 
 install_environment() {
-  local purpose="$1" stamp="$2" extras="voice,llm" python free_mib
-  [ "$purpose" = test ] && extras="voice,llm,dev"
+  local purpose="$1" stamp="$2" extras="voice,llm,knowledge" python free_mib
+  [ "$purpose" = test ] && extras="voice,llm,knowledge,chroma,dev"
   [ -w "$ROOT" ] || die "$ROOT cannot be written, so .venv cannot be made there."
   if ! "$VENV/bin/python" -m pip --version >/dev/null 2>&1; then
     free_mib=$(($(df -Pk "$ROOT" | awk 'NR == 2 { print $4 }') / 1024))

@@ -24,7 +24,7 @@ class ChromaVectors:
             import chromadb
             import numpy
         except ImportError as error:
-            raise not_installed(error.name or "chromadb", "knowledge") from None
+            raise not_installed(error.name or "chromadb", "chroma") from None
         self._chroma: Any = chromadb
         self._np: Any = numpy
         self._folder = folder

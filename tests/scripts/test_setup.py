@@ -88,7 +88,7 @@ def test_the_first_time_it_installs_then_never_again(checkout: Checkout) -> None
     code, out, err = checkout.run("ask", "two words")
     assert (code, out) == (0, "ran ask two words\n")
     assert len(err.splitlines()) == 1 and "Setting up .venv" in err
-    assert checkout.calls() == ["venv", f"pip {checkout.root}[voice,llm]"]
+    assert checkout.calls() == ["venv", f"pip {checkout.root}[voice,llm,knowledge]"]
     started = time.monotonic()
     assert checkout.run("again") == (0, "ran again\n", "")
     assert time.monotonic() - started < 1
