@@ -57,23 +57,25 @@ _TALK = tuple(
         r"what then|why|why not|really|how so|oh really|is that so|are you sure|how come|tell me more of it|so what)",
     )
 )
+_OPENING = re.compile(
+    r"^(?:(?:hello|hi|hey|there(?= how)|good (?:morning|evening|afternoon|night|day)|thanks|thank you|wow|nice|great|"
+    r"cool|awesome|lovely|sorry|oh|ah|aha|well|so|okay|ok|yes|yeah|no|please)"
+    r"(?: (?:there|again|everybody|everyone|very much|a lot|so much|then))*(?: |$))+"
+)
+"""What comes before what is said."""
+_NO_QUESTION = (
+    rf"(?!.*\b(?:because|if|whether|wonder|know|remember|forgot|what|who|when|where|which|how|{_ASKS} you)\b)"
+)
 _TOLD = tuple(
-    re.compile(pattern)
+    re.compile(_NO_QUESTION + pattern)
     for pattern in (
         # Somebody tells something and asks nothing.
-        r"(?:hello|hi|hey|good (?:morning|evening|afternoon|night|day)|bye|goodbye|thanks|thank you|cheers|"
-        r"wow|nice|great|cool|"
-        r"awesome|lovely|sorry|congratulations|happy \w+|merry \w+|well done|good job|see you|sleep well|"
-        r"welcome)(?: .{1,60})?",
-        rf"(?!.*\b(?:because|if|whether|wonder|know|remember|forgot|what|who|when|where|which|how|{_ASKS} you)\b)"
-        r"(?:(?:and|but|so|oh|well) )?(?:i|we|my|our|you|your|that|this|it)\b.{0,120}",
-        r"(?:yes|no|yeah|yep|nope|sure|maybe|perhaps|of course|not really|i guess|fine|right|exactly|true|oh|"
-        r"ah|aha|hm+)"
+        r"(?:bye|goodbye|cheers|congratulations|happy \w+|merry \w+|well done|good job|see you|sleep well|welcome)"
         r"(?: \w+){0,4}",
+        r"(?:(?:and|but) )?(?:i|we|my|our|you|your|that|this|it)\b.{0,120}",
+        r"(?:yep|nope|sure|maybe|perhaps|of course|not really|i guess|fine|right|exactly|true|hm+)(?: \w+){0,4}",
     )
 )
-
-
 _QUESTION = re.compile(rf"(?:(?:and|but|so) )?{_ASKS}\b.*")
 
 
@@ -84,7 +86,7 @@ def asks(text: str) -> bool:
 
 def is_talk(text: str) -> bool:
     """Whether `text` needs no fact for its answer."""
-    plain = joined(without_politeness(split(text)))
-    if any(pattern.fullmatch(plain) for pattern in _TALK):
+    plain = _OPENING.sub("", joined(without_politeness(split(text))), count=1)
+    if not plain or any(pattern.fullmatch(plain) for pattern in _TALK):
         return True
     return not text.rstrip().endswith("?") and any(pattern.fullmatch(plain) for pattern in _TOLD)

@@ -18,7 +18,8 @@ from tests.assistant.homes import MemoryHome, ScriptedModel, whole
 
 FACTS = Path(__file__).with_name("questions_of_fact.txt").read_text().splitlines()
 TALK = [
-    "Tell me a joke.", "Tell me a story about a dragon", "How are you?", "I feel cold", "Do you like rain?",
+    "Hello there, how are you?", "Thanks, tell me another story about a fox", "Tell me a joke.",
+    "Tell me a story about a dragon", "How are you?", "I feel cold", "Do you like rain?",
     "Write a poem about the weather", "Good night", "I have two cats", "Hello", "I locked the door",
     "Play a game with me", "My name is Ada.", "I had a bad day.", "You are funny.", "Sing me a song",
     "Can you tell me a bedtime story about pirates?", "another one", "Why?", "go on", "What's up?", "Do you dream?",
