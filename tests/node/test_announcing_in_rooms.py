@@ -3,15 +3,21 @@ that."""
 
 from __future__ import annotations
 
-from jarvis.testing.processes import until
+from jarvis.testing.processes import NodeProcess, until
 from tests.node.conftest import Home
 
 SYNC_S = 10.0
 ALL_DAY = "00:00-23:59"
 
 
+def rooms(node: NodeProcess) -> set[str]:
+    return {row["room"] for row in node.get("/api/v2/nodes")}
+
+
 def test_who_announces_hears_who_was_told_and_who_sleeps(home: Home) -> None:
     kitchen, bedroom = home.pair()
+    for node in (kitchen, bedroom):  # a room's name comes after the link
+        until(lambda node=node: {"kitchen", "bedroom"} <= rooms(node), SYNC_S, "the rooms' names")  # type: ignore[misc]
     assert kitchen.ask("Tell the bedroom dinner is ready.")["reply"] == "Announced in the bedroom."
     assert bedroom.ask("Announce dinner is ready.")["reply"] == "Announced in the kitchen."
     assert "bedroom" not in kitchen.ask("Tell the hall dinner is ready.")["reply"], "it is not there"
