@@ -214,7 +214,8 @@ def test_a_disk_in_trouble_is_said_and_survived(home: Home, tmp_path: Path, kind
         until(lambda: agree(kitchen, bedroom), AGREED_S, "agreement after a restart")
         for node in (kitchen, bedroom):
             values = {row["key"]: row["value"] for row in node.get("/api/v2/config")}
-            assert before.items() <= values.items() and "test.lost" not in values
+            # A write that failed for its caller may be on the disk all the same; none is older than what was answered.
+            assert all(int(values[key]) >= int(value) for key, value in before.items()) and "test.lost" not in values
             assert node.texts(first["session_id"]) == ["Remember the first thing."]
             assert node.get("/api/v2/audit/verification")["ok"]
             assert "Traceback" not in node.stderr
