@@ -17,11 +17,12 @@ from jarvis.core.garbage import look_less_often
 from jarvis.core.settings import Settings
 from jarvis.core.time import SystemClock
 from jarvis.identity.sealed import Opener
-from jarvis.node import backup, founding
-from jarvis.node.backup import Backups
+from jarvis.node.backups import making as backup
+from jarvis.node.backups.making import Backups
 from jarvis.node.directory import DataDirectory
-from jarvis.node.journal import Journal
-from jarvis.node.members import Members
+from jarvis.node.membership import founding
+from jarvis.node.membership.members import Members
+from jarvis.node.records.journal import Journal
 from jarvis.replica.replica import Replica
 
 JOIN_DEADLINE_S = 60.0

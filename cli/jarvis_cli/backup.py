@@ -72,7 +72,7 @@ def create(state: State, file: Path, passphrase_file: Path | None, to_recovery_k
 def restore(state: State, file: Path, passphrase_file: Path | None, name: str | None, room: str | None) -> None:
     """Make a new node from FILE in an empty data directory. Needs no running node."""
     from jarvis.app import restore_home
-    from jarvis.node.backup import read_header
+    from jarvis.node.backups.making import read_header
     from jarvis.node.directory import DataDirectory
     from jarvis_cli.logs import set_up
 

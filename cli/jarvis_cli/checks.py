@@ -224,7 +224,7 @@ def home_assistant(data_dir: Path, running: str) -> Check:
     """Whether the running node reaches the home's lights and doors, and that nobody else reads the token."""
     from jarvis.api.client import Client
     from jarvis.node.directory import DataDirectory
-    from jarvis.node.house import CREDENTIAL, token
+    from jarvis.node.minds.house import CREDENTIAL, token
 
     name, file = "home_assistant", DataDirectory(data_dir).node_key.with_name(CREDENTIAL)
     try:

@@ -49,7 +49,7 @@ def add(state: State, note_id: str, text: str) -> None:
 def edit(state: State, note_id: str) -> None:
     """Edit a note with $EDITOR. What others change meanwhile stays."""
     from jarvis.api.client import segment
-    from jarvis.node.differences import changes
+    from jarvis.node.kept.differences import changes
 
     client = state.client()
     found = client.get(_path(note_id))

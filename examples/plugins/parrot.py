@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from jarvis.assistant.language import Availability, Message
+from jarvis.assistant.language.model import Availability, Message
 from jarvis.plugins.hooks import hookimpl
 from jarvis.plugins.kinds import Metadata, ModelProvider
 

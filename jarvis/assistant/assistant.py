@@ -10,25 +10,25 @@ from typing import Any, cast
 
 import structlog
 
-from jarvis.assistant.announcements import announcement
-from jarvis.assistant.chat import asks, is_talk
-from jarvis.assistant.directions import meant
-from jarvis.assistant.guard import Doubt, doubt, unknown
-from jarvis.assistant.home_tools import home_tools
-from jarvis.assistant.house_answers import answered
+from jarvis.assistant.grammar.announcements import announcement
+from jarvis.assistant.grammar.directions import meant
+from jarvis.assistant.house.answers import answered
 from jarvis.assistant.intents import Match, fill_missing, match_intent
-from jarvis.assistant.knowledge_skills import citation
-from jarvis.assistant.language import LanguageModel, ModelStatus, Usage, closing
-from jarvis.assistant.memory_skills import remembered
-from jarvis.assistant.prompt import messages_for
-from jarvis.assistant.question_skills import OPEN
-from jarvis.assistant.said import Said
-from jarvis.assistant.sentences import Sentences
-from jarvis.assistant.skills import SKILLS, Skill
-from jarvis.assistant.spending import Spending
+from jarvis.assistant.language.chat import asks, is_talk
+from jarvis.assistant.language.guard import Doubt, doubt, unknown
+from jarvis.assistant.language.home_tools import home_tools
+from jarvis.assistant.language.model import LanguageModel, ModelStatus, Usage, closing
+from jarvis.assistant.language.prompt import messages_for
+from jarvis.assistant.language.sentences import Sentences
+from jarvis.assistant.language.spending import Spending
+from jarvis.assistant.language.tokens import TokenScale, estimated_tokens
+from jarvis.assistant.language.tools import Toolbox, Tools
+from jarvis.assistant.skills.basic import SKILLS, Skill
+from jarvis.assistant.skills.knowledge import citation
+from jarvis.assistant.skills.memory import remembered
+from jarvis.assistant.skills.questions import OPEN
+from jarvis.assistant.skills.said import Said
 from jarvis.assistant.templates.understanding import Understanding, replied, shipped
-from jarvis.assistant.tokens import TokenScale, estimated_tokens
-from jarvis.assistant.tools import Toolbox, Tools
 from jarvis.assistant.types import Findings, Home, PastTurn, Reply, Request
 from jarvis.core.errors import DeadlineExceeded, InvalidInput, JarvisError
 

@@ -4,8 +4,8 @@ they are needed when the voice can make no more. Pure; it says nothing itself.""
 from __future__ import annotations
 
 from jarvis.assistant.assistant import BROKE_OFF, FAILED, NO_MODEL, NOT_HEARD
-from jarvis.assistant.durations import say_duration
-from jarvis.assistant.question_skills import NO_WEATHER
+from jarvis.assistant.skills.questions import NO_WEATHER
+from jarvis.assistant.wording.durations import say_duration
 
 MINUTES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 45, 60, 90, 120)
 """Of the timers that kitchens set."""

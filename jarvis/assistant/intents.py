@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from jarvis.assistant.durations import UNIT_WORDS, find_duration, is_number, parse_duration
-from jarvis.assistant.grammar import DANGLING, DURATION, GRAMMAR, Rule
-from jarvis.assistant.moments import when_at
-from jarvis.assistant.room_grammar import ROOM
-from jarvis.assistant.talk_grammar import TALK
+from jarvis.assistant.grammar.rooms import ROOM
+from jarvis.assistant.grammar.rules import DANGLING, DURATION, GRAMMAR, Rule
+from jarvis.assistant.grammar.talk import TALK
 from jarvis.assistant.templates.english import list_items
 from jarvis.assistant.templates.graph import Heard
 from jarvis.assistant.templates.understanding import Understanding, Understood, shipped
-from jarvis.assistant.words import Word, joined, split, without_politeness
+from jarvis.assistant.wording.durations import UNIT_WORDS, find_duration, is_number, parse_duration
+from jarvis.assistant.wording.moments import when_at
+from jarvis.assistant.wording.words import Word, joined, split, without_politeness
 
 MAX_WORDS = 60
 """More words are free text, except a dictated note: the longest intent sentence has about twenty."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from jarvis.assistant.language import Usage
+from jarvis.assistant.language.model import Usage
 from jarvis.home_assistant.things import Devices
 
 

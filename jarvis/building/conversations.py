@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from jarvis.building.links import Links
 from jarvis.building.records import Records
 from jarvis.core.codec import pack
-from jarvis.node.partials import LIMITS, TOPIC, Partials
-from jarvis.node.privacy import Privacy
-from jarvis.node.private import PrivateSessions
-from jarvis.node.sessions import Sessions
+from jarvis.node.talk.partials import LIMITS, TOPIC, Partials
+from jarvis.node.talk.privacy import Privacy
+from jarvis.node.talk.private import PrivateSessions
+from jarvis.node.talk.sessions import Sessions
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from jarvis.node.library.index import Index
 from jarvis.node.library.search import Search
 from jarvis.node.library.shelf import Shelf
 from jarvis.node.library.watching import Watching
-from jarvis.node.privacy import Privacy
-from jarvis.node.transcribing import transcriber
+from jarvis.node.minds.transcribing import transcriber
+from jarvis.node.talk.privacy import Privacy
 
 
 def library(

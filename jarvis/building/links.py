@@ -10,12 +10,12 @@ from jarvis.core.settings import Settings
 from jarvis.net.connector import Connector
 from jarvis.net.discovery import Discovery
 from jarvis.net.transport import TlsTransport
-from jarvis.node.copies import CopyWatch
 from jarvis.node.directory import DataDirectory
-from jarvis.node.members import load_addresses
+from jarvis.node.links.copies import CopyWatch
+from jarvis.node.links.peering import Peering
+from jarvis.node.links.topics import Topics
+from jarvis.node.membership.members import load_addresses
 from jarvis.node.node import Node
-from jarvis.node.peering import Peering
-from jarvis.node.topics import Topics
 from jarvis.sync.machine import Sync
 
 

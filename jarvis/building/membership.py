@@ -9,15 +9,15 @@ from jarvis.building.links import Links
 from jarvis.building.records import Records
 from jarvis.core.settings import Settings
 from jarvis.identity.keys import SigningKey
-from jarvis.node.admissions import Admissions
 from jarvis.node.directory import DataDirectory
-from jarvis.node.handover import Handover
-from jarvis.node.home import Home
-from jarvis.node.horizon import Compaction
-from jarvis.node.invitations import Invitations
-from jarvis.node.leaving import Leaving
+from jarvis.node.membership.admissions import Admissions
+from jarvis.node.membership.handover import Handover
+from jarvis.node.membership.home import Home
+from jarvis.node.membership.invitations import Invitations
+from jarvis.node.membership.leaving import Leaving
+from jarvis.node.membership.removal import Removal
 from jarvis.node.node import Node
-from jarvis.node.removal import Removal
+from jarvis.node.records.horizon import Compaction
 
 
 @dataclass(frozen=True)

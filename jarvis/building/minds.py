@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jarvis.assistant.assistant import Assistant
-from jarvis.assistant.language import LanguageModel
+from jarvis.assistant.language.model import LanguageModel
+from jarvis.assistant.language.tools import Toolbox
 from jarvis.assistant.providers.careful import Careful
-from jarvis.assistant.tools import Toolbox
 from jarvis.building.links import Links
 from jarvis.building.models import served_models
 from jarvis.building.plugins import Added
@@ -17,11 +17,11 @@ from jarvis.engines.engine import Engine
 from jarvis.engines.ranked import Ranked
 from jarvis.engines.worker import Worker
 from jarvis.knowledge.embedding import embedding_worker
-from jarvis.node.engines import Engines
-from jarvis.node.language import BorrowedModel, EmbeddedModel, embedded_worker
-from jarvis.node.lending import Lending, PeersEngine
-from jarvis.node.offered import OfferedEngines
-from jarvis.node.privacy import Privacy
+from jarvis.node.hearing.lending import Lending, PeersEngine
+from jarvis.node.minds.engines import Engines
+from jarvis.node.minds.language import BorrowedModel, EmbeddedModel, embedded_worker
+from jarvis.node.minds.offered import OfferedEngines
+from jarvis.node.talk.privacy import Privacy
 
 
 @dataclass(frozen=True)

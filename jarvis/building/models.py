@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from jarvis.assistant.language import LanguageModel
+from jarvis.assistant.language.model import LanguageModel
 from jarvis.assistant.providers.brought import BroughtModel
 from jarvis.assistant.providers.careful import Careful
 from jarvis.assistant.providers.offers import PROVIDERS

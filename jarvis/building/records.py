@@ -11,11 +11,11 @@ from jarvis.core.settings import Settings
 from jarvis.core.time import Clock, SystemClock
 from jarvis.identity.branches import Branches
 from jarvis.identity.keys import SigningKey
-from jarvis.node import founding
-from jarvis.node.audit import Audit
 from jarvis.node.config import Config
-from jarvis.node.journal import Journal
-from jarvis.node.members import Members
+from jarvis.node.membership import founding
+from jarvis.node.membership.members import Members
+from jarvis.node.records.audit import Audit
+from jarvis.node.records.journal import Journal
 from jarvis.replica.bounds import Bounds
 from jarvis.replica.replica import Replica
 from jarvis.store.protocol import Head, Store

@@ -12,25 +12,25 @@ from jarvis.building.links import Links
 from jarvis.building.minds import Minds
 from jarvis.building.records import Records
 from jarvis.core.settings import Settings
-from jarvis.node.announcing import Announcing
-from jarvis.node.choosing import Choosing
-from jarvis.node.claim_account import explained
-from jarvis.node.claims import RoomClaims, Surroundings
-from jarvis.node.dialogue import Dialogue
 from jarvis.node.directory import DataDirectory
-from jarvis.node.house import HouseDevices
-from jarvis.node.known_time import KnownTime
-from jarvis.node.listening import Listening
-from jarvis.node.lists import Lists
-from jarvis.node.memory import Memory
-from jarvis.node.mute import Mute
+from jarvis.node.hearing.announcing import Announcing
+from jarvis.node.hearing.claim_account import explained
+from jarvis.node.hearing.claims import RoomClaims, Surroundings
+from jarvis.node.hearing.listening import Listening
+from jarvis.node.hearing.mute import Mute
+from jarvis.node.hearing.sound import Sound
+from jarvis.node.hearing.speech import Speech
+from jarvis.node.kept.lists import Lists
+from jarvis.node.kept.memory import Memory
+from jarvis.node.kept.notes import Notes
+from jarvis.node.minds.house import HouseDevices
+from jarvis.node.minds.skills import HomeSkills
+from jarvis.node.minds.skills import Surroundings as HomeSurroundings
 from jarvis.node.node import Node
-from jarvis.node.notes import Notes
-from jarvis.node.skills import HomeSkills
-from jarvis.node.skills import Surroundings as HomeSurroundings
-from jarvis.node.sound import Sound
-from jarvis.node.speech import Speech
-from jarvis.node.timers import Around, Timers
+from jarvis.node.talk.choosing import Choosing
+from jarvis.node.talk.dialogue import Dialogue
+from jarvis.node.timing.known_time import KnownTime
+from jarvis.node.timing.timers import Around, Timers
 
 
 @dataclass(frozen=True)

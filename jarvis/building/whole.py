@@ -13,16 +13,16 @@ from jarvis.building.records import records
 from jarvis.building.talk import talk
 from jarvis.core.settings import Settings
 from jarvis.identity.keys import SigningKey
-from jarvis.node.apologies import Apologies
-from jarvis.node.backup import Backups
-from jarvis.node.comparison import Comparison
+from jarvis.node.backups.making import Backups
 from jarvis.node.directory import DataDirectory
+from jarvis.node.hearing.apologies import Apologies
+from jarvis.node.kept.notes import Notes
+from jarvis.node.links.comparison import Comparison
 from jarvis.node.listeners import Listeners
+from jarvis.node.minds.phrases import FOLDER, Phrases
 from jarvis.node.node import Node, Parts
-from jarvis.node.notes import Notes
-from jarvis.node.phrases import FOLDER, Phrases
-from jarvis.node.retention import Retention
-from jarvis.node.rewriting import RewritingTask
+from jarvis.node.records.retention import Retention
+from jarvis.node.records.rewriting import RewritingTask
 from jarvis.node.status import Status
 from jarvis.store.protocol import Store
 

@@ -17,12 +17,12 @@ from jarvis.crdt.mvmap import MVMap
 from jarvis.crdt.mvmap import Write as RegisterWrite
 from jarvis.crdt.registry import CONFIG
 from jarvis.home_assistant.wire import is_address
-from jarvis.node.audit import Audit
-from jarvis.node.journal import Commit, Journal
-from jarvis.node.quiet_hours import KEY as QUIET_HOURS
-from jarvis.node.quiet_hours import QuietHours
+from jarvis.node.hearing.quiet_hours import KEY as QUIET_HOURS
+from jarvis.node.hearing.quiet_hours import QuietHours
+from jarvis.node.records.audit import Audit
+from jarvis.node.records.journal import Commit, Journal
+from jarvis.node.records.writing import Write
 from jarvis.node.texts import check_name, iso_time
-from jarvis.node.writing import Write
 from jarvis.plugins.found import NAME
 from jarvis.replica.frontier import node_of
 

@@ -22,45 +22,45 @@ from jarvis.net.addresses import join_address
 from jarvis.net.connector import Connector
 from jarvis.net.discovery import Discovery
 from jarvis.net.interfaces import local_addresses
-from jarvis.node.announcing import Announcing
-from jarvis.node.apologies import Apologies
-from jarvis.node.audit import Audit
-from jarvis.node.backup import Backups
-from jarvis.node.claims import RoomClaims
-from jarvis.node.comparison import Comparison
+from jarvis.node.backups.making import Backups
 from jarvis.node.config import Config
-from jarvis.node.dialogue import Dialogue
-from jarvis.node.engines import Engines
 from jarvis.node.events import DocumentsChanged, NodeJoined, PeerLinked, TimerRang
-from jarvis.node.home import Home
-from jarvis.node.horizon import Compaction
-from jarvis.node.house import HouseDevices
-from jarvis.node.invitations import Invitations
-from jarvis.node.journal import Commit, Journal
-from jarvis.node.known_time import KnownTime
-from jarvis.node.lending import Lending
+from jarvis.node.hearing.announcing import Announcing
+from jarvis.node.hearing.apologies import Apologies
+from jarvis.node.hearing.claims import RoomClaims
+from jarvis.node.hearing.lending import Lending
+from jarvis.node.hearing.listening import Listening
+from jarvis.node.hearing.mute import Mute
+from jarvis.node.hearing.speech import Speech
+from jarvis.node.hearing.voice_client import Hello, VoiceClient
+from jarvis.node.kept.notes import Notes
 from jarvis.node.library.face import Library
+from jarvis.node.links.comparison import Comparison
+from jarvis.node.links.peering import Peering
 from jarvis.node.listeners import Listeners
-from jarvis.node.listening import Listening
-from jarvis.node.members import Members, save_addresses
-from jarvis.node.mute import Mute
-from jarvis.node.notes import Notes
-from jarvis.node.offered import OfferedEngines
-from jarvis.node.partials import Partials
-from jarvis.node.peering import Peering
-from jarvis.node.phrases import Phrases
+from jarvis.node.membership.home import Home
+from jarvis.node.membership.invitations import Invitations
+from jarvis.node.membership.members import Members, save_addresses
+from jarvis.node.membership.removal import Removal
+from jarvis.node.minds.engines import Engines
+from jarvis.node.minds.house import HouseDevices
+from jarvis.node.minds.offered import OfferedEngines
+from jarvis.node.minds.phrases import Phrases
 from jarvis.node.plugins import NodePlugins
-from jarvis.node.privacy import Privacy
-from jarvis.node.recovery import recover
-from jarvis.node.removal import Removal
-from jarvis.node.retention import Retention
-from jarvis.node.rewriting import RewritingTask
-from jarvis.node.sessions import Sessions
-from jarvis.node.speech import Speech
+from jarvis.node.records.audit import Audit
+from jarvis.node.records.horizon import Compaction
+from jarvis.node.records.journal import Commit, Journal
+from jarvis.node.records.recovery import recover
+from jarvis.node.records.retention import Retention
+from jarvis.node.records.rewriting import RewritingTask
 from jarvis.node.status import State, Status
-from jarvis.node.timer_face import TimerFace
-from jarvis.node.timers import Timers, words_of
-from jarvis.node.voice_client import Hello, VoiceClient
+from jarvis.node.talk.dialogue import Dialogue
+from jarvis.node.talk.partials import Partials
+from jarvis.node.talk.privacy import Privacy
+from jarvis.node.talk.sessions import Sessions
+from jarvis.node.timing.face import TimerFace
+from jarvis.node.timing.known_time import KnownTime
+from jarvis.node.timing.timers import Timers, words_of
 
 SHUTDOWN_S = 4.0
 """Of the five seconds that a stop may take."""

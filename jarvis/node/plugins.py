@@ -9,9 +9,9 @@ from typing import Any
 
 from jarvis.core.codec import pack, unpack
 from jarvis.core.errors import InvalidInput, JarvisError, NotFound
-from jarvis.node.audit import Audit
 from jarvis.node.config import ENABLED, MAX_VALUE_BYTES, Config
-from jarvis.node.journal import Journal
+from jarvis.node.records.audit import Audit
+from jarvis.node.records.journal import Journal
 from jarvis.plugins.registry import Plugins
 
 TRYING = "plugins/trying"

@@ -7,9 +7,9 @@ from typing import Any
 
 from jarvis.assistant.assistant import Assistant
 from jarvis.core.errors import JarvisError
-from jarvis.node.copies import CopyWatch
-from jarvis.node.journal import Journal
-from jarvis.node.members import Members
+from jarvis.node.links.copies import CopyWatch
+from jarvis.node.membership.members import Members
+from jarvis.node.records.journal import Journal
 
 State = dict[str, str]
 """{state: ok, off, degraded or failed, detail: a sentence}."""

@@ -17,7 +17,7 @@ _END = object()
 
 
 class GuardedModel:
-    """As `jarvis.assistant.language.LanguageModel`. Raises PluginFailed when it is none, or cannot be made."""
+    """As `jarvis.assistant.language.model.LanguageModel`. Raises PluginFailed when it is none, or cannot be made."""
 
     def __init__(
         self, make: Callable[[Mapping[str, str]], Any], settings: Mapping[str, str], guard: Guard, what: str

@@ -38,8 +38,8 @@ class Setup:
 Skill = Callable[[Any, Any, Any], Awaitable[Any]]
 """`async def skill(match, request, home) -> Said | str`: does it, and says so in a sentence. `match` has `intent` and
 `slots` (`jarvis.assistant.intents.Match`), `request` what was said and where (`jarvis.assistant.types.Request`), `home`
-is what a skill may touch (`jarvis.assistant.types.Home`). With a `jarvis.assistant.said.Said` it can ask back, or
-close. A JarvisError that it raises is spoken."""
+is what a skill may touch (`jarvis.assistant.types.Home`). With a `jarvis.assistant.skills.said.Said` it can ask back,
+or close. A JarvisError that it raises is spoken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class ModelProvider:
     name: str
     """As people see it, such as `ollama`."""
     make: Callable[[Mapping[str, str]], Any]
-    """Gives a `jarvis.assistant.language.LanguageModel` for this provider's settings; opens no connection yet."""
+    """Gives a `jarvis.assistant.language.model.LanguageModel` for this provider's settings; opens no connection yet."""
 
 
 # --- files ------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ machine, which must bear whatever a peer says whenever it says it."""
 from __future__ import annotations
 
 from jarvis.core.codec import pack, unpack
-from jarvis.node import echo
+from jarvis.node.hearing import echo
 from jarvis.testing.fuzzing import Target
 from jarvis.voice.arbitration import messages as words
 from jarvis.voice.arbitration.claims import Claims

@@ -46,7 +46,7 @@ from jarvis.net.pairing import (
     message,
     read_message,
 )
-from jarvis.node import partials
+from jarvis.node.talk import partials
 from jarvis.replica.manifest import Manifest, read_manifest
 from jarvis.replica.replica import Replica
 from jarvis.replica.staging import Part

@@ -1,6 +1,6 @@
-"""How a simulated node carries out what concerns horizons, as `jarvis.node.horizon` does it in a real one: it takes
-them step by step, each step in a commit of its own, is brought what it lacks, replies to proposals, and on the owner's
-node proposes."""
+"""How a simulated node carries out what concerns horizons, as `jarvis.node.records.horizon` does it in a real one: it
+takes them step by step, each step in a commit of its own, is brought what it lacks, replies to proposals, and on the
+owner's node proposes."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jarvis.core.errors import EngineFailed
-from jarvis.node import lending_messages as words
+from jarvis.node.hearing import lending_messages as words
 from jarvis.testing.fuzzing import Target
 
 JOB = b"j" * words.JOB_BYTES

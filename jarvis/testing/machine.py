@@ -12,7 +12,7 @@ from jarvis.identity.entries import Cutoff
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.identity.record import SignedRecord
-from jarvis.node.ownership import current
+from jarvis.node.membership.ownership import current
 from jarvis.replica.accepted import Accepted
 from jarvis.replica.bounds import Bounds
 from jarvis.replica.holdings import Floor

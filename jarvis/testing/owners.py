@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
-from jarvis.node.ownership import OWNER_KEY, current, keep_next, tidy
+from jarvis.node.membership.ownership import OWNER_KEY, current, keep_next, tidy
 from jarvis.testing.machine import Machine
 
 Done = Callable[[Chain], None]

@@ -3,13 +3,14 @@ understood goes on into the machine, which must bear whatever a peer says whenev
 
 from __future__ import annotations
 
-from jarvis.assistant.recurring import Recurrence
+from jarvis.assistant.wording.recurring import Recurrence
 from jarvis.core.codec import pack, unpack
 from jarvis.core.errors import InvalidBytes
-from jarvis.node import ring_words, timer_facts
-from jarvis.node.ring_words import Statement, Told
-from jarvis.node.ringing import Now, Ringing
-from jarvis.node.timer_facts import Count, Timer
+from jarvis.node.timing import facts as timer_facts
+from jarvis.node.timing import ring_words
+from jarvis.node.timing.facts import Count, Timer
+from jarvis.node.timing.ring_words import Statement, Told
+from jarvis.node.timing.ringing import Now, Ringing
 from jarvis.testing.fuzzing import Target
 
 ME, PEER = b"m" * 16, b"p" * 16

@@ -27,8 +27,8 @@ from jarvis.core.garbage import look_less_often
 from jarvis.core.settings import load
 from jarvis.core.time import SystemClock
 from jarvis.crdt.registry import SESSION_PREFIX
-from jarvis.node.audit import Audit
 from jarvis.node.node import Node
+from jarvis.node.records.audit import Audit
 from jarvis.sync.messages import Ack
 
 WARM = 20

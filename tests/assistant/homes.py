@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
-from jarvis.assistant.language import Availability, Message
+from jarvis.assistant.language.model import Availability, Message
 from jarvis.assistant.types import Announced, Condition, Findings, PastTurn, Reply, Request, RoomInfo, TimerInfo
 from jarvis.core.errors import JarvisError, Missing
 from jarvis.home_assistant.things import DayForecast, Devices, Done, House, Thing

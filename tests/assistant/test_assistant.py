@@ -10,8 +10,8 @@ import pytest
 
 from jarvis.assistant import assistant as module
 from jarvis.assistant.assistant import Assistant
-from jarvis.assistant.guard import Kind
-from jarvis.assistant.skills import SKILLS
+from jarvis.assistant.language.guard import Kind
+from jarvis.assistant.skills.basic import SKILLS
 from jarvis.assistant.types import Reply, Request
 from jarvis.core.errors import EngineFailed, InvalidInput, StoreFailed
 from tests.assistant.homes import MemoryHome, ScriptedModel, request, turn, whole

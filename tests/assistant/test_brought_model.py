@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jarvis.assistant.language import Availability, Message
+from jarvis.assistant.language.model import Availability, Message
 from jarvis.assistant.providers.brought import BroughtModel
 from jarvis.core.errors import EngineFailed, Missing
 from jarvis.plugins.kinds import ModelProvider

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jarvis.assistant.assistant import Assistant
-from jarvis.assistant.chat import is_talk
+from jarvis.assistant.language.chat import is_talk
 from jarvis.assistant.types import Reply, Request
 from jarvis.core.errors import EngineFailed
 from tests.assistant.homes import MemoryHome, ScriptedModel, whole

@@ -8,9 +8,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jarvis.assistant.announcements import announcement
+from jarvis.assistant.grammar.announcements import announcement
 from jarvis.assistant.intents import Match, match_intent
-from jarvis.assistant.skills import SKILLS
+from jarvis.assistant.skills.basic import SKILLS
 
 FILE = Path(__file__).with_name("commands.toml")
 LATER = Path(__file__).with_name("commands_later.toml")

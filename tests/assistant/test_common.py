@@ -8,7 +8,7 @@ import pytest
 
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.common import MINUTES, common_replies
-from jarvis.assistant.durations import say_duration
+from jarvis.assistant.wording.durations import say_duration
 from tests.assistant.homes import MemoryHome, request, whole
 
 

@@ -7,10 +7,10 @@ from fractions import Fraction
 
 import pytest
 
-from jarvis.assistant.days import date_of, day_at, every_at
-from jarvis.assistant.figures import figure
-from jarvis.assistant.moments import Moment, next_moment, when_at
-from jarvis.assistant.words import split
+from jarvis.assistant.wording.days import date_of, day_at, every_at
+from jarvis.assistant.wording.figures import figure
+from jarvis.assistant.wording.moments import Moment, next_moment, when_at
+from jarvis.assistant.wording.words import split
 
 NOW = datetime(2026, 11, 21, 22, 30)  # a Saturday
 WORK = ("mon", "tue", "wed", "thu", "fri")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvis.assistant.durations import find_duration, parse_duration, say_duration
-from jarvis.assistant.words import split
+from jarvis.assistant.wording.durations import find_duration, parse_duration, say_duration
+from jarvis.assistant.wording.words import split
 
 ONES = [
     "zero",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jarvis.assistant.guard import doubt
+from jarvis.assistant.language.guard import doubt
 
 DOUBTED = {
     "arithmetic": [

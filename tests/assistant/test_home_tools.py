@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from jarvis.assistant.assistant import Assistant
-from jarvis.assistant.language import Usage
+from jarvis.assistant.language.model import Usage
+from jarvis.assistant.language.tools import MAX_STEPS, Toolbox
 from jarvis.assistant.providers.anthropic_model import AnthropicModel
 from jarvis.assistant.providers.careful import Careful
 from jarvis.assistant.providers.openai_model import OpenAIModel
-from jarvis.assistant.tools import MAX_STEPS, Toolbox
 from jarvis.assistant.types import Findings, Quotation, Reply
 from jarvis.plugins.kinds import Tool, ToolContext
 from tests.assistant.homes import MemoryHome, request, turn, whole

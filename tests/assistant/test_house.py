@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from jarvis.assistant.assistant import Assistant
-from jarvis.assistant.house import SKILLS
-from jarvis.assistant.house_answers import answered
+from jarvis.assistant.house.answers import answered
+from jarvis.assistant.house.phrases import SKILLS
 from jarvis.assistant.intents import Match
-from jarvis.assistant.said import Said
+from jarvis.assistant.skills.said import Said
 from jarvis.assistant.types import PastTurn, Request
 from jarvis.core.errors import Unreachable
 from tests.assistant.homes import MemoryHome, whole

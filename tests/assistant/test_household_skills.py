@@ -11,11 +11,11 @@ import pytest
 
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.intents import Match
-from jarvis.assistant.moments import Moment
-from jarvis.assistant.recurring import Recurrence, recurrence, say_days
-from jarvis.assistant.skills import SKILLS
+from jarvis.assistant.skills.basic import SKILLS
 from jarvis.assistant.templates.understanding import shipped
 from jarvis.assistant.types import Home, PastTurn, Request, RoomInfo
+from jarvis.assistant.wording.moments import Moment
+from jarvis.assistant.wording.recurring import Recurrence, recurrence, say_days
 from tests.assistant.homes import MemoryHome, ScriptedModel, request, turn, whole
 
 WORKDAYS = ("mon", "tue", "wed", "thu", "fri")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jarvis.assistant.intents import fill_missing, match_intent
 from jarvis.assistant.templates.understanding import shipped
-from jarvis.assistant.words import MAX_CHARS
+from jarvis.assistant.wording.words import MAX_CHARS
 from tests.assistant.intent_phrases import FREE, MISSING, OPEN, WHOLE
 
 

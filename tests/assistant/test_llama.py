@@ -13,7 +13,7 @@ import pytest
 
 from jarvis.assistant import assistant as module
 from jarvis.assistant.assistant import Assistant
-from jarvis.assistant.llama_model import CONTEXT_TOKENS, MODEL, LlamaModel, llama_worker
+from jarvis.assistant.providers.llama_model import CONTEXT_TOKENS, MODEL, LlamaModel, llama_worker
 from jarvis.core.errors import EngineFailed, InvalidInput, JarvisError, Missing
 from jarvis.engines.worker import Worker
 from jarvis.models import cache

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvis.assistant.moments import Moment, moment_at, next_moment, parse_moment, say_moment
-from jarvis.assistant.words import split
+from jarvis.assistant.wording.moments import Moment, moment_at, next_moment, parse_moment, say_moment
+from jarvis.assistant.wording.words import split
 
 NOW = datetime(2026, 11, 21, 15, 7, tzinfo=timezone(timedelta(hours=1)))
 

@@ -11,7 +11,7 @@ import pytest
 
 from jarvis.assistant import assistant as module
 from jarvis.assistant.assistant import Assistant
-from jarvis.assistant.language import Usage
+from jarvis.assistant.language.model import Usage
 from jarvis.assistant.providers import presets
 from jarvis.assistant.providers.careful import Careful
 from jarvis.assistant.providers.ollama_model import OllamaModel

@@ -7,9 +7,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvis.assistant.prompt import DROP_TURNS, SUMMARY_ASKS, messages_for, without_oldest
-from jarvis.assistant.sentences import Sentences
-from jarvis.assistant.tokens import LEAST_FACTOR, MOST_FACTOR, REMEMBERED, TokenScale, estimated_tokens
+from jarvis.assistant.language.prompt import DROP_TURNS, SUMMARY_ASKS, messages_for, without_oldest
+from jarvis.assistant.language.sentences import Sentences
+from jarvis.assistant.language.tokens import LEAST_FACTOR, MOST_FACTOR, REMEMBERED, TokenScale, estimated_tokens
 from tests.assistant.homes import request, turn
 
 

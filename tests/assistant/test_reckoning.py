@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jarvis.assistant.intents import Match
-from jarvis.assistant.measures import UNITS, convert, unit_at
-from jarvis.assistant.reckoning import MAX_PARTS, reckon, say_number
-from jarvis.assistant.skills import SKILLS
+from jarvis.assistant.skills.basic import SKILLS
 from jarvis.assistant.types import Home, Request
+from jarvis.assistant.wording.measures import UNITS, convert, unit_at
+from jarvis.assistant.wording.reckoning import MAX_PARTS, reckon, say_number
 from jarvis.core.errors import InvalidInput
 from tests.assistant.homes import MemoryHome
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from jarvis.assistant.announcements import announcement
 from jarvis.assistant.assistant import Assistant
+from jarvis.assistant.grammar.announcements import announcement
 from jarvis.assistant.types import Request, TimerInfo
 from jarvis.core.errors import NotFound
 from tests.assistant.homes import MemoryHome, turn, whole

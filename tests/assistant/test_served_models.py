@@ -14,7 +14,7 @@ import structlog
 
 from jarvis.assistant import assistant as module
 from jarvis.assistant.assistant import Assistant
-from jarvis.assistant.language import Availability, Message, Usage
+from jarvis.assistant.language.model import Availability, Message, Usage
 from jarvis.assistant.providers.anthropic_model import AnthropicModel
 from jarvis.assistant.providers.calls import Calls
 from jarvis.assistant.providers.careful import Careful

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jarvis.assistant.sums import sum_at
 from jarvis.assistant.templates.collection import collect
 from jarvis.assistant.templates.mishearing import Mishearing
 from jarvis.assistant.templates.packs import read
 from jarvis.assistant.templates.syntax import parse, phrases
 from jarvis.assistant.templates.understanding import GUESSED, Understanding, built_in, replied, shipped
-from jarvis.assistant.words import split, without_politeness
+from jarvis.assistant.wording.sums import sum_at
+from jarvis.assistant.wording.words import split, without_politeness
 from jarvis.core.errors import InvalidInput
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jarvis_cli.main import main
 
-from jarvis.node import link_run
+from jarvis.node.links import link_run
 from jarvis.sync.messages import Message, encode
 
 

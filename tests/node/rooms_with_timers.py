@@ -8,14 +8,14 @@ import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from jarvis.assistant.recurring import Recurrence
+from jarvis.assistant.wording.recurring import Recurrence
 from jarvis.core.codec import Value
 from jarvis.crdt.dots import Dot
 from jarvis.crdt.mvmap import MVMap, MVMapKind
-from jarvis.node.ring_words import Statement, decode, encode
-from jarvis.node.ringing import End, Now, Ring, Ringing, Tell
-from jarvis.node.timer_facts import Count, Timer, timer_at, timers_of
-from jarvis.node.timer_facts import encode as encode_timer
+from jarvis.node.timing.facts import Count, Timer, timer_at, timers_of
+from jarvis.node.timing.facts import encode as encode_timer
+from jarvis.node.timing.ring_words import Statement, decode, encode
+from jarvis.node.timing.ringing import End, Now, Ring, Ringing, Tell
 
 WALL_MS = 1_800_000_000_000
 STEP_MS = 250.0

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from jarvis.core.errors import EngineFailed
 from jarvis.core.events import EventBus
 from jarvis.engines.events import EngineReady
-from jarvis.node.apologies import Apologies
+from jarvis.node.hearing.apologies import Apologies
 
 
 def test_once_the_voice_is_there_and_again_only_when_that_failed() -> None:

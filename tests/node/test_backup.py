@@ -22,15 +22,15 @@ from jarvis.crdt.registry import CONFIG
 from jarvis.identity.keys import SigningKey, recovery_key
 from jarvis.identity.record import decode_header, write_record
 from jarvis.identity.sealed import CHUNK_BYTES, HEADER_BYTES, TAG_BYTES, Opener, Sealer, opened_with_recovery_key
-from jarvis.node import backup
-from jarvis.node.backup import Backups, read_header, restore
-from jarvis.node.backup_items import About, End, Entry, Fork, Item, Items, OwnValue, Record, encode
+from jarvis.node.backups import making as backup
+from jarvis.node.backups.items import About, End, Entry, Fork, Item, Items, OwnValue, Record, encode
+from jarvis.node.backups.making import Backups, read_header, restore
 from jarvis.node.config import PINS
 from jarvis.node.directory import DataDirectory
-from jarvis.node.founding import GUEST, found_home
-from jarvis.node.journal import Journal
-from jarvis.node.members import ADDRESSES, Members
-from jarvis.node.ownership import OWNER_KEY
+from jarvis.node.membership.founding import GUEST, found_home
+from jarvis.node.membership.members import ADDRESSES, Members
+from jarvis.node.membership.ownership import OWNER_KEY
+from jarvis.node.records.journal import Journal
 from jarvis.replica.replica import Replica
 
 RECORDS = 700

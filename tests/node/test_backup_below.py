@@ -11,10 +11,10 @@ import pytest
 from jarvis.app import back_up
 from jarvis.core.errors import InvalidBytes
 from jarvis.crdt.registry import CONFIG
-from jarvis.node import backup
-from jarvis.node.backup import restore
-from jarvis.node.backup_items import Below, Item, OwnValue, encode
-from jarvis.node.ownership import OWNER_KEY, current
+from jarvis.node.backups import making as backup
+from jarvis.node.backups.items import Below, Item, OwnValue, encode
+from jarvis.node.backups.making import restore
+from jarvis.node.membership.ownership import OWNER_KEY, current
 from jarvis.replica.manifest import root_of
 from jarvis.replica.replica import Replica
 from jarvis.store.protocol import Transaction

@@ -11,10 +11,10 @@ import pytest
 from jarvis.app import back_up
 from jarvis.core.ids import from_text
 from jarvis.crdt.registry import CONFIG, SESSIONS
-from jarvis.node import backup
-from jarvis.node.backup import restore
-from jarvis.node.backup_items import OwnValue, Proof, Record, encode
-from jarvis.node.ownership import OWNER_KEY
+from jarvis.node.backups import making as backup
+from jarvis.node.backups.items import OwnValue, Proof, Record, encode
+from jarvis.node.backups.making import restore
+from jarvis.node.membership.ownership import OWNER_KEY
 from jarvis.store.protocol import ERASED, StoredRecord
 from tests.node.test_backup import House, held, opened, whole
 

@@ -10,7 +10,20 @@ from hypothesis import strategies as st
 
 from jarvis.core.codec import pack
 from jarvis.core.errors import BadConfiguration, InvalidBytes, JarvisError
-from jarvis.node.backup_items import ITEMS, About, Below, End, Entry, Fork, Item, Items, OwnValue, Proof, Record, encode
+from jarvis.node.backups.items import (
+    ITEMS,
+    About,
+    Below,
+    End,
+    Entry,
+    Fork,
+    Item,
+    Items,
+    OwnValue,
+    Proof,
+    Record,
+    encode,
+)
 
 ABOUT = About(b"n" * 16, "kitchen", "kitchen", "Home", 2, 1_800_000_000_000)
 WHOLE: list[Item] = [

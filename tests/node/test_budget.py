@@ -16,8 +16,8 @@ from jarvis.crdt.registry import CONFIG, SESSIONS
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SEED_BYTES, SigningKey
 from jarvis.identity.membership import Chain
-from jarvis.node.budget import RECORD_BYTES, Budget
-from jarvis.node.journal import Journal
+from jarvis.node.records.budget import RECORD_BYTES, Budget
+from jarvis.node.records.journal import Journal
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
 from jarvis.store.protocol import Store
@@ -120,7 +120,7 @@ def test_it_follows_its_limit_and_says_when_it_is_full(monkeypatch: pytest.Monke
                 raise asyncio.CancelledError
 
         paused: list[bool] = []
-        monkeypatch.setattr("jarvis.node.budget.asyncio.sleep", sleep)
+        monkeypatch.setattr("jarvis.node.records.budget.asyncio.sleep", sleep)
         with pytest.raises(asyncio.CancelledError):
             await journal.follow_budget(value, paused.append)
         full = (1_000, True, True)

@@ -13,11 +13,11 @@ from jarvis.core.errors import NotAllowed
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SEED_BYTES, SigningKey
 from jarvis.identity.membership import Chain
-from jarvis.node.audit import Audit
-from jarvis.node.choosing import Choosing, Chosen, Wanted
-from jarvis.node.journal import Journal
-from jarvis.node.private import PrivateSessions
-from jarvis.node.sessions import Sessions
+from jarvis.node.records.audit import Audit
+from jarvis.node.records.journal import Journal
+from jarvis.node.talk.choosing import Choosing, Chosen, Wanted
+from jarvis.node.talk.private import PrivateSessions
+from jarvis.node.talk.sessions import Sessions
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
 

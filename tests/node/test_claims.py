@@ -12,10 +12,10 @@ import pytest
 from jarvis.core.codec import Value, pack, unpack
 from jarvis.core.errors import InvalidBytes
 from jarvis.core.ids import to_text
-from jarvis.node.claim_account import detail_of, sentence
-from jarvis.node.claims import RoomClaims
-from jarvis.node.echo import Echo, Saying, to_value
-from jarvis.node.topics import Topics
+from jarvis.node.hearing.claim_account import detail_of, sentence
+from jarvis.node.hearing.claims import RoomClaims
+from jarvis.node.hearing.echo import Echo, Saying, to_value
+from jarvis.node.links.topics import Topics
 from jarvis.sync.messages import Ephemeral
 from jarvis.testing.virtual_time import run_virtual
 from jarvis.voice.arbitration.arbiter import WakeClaim

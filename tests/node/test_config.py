@@ -14,10 +14,10 @@ from jarvis.core.time import SystemClock
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SEED_BYTES, SigningKey
 from jarvis.identity.membership import Chain
-from jarvis.node.audit import Audit
 from jarvis.node.config import PINS, Config
-from jarvis.node.journal import Journal
-from jarvis.node.members import Members
+from jarvis.node.membership.members import Members
+from jarvis.node.records.audit import Audit
+from jarvis.node.records.journal import Journal
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
 

@@ -12,7 +12,7 @@ import pytest
 
 from jarvis.assistant.types import Reply, Request
 from jarvis.core.errors import InvalidInput, NotFound
-from jarvis.node.dialogue import GONE
+from jarvis.node.talk.dialogue import GONE
 from jarvis.testing.processes import NodeProcess, agree, jarvis, linked, until
 from tests.node.conftest import LINK_S, Home
 from tests.node.test_dialogue import Kitchen, Says, play

@@ -18,11 +18,11 @@ from jarvis.crdt.dots import Dot
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SEED_BYTES, SigningKey
 from jarvis.identity.membership import Chain
-from jarvis.node.audit import Audit
-from jarvis.node.dialogue import Dialogue, OngoingTurn
-from jarvis.node.journal import Journal
-from jarvis.node.sessions import Sessions
-from jarvis.node.speech import Speech
+from jarvis.node.hearing.speech import Speech
+from jarvis.node.records.audit import Audit
+from jarvis.node.records.journal import Journal
+from jarvis.node.talk.dialogue import Dialogue, OngoingTurn
+from jarvis.node.talk.sessions import Sessions
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
 from jarvis.voice.settings import VoiceSettings

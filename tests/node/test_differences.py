@@ -7,8 +7,8 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvis.node import differences
-from jarvis.node.differences import Change, apply, carried, changes
+from jarvis.node.kept import differences
+from jarvis.node.kept.differences import Change, apply, carried, changes
 
 texts = st.text(st.sampled_from("ab\n é\U0001f389"), max_size=30)
 

@@ -12,8 +12,8 @@ from jarvis.core.events import EventBus
 from jarvis.core.time import SystemClock
 from jarvis.engines.engine import IDLE_S
 from jarvis.engines.worker import Worker
-from jarvis.node.engines import Engines
-from jarvis.node.offered import OfferedEngines
+from jarvis.node.minds.engines import Engines
+from jarvis.node.minds.offered import OfferedEngines
 from jarvis.plugins.kinds import EngineOffer
 from jarvis.testing.engines import TARGET
 

@@ -15,7 +15,7 @@ from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.net.invitation import Invitation
 from jarvis.net.pairing import Welcome
-from jarvis.node.founding import join_home
+from jarvis.node.membership.founding import join_home
 
 OWNER, INVITER = SigningKey(bytes([1]) * 32), SigningKey(bytes([2]) * 32)
 CERTIFICATE = make_certificate(INVITER)

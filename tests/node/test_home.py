@@ -8,7 +8,7 @@ from pathlib import Path
 from jarvis.core.ids import to_text
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SigningKey
-from jarvis.node.admissions import ADMIT, BURST
+from jarvis.node.membership.admissions import ADMIT, BURST
 from jarvis.sync.messages import Answer, Request
 from jarvis.testing.processes import agree, jarvis, until
 from tests.node.conftest import Home

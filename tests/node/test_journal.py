@@ -15,8 +15,8 @@ from jarvis.crdt.registry import CONFIG
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SEED_BYTES, SigningKey
 from jarvis.identity.membership import Chain
-from jarvis.node.journal import Commit, Journal
-from jarvis.node.writing import Write
+from jarvis.node.records.journal import Commit, Journal
+from jarvis.node.records.writing import Write
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
 from jarvis.store.protocol import Transaction

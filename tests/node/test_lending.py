@@ -22,9 +22,9 @@ from jarvis.core.errors import (
     Unreachable,
 )
 from jarvis.engines.ranked import Ranked
-from jarvis.node import lending_messages as words
-from jarvis.node.lending import ASK, GIVE, OFFER, Lending, PeersEngine
-from jarvis.node.requests import Requests
+from jarvis.node.hearing import lending_messages as words
+from jarvis.node.hearing.lending import ASK, GIVE, OFFER, Lending, PeersEngine
+from jarvis.node.membership.requests import Requests
 from jarvis.sync.messages import MAX_REQUEST_BYTES, Request
 
 JOB = b"j" * words.JOB_BYTES

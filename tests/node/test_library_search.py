@@ -17,7 +17,7 @@ from jarvis.knowledge.vectors import VECTOR_BYTES
 from jarvis.node.library.messages import Question, read_question, write_passages, write_question
 from jarvis.node.library.search import BURST, PEERS_S, TOPIC, Search
 from jarvis.node.library.shelf import Entry
-from jarvis.node.private_skills import PrivateSkills
+from jarvis.node.talk.private_skills import PrivateSkills
 from jarvis.store.memory import MemoryStore
 
 ME, HALL, STUDY = b"m" * 16, b"h" * 16, b"s" * 16

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from jarvis.core.errors import InvalidInput
-from jarvis.node.journal import Journal
-from jarvis.node.lists import MAX_ITEM_CHARS, Lists
-from jarvis.node.memory import Memory
-from jarvis.node.notes import Notes
+from jarvis.node.kept.lists import MAX_ITEM_CHARS, Lists
+from jarvis.node.kept.memory import Memory
+from jarvis.node.kept.notes import Notes
+from jarvis.node.records.journal import Journal
 from tests.node.test_timers import Kept, LoopClock
 
 WRITTEN = "# Party\n\n- cake\n* [ ] candles\n[x] invitations\n2. cake\n  milk \n"

@@ -18,11 +18,11 @@ from jarvis.core.time import SystemClock
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SEED_BYTES, SigningKey
 from jarvis.identity.membership import Chain
-from jarvis.node import mute as mute_module
-from jarvis.node.journal import Journal
-from jarvis.node.listening import Listening
-from jarvis.node.mute import Mute
-from jarvis.node.sound import Sound
+from jarvis.node.hearing import mute as mute_module
+from jarvis.node.hearing.listening import Listening
+from jarvis.node.hearing.mute import Mute
+from jarvis.node.hearing.sound import Sound
+from jarvis.node.records.journal import Journal
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
 from jarvis.testing.processes import NodeProcess, jarvis

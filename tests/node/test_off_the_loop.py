@@ -12,8 +12,8 @@ import pytest
 
 from jarvis.core.errors import Missing
 from jarvis.models import cache
-from jarvis.node.language import EmbeddedModel
-from jarvis.node.sound import Sound
+from jarvis.node.hearing.sound import Sound
+from jarvis.node.minds.language import EmbeddedModel
 from jarvis.voice import wav
 
 

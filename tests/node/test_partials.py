@@ -9,8 +9,8 @@ import pytest
 from jarvis.core.codec import Value, pack, unpack
 from jarvis.core.errors import InvalidBytes
 from jarvis.core.events import Event, EventBus
-from jarvis.node.link_run import IDLE_FRAMES, LinkRun
-from jarvis.node.partials import BUSY_MS, LIMITS, MAX_TEXT_CHARS, MAX_TURNS, SPEAKING_MS, STILL_S, Partials, read
+from jarvis.node.links.link_run import IDLE_FRAMES, LinkRun
+from jarvis.node.talk.partials import BUSY_MS, LIMITS, MAX_TEXT_CHARS, MAX_TURNS, SPEAKING_MS, STILL_S, Partials, read
 from jarvis.sync.messages import Ephemeral
 from jarvis.testing.virtual_time import run_virtual
 

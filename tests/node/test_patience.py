@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jarvis.node.patience import (
+from jarvis.node.links.patience import (
     CHATTER_MS,
     FORGET_EVERY_MS,
     FREE_CHATTER,

@@ -11,7 +11,7 @@ import pytest
 
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.types import Request
-from jarvis.node.phrases import MAX_BYTES, Phrases
+from jarvis.node.minds.phrases import MAX_BYTES, Phrases
 from jarvis.plugins.kinds import IntentPack
 from tests.assistant.homes import MemoryHome
 

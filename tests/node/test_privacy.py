@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from jarvis.core.errors import StoreFailed
-from jarvis.node.privacy import RETRY_S, Privacy
+from jarvis.node.talk.privacy import RETRY_S, Privacy
 from jarvis.testing.virtual_time import run_virtual
 
 

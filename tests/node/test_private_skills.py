@@ -10,7 +10,7 @@ import pytest
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.types import Home, Request
 from jarvis.core.errors import NotAllowed
-from jarvis.node.private_skills import MAX_NAMES, PrivateSkills
+from jarvis.node.talk.private_skills import MAX_NAMES, PrivateSkills
 from tests.assistant.homes import MemoryHome
 
 

@@ -6,8 +6,8 @@ import asyncio
 from typing import Any, cast
 
 from jarvis.core.time import SystemClock
-from jarvis.node.journal import Commit, Journal
-from jarvis.node.peering import Peering
+from jarvis.node.links.peering import Peering
+from jarvis.node.records.journal import Commit, Journal
 from jarvis.store.protocol import Head
 from jarvis.sync.machine import Sync
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jarvis.node.quarantine import MAX_CONTENT_CHARS, quarantine
+from jarvis.node.membership.quarantine import MAX_CONTENT_CHARS, quarantine
 from tests.replica.support import Author, Node
 
 

@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from jarvis.assistant.recurring import Recurrence
+from jarvis.assistant.wording.recurring import Recurrence
 from jarvis.core.codec import pack, unpack
-from jarvis.node.timer_facts import Count, Timer, decode, encode, join
-from jarvis.node.timers import MAX_ALARM_MS
+from jarvis.node.timing.facts import Count, Timer, decode, encode, join
+from jarvis.node.timing.timers import MAX_ALARM_MS
 from jarvis.testing.virtual_time import run_virtual
 from tests.node.test_timers import RING_FOR_S, Kept, LoopClock
 

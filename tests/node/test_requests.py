@@ -17,7 +17,7 @@ from jarvis.core.errors import (
     StoreFailed,
     Unreachable,
 )
-from jarvis.node.requests import MAX_OPEN, Hung, Requests
+from jarvis.node.membership.requests import MAX_OPEN, Hung, Requests
 from jarvis.sync.messages import Answer, Request, decode, encode
 
 KITCHEN, HALL = b"k" * 16, b"h" * 16

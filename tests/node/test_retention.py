@@ -16,14 +16,14 @@ from jarvis.crdt.registry import AUDIT_PREFIX
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SEED_BYTES, SigningKey
 from jarvis.identity.membership import Chain
-from jarvis.node import retention
-from jarvis.node.audit import Audit
-from jarvis.node.clocks import SetSince
 from jarvis.node.config import Config
-from jarvis.node.journal import Journal
-from jarvis.node.members import Members
-from jarvis.node.retention import DAY_MS, Retention
-from jarvis.node.sessions import Sessions
+from jarvis.node.membership.members import Members
+from jarvis.node.records import retention
+from jarvis.node.records.audit import Audit
+from jarvis.node.records.journal import Journal
+from jarvis.node.records.retention import DAY_MS, Retention
+from jarvis.node.talk.sessions import Sessions
+from jarvis.node.timing.clocks import SetSince
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
 

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jarvis.core.errors import InvalidBytes
-from jarvis.node.ring_words import MAX_TOLD, decode
-from jarvis.node.ringing import LATE_MS, RING_EVERY_MS, RING_FOR_MS, TURN_MS
-from jarvis.node.timer_facts import timer_at
+from jarvis.node.timing.facts import timer_at
+from jarvis.node.timing.ring_words import MAX_TOLD, decode
+from jarvis.node.timing.ringing import LATE_MS, RING_EVERY_MS, RING_FOR_MS, TURN_MS
 from tests.node.rooms_with_timers import EVERY_MS, Rooms
 
 HOUR_MS = 3_600_000.0

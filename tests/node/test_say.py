@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 
 from jarvis.core.codec import pack, unpack
 from jarvis.core.errors import EngineFailed, InvalidInput, Missing
-from jarvis.node.announcing import LIMITS, MAX_CHARS, MAX_WAITING, TOPIC, Announcing
-from jarvis.node.known_time import KnownTime
-from jarvis.node.quiet_hours import KEY, QuietHours
-from jarvis.node.topics import Topics
+from jarvis.node.hearing.announcing import LIMITS, MAX_CHARS, MAX_WAITING, TOPIC, Announcing
+from jarvis.node.hearing.quiet_hours import KEY, QuietHours
+from jarvis.node.links.topics import Topics
+from jarvis.node.timing.known_time import KnownTime
 from jarvis.sync.messages import Ephemeral
 
 HERE, THERE = b"h" * 16, b"t" * 16

@@ -11,9 +11,9 @@ from jarvis.core.time import SystemClock
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SEED_BYTES, SigningKey
 from jarvis.identity.membership import Chain
-from jarvis.node.audit import Audit
-from jarvis.node.journal import Journal
-from jarvis.node.sessions import Sessions
+from jarvis.node.records.audit import Audit
+from jarvis.node.records.journal import Journal
+from jarvis.node.talk.sessions import Sessions
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
 from jarvis.store.protocol import Transaction

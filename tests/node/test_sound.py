@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jarvis.node.sound import Sound
+from jarvis.node.hearing.sound import Sound
 from jarvis.testing.sound_card import SoundCards
 from jarvis.voice.devices.gain import volume
 

@@ -9,8 +9,8 @@ from jarvis.assistant.assistant import Assistant
 from jarvis.core.errors import EngineFailed
 from jarvis.core.events import EventBus
 from jarvis.core.time import SystemClock
-from jarvis.node.dialogue import Dialogue
-from jarvis.node.speech import Speech
+from jarvis.node.hearing.speech import Speech
+from jarvis.node.talk.dialogue import Dialogue
 from jarvis.voice.streams import NullSink, WavSink
 
 

@@ -9,9 +9,9 @@ from itertools import pairwise
 from typing import Any
 
 from jarvis.api.client import Client
-from jarvis.node import metrics
-from jarvis.node.telemetry import MAX_MARKS, WINDOW_COMMITS, Commits, Lags
-from jarvis.node.tracing import describe, short
+from jarvis.node.links import metrics
+from jarvis.node.links.telemetry import MAX_MARKS, WINDOW_COMMITS, Commits, Lags
+from jarvis.node.links.tracing import describe, short
 from jarvis.store.protocol import Head
 from jarvis.sync.messages import Ack, Ephemeral, Heads, Want
 from jarvis.testing.processes import until

@@ -16,12 +16,12 @@ from jarvis.core.errors import InvalidInput, NotFound
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SEED_BYTES, SigningKey
 from jarvis.identity.membership import Chain
-from jarvis.node.journal import Journal
-from jarvis.node.known_time import KnownTime
-from jarvis.node.ring_words import TOPIC, Statement, Told, encode
-from jarvis.node.ringing import RING_EVERY_MS, RING_FOR_MS
-from jarvis.node.timers import Around, Timers, words_of
-from jarvis.node.topics import Topics
+from jarvis.node.links.topics import Topics
+from jarvis.node.records.journal import Journal
+from jarvis.node.timing.known_time import KnownTime
+from jarvis.node.timing.ring_words import TOPIC, Statement, Told, encode
+from jarvis.node.timing.ringing import RING_EVERY_MS, RING_FOR_MS
+from jarvis.node.timing.timers import Around, Timers, words_of
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
 from jarvis.sync.messages import Ephemeral

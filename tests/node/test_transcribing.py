@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jarvis.core.errors import InvalidInput
-from jarvis.node.transcribing import PIECE_S, pieces, transcriber
+from jarvis.node.minds.transcribing import PIECE_S, pieces, transcriber
 
 np = pytest.importorskip("numpy", reason="the voice extra is not installed")
 pytest.importorskip("soundfile", reason="the voice extra is not installed")

@@ -12,8 +12,8 @@ import pytest
 
 from jarvis.identity import record as records_of
 from jarvis.identity.record import SignedRecord, is_authentic
-from jarvis.node.journal import Journal
-from jarvis.node.verifying import WORTH_IT
+from jarvis.node.records.journal import Journal
+from jarvis.node.records.verifying import WORTH_IT
 from jarvis.replica.accepted import Accepted
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore

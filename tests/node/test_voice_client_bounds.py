@@ -10,8 +10,8 @@ import pytest
 
 from jarvis.core.errors import DeadlineExceeded, InvalidInput, JarvisError, Overloaded
 from jarvis.core.events import Event
-from jarvis.node.dialogue import Dialogue
-from jarvis.node.voice_client import FEED_S, IDLE_S, MAX_MESSAGES, WAITING_S, Hello, Message, VoiceClient
+from jarvis.node.hearing.voice_client import FEED_S, IDLE_S, MAX_MESSAGES, WAITING_S, Hello, Message, VoiceClient
+from jarvis.node.talk.dialogue import Dialogue
 from jarvis.testing.virtual_time import run_virtual
 from jarvis.voice.streams import Sink, Source
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 from jarvis.core.time import SystemClock
 from jarvis.identity.record import SignedRecord
 from jarvis.net.link import Link
-from jarvis.node.journal import Journal
-from jarvis.node.peering import Peering
+from jarvis.node.links.peering import Peering
+from jarvis.node.records.journal import Journal
 from jarvis.store.protocol import Head
 from jarvis.sync.credit import CREDIT_BYTES, Credit
 from jarvis.sync.machine import Sync
@@ -85,7 +85,9 @@ def begun(link: GreedyLink) -> tuple[Peering, asyncio.Task[None]]:
 
 
 def test_wants_are_answered_only_as_far_as_answers_are_taken_in(monkeypatch):
-    monkeypatch.setattr("jarvis.node.peering.REPEATED", 0)  # else it would be hung up on for asking for the same again
+    monkeypatch.setattr(
+        "jarvis.node.links.peering.REPEATED", 0
+    )  # else it would be hung up on for asking for the same again
 
     async def body() -> None:
         link = GreedyLink(wants=3_000)

@@ -13,8 +13,8 @@ import pytest
 
 from jarvis.core.errors import InvalidInput, NotFound
 from jarvis.knowledge.files.walking import Refused
-from jarvis.node.journal import Journal
 from jarvis.node.library.watching import Watching
+from jarvis.node.records.journal import Journal
 from tests.node.test_timers import Kept, LoopClock
 
 KNOWN_S = 20.0

@@ -16,8 +16,8 @@ from jarvis.crdt.registry import CONFIG, SESSION_PREFIX, SESSIONS
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SEED_BYTES, SigningKey
 from jarvis.identity.membership import Chain
-from jarvis.node.journal import Commit, Journal
-from jarvis.node.writing import MAX_WAITING, Write
+from jarvis.node.records.journal import Commit, Journal
+from jarvis.node.records.writing import MAX_WAITING, Write
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from jarvis.engines.worker import Worker
-from jarvis.node.echo import Echo, Saying, to_value
-from jarvis.node.topics import Topics
+from jarvis.node.hearing.echo import Echo, Saying, to_value
+from jarvis.node.links.topics import Topics
 from jarvis.voice.hearing.transcript import Transcript
 
 pytestmark = pytest.mark.models

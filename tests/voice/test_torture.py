@@ -18,10 +18,10 @@ import pytest
 from jarvis.core.errors import EngineFailed
 from jarvis.core.events import Event, EventBus
 from jarvis.core.time import SystemClock
-from jarvis.node.journal import Journal
-from jarvis.node.listening import Listening
-from jarvis.node.mute import Mute
-from jarvis.node.sound import Sound
+from jarvis.node.hearing.listening import Listening
+from jarvis.node.hearing.mute import Mute
+from jarvis.node.hearing.sound import Sound
+from jarvis.node.records.journal import Journal
 from jarvis.testing.sound_card import Card, SoundCards
 from jarvis.voice import wav
 from jarvis.voice.devices import audio

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-from jarvis.assistant.language import Availability, LanguageModel, Message, Usage, closing
+from jarvis.assistant.language.model import Availability, LanguageModel, Message, Usage, closing
 from jarvis.core.errors import EngineFailed, JarvisError, Missing
 from jarvis.plugins.kinds import ModelProvider
 

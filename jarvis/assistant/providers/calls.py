@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from jarvis.assistant.language import TooLong
+from jarvis.assistant.language.model import TooLong
 from jarvis.assistant.providers.sse import ServerEvent, ServerEvents
 from jarvis.core.errors import (
     BadConfiguration,

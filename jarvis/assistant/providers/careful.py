@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from copy import copy
 from typing import Any, cast
 
-from jarvis.assistant.language import Availability, LanguageModel, Message, TooLong, Usage, closing
-from jarvis.assistant.prompt import without_oldest
+from jarvis.assistant.language.model import Availability, LanguageModel, Message, TooLong, Usage, closing
+from jarvis.assistant.language.prompt import without_oldest
+from jarvis.assistant.language.tools import Tools
 from jarvis.assistant.providers.calls import Throttled
-from jarvis.assistant.tools import Tools
 from jarvis.core.errors import (
     DeadlineExceeded,
     EngineFailed,

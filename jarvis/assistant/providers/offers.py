@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from jarvis.assistant.language import LanguageModel
+from jarvis.assistant.language.model import LanguageModel
 from jarvis.assistant.providers import anthropic_model, ollama_model
 from jarvis.assistant.providers.anthropic_model import AnthropicModel
 from jarvis.assistant.providers.calls import Headers

@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from jarvis.assistant.language import Availability, Message, Usage
+from jarvis.assistant.language.model import Availability, Message, Usage
 from jarvis.assistant.providers.calls import is_loopback
 from jarvis.assistant.providers.presets import suggested
 from jarvis.core.errors import (

@@ -9,9 +9,9 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
-from jarvis.assistant.language import Availability, Message, Usage, closing
+from jarvis.assistant.language.model import Availability, Message, Usage, closing
+from jarvis.assistant.language.tools import MAX_ARGUMENT_CHARS, MAX_CALLS, MAX_STEPS, Tools
 from jarvis.assistant.providers.calls import Calls, Headers
-from jarvis.assistant.tools import MAX_ARGUMENT_CHARS, MAX_CALLS, MAX_STEPS, Tools
 from jarvis.core.errors import EngineFailed, JarvisError, Missing, Temporary
 from jarvis.plugins.kinds import Tool
 

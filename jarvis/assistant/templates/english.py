@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from fractions import Fraction
 
-from jarvis.assistant.days import day_at, every_at, weekday
-from jarvis.assistant.durations import UNIT_WORDS, duration_at
-from jarvis.assistant.figures import figure
-from jarvis.assistant.measures import unit_at
-from jarvis.assistant.moments import when_at
-from jarvis.assistant.sums import BEYOND, plain, sum_at
 from jarvis.assistant.templates.graph import Found, Heard, Kind
+from jarvis.assistant.wording.days import day_at, every_at, weekday
+from jarvis.assistant.wording.durations import UNIT_WORDS, duration_at
+from jarvis.assistant.wording.figures import figure
+from jarvis.assistant.wording.measures import unit_at
+from jarvis.assistant.wording.moments import when_at
+from jarvis.assistant.wording.sums import BEYOND, plain, sum_at
 
 MAX_NAME_WORDS = 4
 MAX_TEXT_WORDS = 60

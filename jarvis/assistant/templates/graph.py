@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jarvis.assistant.templates.syntax import Group, Item, Line, Literal, Slot
-from jarvis.assistant.words import Word
+from jarvis.assistant.wording.words import Word
 
 
 @dataclass(frozen=True, slots=True)

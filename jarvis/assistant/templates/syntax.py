@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from jarvis.assistant.words import split
+from jarvis.assistant.wording.words import split
 from jarvis.core.errors import InvalidInput
 
 MAX_CHARS = 2_000

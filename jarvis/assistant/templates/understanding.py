@@ -17,7 +17,7 @@ from jarvis.assistant.templates.graph import Found, Graph, Heard, Kind
 from jarvis.assistant.templates.mishearing import Mishearing
 from jarvis.assistant.templates.packs import Pack, Sentences, Value, read
 from jarvis.assistant.templates.syntax import parse, phrases
-from jarvis.assistant.words import Word
+from jarvis.assistant.wording.words import Word
 from jarvis.core.errors import InvalidInput
 
 MAX_WORDS = 60

@@ -17,7 +17,7 @@ import structlog
 from jarvis.core.codec import Value
 from jarvis.core.errors import JarvisError
 from jarvis.knowledge.embedding import MAX_TEXTS
-from jarvis.node.journal import Journal
+from jarvis.node.records.journal import Journal
 from jarvis.replica.replica import Replica
 from jarvis.store.protocol import Transaction
 

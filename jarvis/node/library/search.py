@@ -17,7 +17,6 @@ from jarvis.core.errors import InvalidBytes, InvalidInput, JarvisError, Overload
 from jarvis.core.ids import to_text
 from jarvis.core.time import Clock
 from jarvis.knowledge.retrieval import Passage, Ranked, rank, without_chance_hits, words_of
-from jarvis.node.journal import Journal
 from jarvis.node.library.index import Index
 from jarvis.node.library.messages import (
     MAX_PASSAGES,
@@ -29,8 +28,9 @@ from jarvis.node.library.messages import (
     write_question,
 )
 from jarvis.node.library.shelf import Shelf
-from jarvis.node.members import Members
-from jarvis.node.requests import Requests
+from jarvis.node.membership.members import Members
+from jarvis.node.membership.requests import Requests
+from jarvis.node.records.journal import Journal
 from jarvis.store.library import StoredChunk
 
 TOPIC = "knowledge.find"

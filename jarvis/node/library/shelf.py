@@ -25,10 +25,10 @@ from jarvis.crdt.registry import KNOWLEDGE
 from jarvis.knowledge.embedding import MAX_CHARACTERS
 from jarvis.knowledge.files.reading import ReadFile, Reading
 from jarvis.knowledge.files.walking import Refused, files_in, given
-from jarvis.node.audit import Audit
-from jarvis.node.journal import Commit, Journal
 from jarvis.node.library.index import WORDS_AT_ONCE, Index
-from jarvis.node.members import Members
+from jarvis.node.membership.members import Members
+from jarvis.node.records.audit import Audit
+from jarvis.node.records.journal import Commit, Journal
 from jarvis.node.texts import iso_time
 
 DOCUMENT_ID_BYTES = 10

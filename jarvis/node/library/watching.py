@@ -18,7 +18,7 @@ from jarvis.core.codec import pack, unpack
 from jarvis.core.errors import InvalidInput, JarvisError, NotFound
 from jarvis.knowledge.files.walking import Refused, files_in, given, inside, kind_of
 from jarvis.knowledge.files.watching import changes
-from jarvis.node.journal import Journal
+from jarvis.node.records.journal import Journal
 from jarvis.node.texts import iso_time
 
 KEY = "library/watched"

@@ -29,12 +29,12 @@ from jarvis.identity.keys import SigningKey
 from jarvis.identity.membership import Chain
 from jarvis.net.connector import Connector
 from jarvis.net.transport import TlsTransport
-from jarvis.node.audit import Audit
 from jarvis.node.directory import DataDirectory
-from jarvis.node.horizon import Compaction
-from jarvis.node.journal import Commit, Journal
-from jarvis.node.members import Members
-from jarvis.node.peering import Peering
+from jarvis.node.links.peering import Peering
+from jarvis.node.membership.members import Members
+from jarvis.node.records.audit import Audit
+from jarvis.node.records.horizon import Compaction
+from jarvis.node.records.journal import Commit, Journal
 from jarvis.replica.bases import read_state
 from jarvis.replica.manifest import root_of
 from jarvis.replica.replica import Replica

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from benches.voice.client import Turn
-from jarvis.assistant.llama_model import MODEL, LlamaModel, llama_worker
-from jarvis.assistant.prompt import messages_for
-from jarvis.assistant.sentences import Sentences
+from jarvis.assistant.language.prompt import messages_for
+from jarvis.assistant.language.sentences import Sentences
+from jarvis.assistant.providers.llama_model import MODEL, LlamaModel, llama_worker
 from jarvis.assistant.types import Request
 from jarvis.engines.worker import Worker
 from jarvis.models import cache

@@ -1,0 +1,1 @@
+"""Sentences told apart by rules: timers, loudness, the conversation itself, announcements."""

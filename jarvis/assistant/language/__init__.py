@@ -1,0 +1,1 @@
+"""Language models as the assistant uses them: what they are told, asked, believed and allowed."""

@@ -1,0 +1,1 @@
+"""Numbers, times, days, lengths and units, from words and to words. Pure."""

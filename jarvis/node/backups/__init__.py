@@ -1,0 +1,1 @@
+"""Sealed backups, and nodes made from them."""

@@ -1,0 +1,1 @@
+"""This room's ears and voice, and which room answers."""

@@ -1,0 +1,1 @@
+"""What the home keeps for its people: notes, lists, things to remember."""

@@ -1,0 +1,1 @@
+"""What goes over the links to peers, and what people see of it."""

@@ -1,0 +1,1 @@
+"""Who belongs to the home: founding, joining, leaving, removing."""

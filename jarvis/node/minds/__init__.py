@@ -1,0 +1,1 @@
+"""What this node thinks with: engines, language models, sentences, skills, the home's things."""

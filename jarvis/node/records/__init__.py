@@ -1,0 +1,1 @@
+"""What is written, kept, and no longer kept: the journal and what tends it."""

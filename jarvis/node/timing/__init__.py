@@ -1,0 +1,1 @@
+"""Timers of the whole home, and what time it is."""
