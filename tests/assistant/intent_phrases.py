@@ -181,8 +181,8 @@ WHOLE: list[Expected] = [
     *_all("volume_down", "Turn it down", "Volume down", "Quieter", "Turn the volume down a bit", "Make it quieter"),
     *_all("volume_set", "Set the volume to 30 percent", "Set the volume to 30%", "Volume 30",
           "Turn the volume down to 30",
-          percent="30"),
-    *_all("volume_set", "Set the volume to thirty percent", percent="thirty"),
+          percent=30),
+    *_all("volume_set", "Set the volume to thirty percent", percent=30),
     *_all("volume_tell", "What's the volume?", "How loud are you?"),
 ]  # fmt: skip
 """Nothing more needs to be said: `whole_intent` is True."""

@@ -10,7 +10,7 @@ from jarvis.assistant.grammar.directions import same
 from jarvis.assistant.intents import Match
 from jarvis.assistant.skills.said import Said, a_list, the
 from jarvis.assistant.types import Home, Request, TimerInfo
-from jarvis.assistant.wording.durations import number_at, say_duration
+from jarvis.assistant.wording.durations import say_duration
 from jarvis.assistant.wording.moments import Moment, next_moment, say_moment
 from jarvis.assistant.wording.recurring import recurrence, say_days, say_time
 
@@ -135,11 +135,11 @@ async def volume(match: Match, request: Request, home: Home) -> Said:
     before = await home.volume()
     if match.intent == "volume_tell":
         return Said(f"The volume is at {before} percent.")
-    step = FAR_STEP if match.slots.get("far") is not None else STEP
+    step = FAR_STEP if match.slots.get("far") else STEP
     wanted = {"volume_up": before + step, "volume_down": before - step}.get(match.intent)
     if wanted is None:
-        wanted = _percent(str(match.slots["percent"]))
-        if wanted is None or wanted > 100:
+        wanted = round(match.slots["percent"])
+        if not 0 <= wanted <= 100:
             return Said("The volume goes from 0 to 100 percent.")
     elif before == max(0, min(100, wanted)):
         return Said("I can't get any louder." if match.intent == "volume_up" else "I am silent already.")
@@ -292,22 +292,6 @@ def _when(alarm: TimerInfo, home: Home) -> str:
     if at is None or not home.clock_is_set:
         return ""
     return f" {say_days(alarm.every)} at {say_time(at)}" if alarm.every else f" at {say_moment(at, home.now())}"
-
-
-def _percent(text: str) -> int | None:
-    if text in ("full", "max", "maximum"):
-        return 100
-    if text in ("min", "minimum"):
-        return STEP
-    if text == "half":
-        return 50
-    if text in ("a hundred", "one hundred", "hundred"):
-        return 100
-    if text.isdigit():
-        return int(text)
-    words = text.split()
-    number = number_at(words, 0)
-    return number[0] if number is not None and number[1] == len(words) else None
 
 
 def _in_asked_room(match: Match) -> str:

@@ -3,17 +3,18 @@ on and tells what may begin there, the most words first; what it gives is plain 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import asdict, replace
 from fractions import Fraction
 
 from jarvis.assistant.templates.graph import Found, Heard, Kind
 from jarvis.assistant.wording.days import day_at, every_at, weekday
-from jarvis.assistant.wording.durations import UNIT_WORDS, duration_at
+from jarvis.assistant.wording.durations import UNIT_WORDS, duration_at, is_number
 from jarvis.assistant.wording.figures import figure
 from jarvis.assistant.wording.measures import unit_at
 from jarvis.assistant.wording.moments import when_at
 from jarvis.assistant.wording.sums import BEYOND, plain, sum_at
+from jarvis.assistant.wording.words import split
 
 MAX_NAME_WORDS = 4
 MAX_TEXT_WORDS = 60
@@ -28,6 +29,10 @@ out and or but not if as than then there here please about into onto over all ev
 """
 _NO_NAME = _ARTICLES | frozenset(_NO_NAME_WORDS.split())
 """No word of a name: it would take the words that make the sentence another one."""
+_WITHIN = frozenset(["of", "and", "the", "a", "in", "on", "for", "to", "with", "my"])
+"""These may stand within a title, as in "cup of tea"."""
+DANGLING = frozenset("for to the and my a an of in on at with about another or that called named".split())  # noqa: SIM905
+"""A sentence that ends in one of these is not over."""
 
 
 def name(heard: Heard, start: int) -> Iterator[Found]:
@@ -42,6 +47,28 @@ def name(heard: Heard, start: int) -> Iterator[Found]:
 def room(heard: Heard, start: int) -> Iterator[Found]:
     """A name of a room or a place; nobody stops in the middle of one."""
     return (replace(found, goes_on=False) for found in name(heard, start))
+
+
+def home_room(heard: Heard, start: int) -> Iterator[Found]:
+    """A room of this home, as the home writes it."""
+    begin = start + (heard.texts[start] in ("the", "my", "our"))
+    for one in heard.rooms:
+        words = [word.text for word in split(one)]
+        words = words[words[:1] == ["the"] :]
+        if words and list(heard.texts[begin : begin + len(words)]) == words:
+            yield Found(begin + len(words), one)
+
+
+def title(heard: Heard, start: int) -> Iterator[Found]:
+    """What a timer is called: one to four words without numbers and lengths of time; nobody stops in its middle."""
+    end = start
+    for word in heard.texts[start : start + MAX_NAME_WORDS]:
+        if is_number(word) or word in UNIT_WORDS or (word in _NO_NAME and (end == start or word not in _WITHIN)):
+            break
+        end += 1
+    for last in range(end, start, -1):
+        if heard.texts[last - 1] not in DANGLING:
+            yield Found(last, " ".join(heard.texts[start:last]), NAME_WORD * (last - start))
 
 
 def text(heard: Heard, start: int) -> Iterator[Found]:
@@ -80,6 +107,11 @@ def number(heard: Heard, start: int) -> Iterator[Found]:
         yield Found(found[1], _plain(found[0]))
 
 
+def digits(heard: Heard, start: int) -> Iterator[Found]:
+    """A number that is written in digits."""
+    return iter(() if not heard.texts[start][:1].isdigit() else number(heard, start))
+
+
 def percent(heard: Heard, start: int) -> Iterator[Found]:
     """A whole number of 0 to 100, with or without the word."""
     named = _SHARES.get(heard.texts[start])
@@ -113,6 +145,12 @@ def duration(heard: Heard, start: int) -> Iterator[Found]:
     found = duration_at(heard.texts, start)
     if found is not None:
         yield Found(found[1], found[0])
+
+
+def half_said(heard: Heard, start: int) -> Iterator[Found]:
+    """A number whose unit is still to come, for which nothing is kept."""
+    for found in number(heard, start):
+        yield Found(found.end, {}, goes_on=True)
 
 
 def when(heard: Heard, start: int) -> Iterator[Found]:
@@ -161,16 +199,20 @@ KINDS: dict[str, Kind] = {
     "amount": amount,
     "day": day,
     "degrees": degrees,
+    "digits": digits,
     "duration": duration,
     "every": every,
     "expression": expression,
     "folded": folded,
+    "half_said": half_said,
+    "home_room": home_room,
     "items": items,
     "name": name,
     "number": number,
     "percent": percent,
     "room": room,
     "text": text,
+    "title": title,
     "unit": unit,
     "when": when,
 }
@@ -196,6 +238,18 @@ def ending_in(heads: Iterable[tuple[str, ...]]) -> Kind:
         for one in name(heard, start):
             if any(heard.texts[one.end - length : one.end] in known for length in range(1, longest + 1)):
                 yield Found(one.end, one.value, 0.15 + 0.5 * (one.end - start - 1))
+
+    return found
+
+
+def told(never_first: Set[str], *, may_ask: bool) -> Kind:
+    """All the words up to the end, as they were said, unless the first is one of `never_first`."""
+
+    def found(heard: Heard, start: int) -> Iterator[Found]:
+        asks = heard.text.rstrip().endswith("?")
+        if heard.texts[start] not in never_first and not _cuts(heard, start) and (may_ask or not asks):
+            end = len(heard.texts)
+            yield Found(end, heard.as_said(start, end), TEXT_WORD * (end - start), goes_on=True)
 
     return found
 

@@ -31,6 +31,8 @@ class Heard:
     text: str
     words: Sequence[Word]
     texts: tuple[str, ...]
+    rooms: Sequence[str] = ()
+    """The home's, as it writes them."""
 
     def as_said(self, start: int, end: int) -> str:
         """The words from `start` up to `end`, with the capitals and commas they had."""

@@ -31,6 +31,15 @@ class Value(_Strict):
     """What the slot holds."""
 
 
+class Text(_Strict):
+    """Any words up to the end, as they were said."""
+
+    never_first: _Text
+    """Words, as a template, with one of which it cannot begin."""
+    may_ask: bool = True
+    """Whether it may have a question mark."""
+
+
 class Sentences(_Strict):
     """Ways of saying one thing."""
 
@@ -54,6 +63,7 @@ class _File(_Strict):
     rules: dict[str, _Text] = {}
     lists: dict[str, list[_Text | Value]] = {}
     ends: dict[str, list[_Text]] = {}
+    texts: dict[str, Text] = {}
     heard: dict[str, list[_Text]] = {}
     intent: Annotated[list[Sentences], Field(max_length=500)] = []
 
@@ -68,6 +78,7 @@ class Pack:
     lists: Mapping[str, list[str | Value]] = field(default_factory=dict)
     ends: Mapping[str, list[str]] = field(default_factory=dict)
     """Kind: the words that such names end in."""
+    texts: Mapping[str, Text] = field(default_factory=dict)
     heard: Mapping[str, list[str]] = field(default_factory=dict)
     """Word: what recognisers write for it."""
     intents: tuple[Sentences, ...] = ()
@@ -87,7 +98,7 @@ def read(name: str, text: str) -> Pack:
         raise _fault(name, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     if sum(len(one.sentences) for one in file.intent) > MAX_SENTENCES:
         raise _fault(name, f"it has more than {MAX_SENTENCES} sentences")
-    return Pack(name, file.language, file.rules, file.lists, file.ends, file.heard, tuple(file.intent))
+    return Pack(name, file.language, file.rules, file.lists, file.ends, file.texts, file.heard, tuple(file.intent))
 
 
 def _fault(name: str, why: str) -> InvalidInput:

@@ -15,13 +15,15 @@ from typing import Any
 from jarvis.assistant.templates import english
 from jarvis.assistant.templates.graph import Found, Graph, Heard, Kind
 from jarvis.assistant.templates.mishearing import Mishearing
-from jarvis.assistant.templates.packs import Pack, Sentences, Value, read
+from jarvis.assistant.templates.packs import Pack, Sentences, Text, Value, read
 from jarvis.assistant.templates.syntax import parse, phrases
 from jarvis.assistant.wording.words import Word
 from jarvis.core.errors import InvalidInput
 
-MAX_WORDS = 60
-"""More words are free text; the longest sentence of ours has about twenty."""
+MAX_WORDS = 250
+"""More words are free text. The longest sentence of ours has about twenty, but a note may be dictated."""
+MAX_GUESSED_WORDS = 60
+"""In longer ones nobody looks for a word that was misheard: each guess is one more search."""
 MAX_PHRASES = 500
 """Of one value of a list."""
 GUESSED = 0.8
@@ -55,6 +57,7 @@ class Understanding:
             with _named(pack):
                 self._kinds |= {name: self._list(values) for name, values in pack.lists.items()}
                 self._kinds |= {name: self._ends(heads) for name, heads in pack.ends.items()}
+                self._kinds |= {name: self._told(one) for name, one in pack.texts.items()}
         self.intents: dict[str, str] = {}
         """Each intent, with the pack that named it first."""
         for pack in packs:
@@ -62,20 +65,20 @@ class Understanding:
                 self._add(pack)
         self._mishearing = Mishearing(self._graph.vocabulary, _merged(pack.heard for pack in packs))
 
-    def understand(self, words: Sequence[Word], text: str) -> Understood | None:
-        """Of `words`, which are `text`'s without politeness, exactly as they stand."""
+    def understand(self, words: Sequence[Word], text: str, rooms: Sequence[str] = ()) -> Understood | None:
+        """Of `words`, which are `text`'s without politeness, exactly as they stand; `rooms` are the home's."""
         if not 0 < len(words) <= MAX_WORDS:
             return None
-        way = self._graph.best(Heard(text, words, tuple(word.text for word in words)))
+        way = self._graph.best(Heard(text, words, tuple(word.text for word in words), rooms))
         return None if way is None else _understood(way.meaning, way.slots(), len(words))
 
-    def guess(self, words: Sequence[Word], text: str) -> Understood | None:
+    def guess(self, words: Sequence[Word], text: str, rooms: Sequence[str] = ()) -> Understood | None:
         """As if one word had been misheard: by what recognisers are known to write, or by one letter."""
-        if not 1 < len(words) <= MAX_WORDS:
+        if not 1 < len(words) <= MAX_GUESSED_WORDS:
             return None
         for other in self._mishearing.variants([word.text for word in words]):
             changed = [replace(word, text=text) for word, text in zip(words, other, strict=True)]
-            found = self.understand(changed, text)
+            found = self.understand(changed, text, rooms)
             if found is not None:
                 return replace(found, confidence=GUESSED)
         return None
@@ -110,6 +113,10 @@ class Understanding:
         known = [phrase for head in heads for phrase in self._phrases(head)]
         self._graph.vocabulary.update(word for phrase in known for word in phrase)
         return english.ending_in(known)
+
+    def _told(self, one: Text) -> Kind:
+        never = frozenset(word for phrase in self._phrases(one.never_first) for word in phrase)
+        return english.told(never, may_ask=one.may_ask)
 
     def _phrases(self, said: str) -> Iterator[tuple[str, ...]]:
         return phrases(parse(said, self._rules), MAX_PHRASES)
