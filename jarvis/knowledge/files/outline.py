@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,9 @@ from jarvis.knowledge.places import MAX_HEADINGS, heading
 from jarvis.plugins.kinds import FileLimits, FileText, Part
 
 MAX_TITLE_CHARS = 200
+_UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]+")
+"""Control characters but tabs and line ends, which could steer the terminal of whoever is shown the text; and halves of
+characters, which nobody can write down."""
 
 
 class Outline:
@@ -28,8 +32,13 @@ class Outline:
         if not name:
             return
         self._title = self._title or name
-        self._headings = [*[one for one in self._headings if one[0] < level][: MAX_HEADINGS - 1], (level, name)]
+        self.close(level)
+        self._headings = [*self._headings[: MAX_HEADINGS - 1], (level, name)]
         self._add(text.strip(), self.place, "heading")
+
+    def close(self, level: int) -> None:
+        """What follows stands no longer under a heading of `level`."""
+        self._headings = [one for one in self._headings if one[0] < level]
 
     @property
     def place(self) -> str:
@@ -42,6 +51,7 @@ class Outline:
             self._add(text, self.place if place is None else place, kind)
 
     def _add(self, text: str, place: str, kind: Literal["heading", "text", "code", "table"]) -> None:
+        text = _UNREADABLE.sub(" ", text)
         self._chars += len(text)
         if self._chars > self._limits.max_chars:
             raise self._too_much(f"{self._limits.max_chars} characters")
@@ -56,5 +66,5 @@ class Outline:
         """Raises InvalidInput when there is none."""
         if not any(part.kind != "heading" for part in self._parts) and not self._title:
             raise refused(self._path, "holds no text")
-        title = " ".join((title or self._title or self._path.stem).split())
+        title = " ".join(_UNREADABLE.sub(" ", title or self._title or self._path.stem).split())
         return FileText(title[:MAX_TITLE_CHARS], self._parts)
