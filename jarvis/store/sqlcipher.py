@@ -24,6 +24,7 @@ from jarvis.store.files import cannot_use, make_private_directory, sync_director
 from jarvis.store.keyfile import KEY_BYTES
 from jarvis.store.protocol import Transaction
 from jarvis.store.tables import SqlTransaction
+from jarvis.store.witness import Witness
 from jarvis.store.writer import GroupWriter, Job
 
 # sqlite-utils catches the exceptions of whichever module it finds under this name; without it, those of plain SQLite.
@@ -105,7 +106,10 @@ class _Engine:
         self.undone: list[Callable[[], None]] = []
         self._db: sqlcipher.Connection | None = None
         self._transaction: SqlTransaction | None = None
+        self._witness: Witness | None = None
         self._opened = False
+        self._doubtful = False
+        """The disk failed in a commit: the log may hold what the kernel believes to be written and is not."""
         self._said = ""
         """Why commits fail, logged once; empty while they work."""
 
@@ -114,9 +118,11 @@ class _Engine:
             # A clean end leaves no log; a sudden one may have come between erasing and sweeping.
             left, self._opened = not self._opened and self._path.with_name(self._path.name + "-wal").exists(), True
             self._db = _connect(self._path, self._key)
+            self._witness = Witness(self._path.with_name(self._path.name + "-witness"))
         except sqlcipher.Error as error:
             raise self._explain(error) from None
         except OSError as error:
+            self.close()
             raise cannot_use(self._path, error) from None
         self._transaction = SqlTransaction(self._db)
         if left:
@@ -129,6 +135,9 @@ class _Engine:
                 db.close()  # moves the log into the database; if that fails, the next start does it
             except sqlcipher.Error as error:
                 log.warning("store.close_failed", error=str(error))
+        witness, self._witness = self._witness, None
+        if witness is not None:
+            witness.close()
 
     def run(self, jobs: Sequence[Job], done: Callable[[Sequence[Job]], None]) -> None:
         """Reads first: they see only what is durable, and need not wait for this commit."""
@@ -175,7 +184,11 @@ class _Engine:
     def _write(self, jobs: Sequence[Job]) -> None:
         """All works in one transaction, each undone alone when it raises; all fail when the commit does."""
         db, transaction = self._connection()
+        assert self._witness is not None
         try:
+            if self._doubtful:  # a log behind which nothing may be promised
+                self._empty_log()
+                self._doubtful = False
             db.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 self._work(db, transaction, job, alone=len(jobs) == 1)
@@ -183,9 +196,11 @@ class _Engine:
                 db.execute("COMMIT")
             if transaction.erased:
                 transaction.erased = not self._sweep()
-        except sqlcipher.Error as error:
+            self._witness.ask()
+        except (sqlcipher.Error, OSError) as error:
+            failure = self._failure(error)
             for job in jobs:
-                job.result, job.error = None, job.error or self._explain(error)
+                job.result, job.error = None, job.error or type(failure)(str(failure), fix=failure.fix)
             self._start_anew()
             self._tell_undone()
             if self._said != str(error):
@@ -199,13 +214,16 @@ class _Engine:
     def _sweep(self) -> bool:
         """Move the log into the file and empty it, since it holds pages as they were before something was erased.
         Whether that worked; what was committed stands all the same."""
-        db, _ = self._connection()
         try:
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._empty_log()
         except sqlcipher.Error as error:
             log.warning("store.sweep_failed", error=str(error))
             return False
         return True
+
+    def _empty_log(self) -> None:
+        db, _ = self._connection()
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def _work(self, db: sqlcipher.Connection, transaction: SqlTransaction, job: Job, *, alone: bool) -> None:
         """One work within the transaction; undone, it takes a transaction along that is its own. Raises sqlcipher.Error
@@ -237,6 +255,14 @@ class _Engine:
         except sqlcipher.Error as error:
             log.warning("store.rollback_failed", error=str(error))
         self.close()
+
+    def _failure(self, error: sqlcipher.Error | OSError) -> JarvisError:
+        """Of a commit; after one of the disk the log is in doubt."""
+        if isinstance(error, OSError) or _code(error) == sqlcipher.SQLITE_IOERR:
+            self._doubtful = True
+        if isinstance(error, OSError):
+            return _failed(self._path, _SENTENCES[sqlcipher.SQLITE_IOERR])
+        return _explain(self._path, self._key, error)
 
     def _tell_undone(self) -> None:
         for callback in self.undone:

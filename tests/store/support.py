@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -21,6 +22,7 @@ from jarvis.store.sqlcipher import SqlCipherStore
 
 KEY = bytes(range(32))
 AUTHOR = b"a" * 32
+DYING_DISK_BYTES = 16 * 1024 * 1024
 
 
 def make_record(
@@ -108,3 +110,50 @@ def small_disk(at: Path, size_kib: int) -> Iterator[Path]:
 
 def remount(at: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", str(at)], check=True)
+
+
+class DyingDisk:
+    """What an SD card does when it dies: the kernel stops writing to it at once, whoever has files open. It ends with
+    another card in its place that holds what the first one had taken in."""
+
+    def __init__(self, at: Path) -> None:
+        self.at = at
+        self._image = at.with_suffix(".img")
+        with self._image.open("wb") as file:
+            file.truncate(DYING_DISK_BYTES)
+        at.mkdir()
+        _run("mkfs.ext4", "-q", "-F", str(self._image))
+        self._mount()
+        if not self._trigger().exists():
+            self.unmount()
+            pytest.skip("this kernel has no ext4 that can be made to fail")
+
+    def begin(self) -> None:
+        os.sync()  # the copy of the home, which this test made
+        self._trigger().write_text("1")
+
+    def end(self) -> None:
+        self.unmount()
+        self._image = shutil.copyfile(self._image, self._image.with_suffix(".second"))
+        subprocess.run(["e2fsck", "-fy", str(self._image)], capture_output=True, check=False)
+        self._mount()
+
+    def unmount(self) -> None:
+        _run("umount", "--lazy", str(self.at))  # the node holds files there
+
+    def _mount(self) -> None:
+        _run("mount", "-o", "loop,errors=remount-ro", str(self._image), str(self.at))
+
+    def _trigger(self) -> Path:
+        device = _run("findmnt", "-n", "-o", "SOURCE", str(self.at)).strip()
+        return Path("/sys/fs/ext4") / Path(device).name / "trigger_fs_error"
+
+
+def _run(*command: str) -> str:
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        pytest.skip(f"{error.filename} is not installed")
+    if ran.returncode:
+        pytest.skip(f"run as root, with loop devices, to prove a dying disk: {ran.stderr.strip()}")
+    return ran.stdout

@@ -468,7 +468,8 @@ def test_nothing_can_be_read_on_disk(disk: SqlCipherForm, monkeypatch: pytest.Mo
 def test_only_the_owner_may_read_the_files(disk: SqlCipherForm) -> None:
     async def body(store: Store) -> None:
         await store.write(putter("key"))
-        assert {path.name for path in disk.path.parent.iterdir()} == {"store.db", "store.db-wal"}
+        names = {"store.db", "store.db-wal", "store.db-witness"}
+        assert {path.name for path in disk.path.parent.iterdir()} == names
         assert {path.stat().st_mode & 0o777 for path in disk.path.parent.iterdir()} == {0o600}
         assert disk.path.parent.stat().st_mode & 0o777 == 0o700
 
