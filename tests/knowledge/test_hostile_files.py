@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import warnings
+import zipfile
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,11 @@ import pytest
 from jarvis.core.errors import EngineFailed, InvalidInput, Missing, PluginFailed
 from jarvis.engines.worker import Worker
 from jarvis.knowledge.files.builtin import PROCESSORS
+from jarvis.knowledge.files.image import _facts as image_facts
+from jarvis.knowledge.files.projects import summary
 from jarvis.knowledge.files.reader import processor_for
 from jarvis.knowledge.files.reading import Reading
+from jarvis.knowledge.files.tags import too_costly
 from jarvis.knowledge.files.walking import Refused, files_in, given, inside
 from jarvis.plugins.kinds import FileLimits, FileText, Part
 from tests.knowledge import documents
@@ -59,6 +65,40 @@ def test_what_is_deep(tmp_path: Path) -> None:
     refused(documents.docx(tmp_path / "b.docx", runs), "20 deep")
 
 
+@pytest.mark.parametrize(
+    ("page", "why"),
+    [
+        ("<div>" * 100_000, "open at a time"),
+        ("<div></b>" * 100_000, "open at a time"),
+        ("<rt>" * 100_000, "open at a time"),
+        ("<p " + "".join(f"a{number}=1 " for number in range(100_000)) + ">x", "more than 500 attributes"),
+        ("<p " + "/".join(f"a{number}" for number in range(100_000)) + ">x", "more than 500 attributes"),
+        ("".join(f"<body a{number}=1>" for number in range(60_000)), "begins more than 50 times"),
+        ("<!--><div>" + "<div>" * 100_000 + "-->", "open at a time"),
+        ("<title><script></title>" + "<div>" * 100_000, "open at a time"),
+    ],
+)
+def test_html_that_would_hold_its_parser_for_hours(tmp_path: Path, page: str, why: str) -> None:
+    refused(make(tmp_path / "a.html", page.encode()), why, FileLimits())
+
+
+def test_html_of_honest_authors_is_not_taken_for_that() -> None:
+    script = "<script>" + "if (a<b && c>d) { e = '<div>' }\n" * 5_000 + "</script>"
+    listed = "<li><p>one<br>" * 10_000
+    assert not too_costly(
+        f"<!DOCTYPE html><html><body>{script}<ul>{listed}</ul><!-- {'<div>' * 5_000} --></body></html>"
+    )
+    assert not too_costly('<img alt="' + "a long description " * 1_000 + '">')
+
+
+def test_text_that_would_hold_its_reader_is_read_at_once(tmp_path: Path) -> None:
+    """Each took time with the square of its length."""
+    hashes = make(tmp_path / "a.md", b"# x" + b" #" * 500_000 + b"y")
+    assert processor_for(hashes, PROCESSORS).read(hashes, FileLimits()).parts[0].kind == "heading"
+    long_tag = documents.docx(tmp_path / "a.docx", f"<w:p x='{os.urandom(2**22).hex()}'/>")
+    refused(long_tag, "holds no text", FileLimits())
+
+
 def test_bombs(tmp_path: Path) -> None:
     huge = documents.docx(tmp_path / "a.docx", documents.paragraph("0" * (5 * 2**20)))
     assert huge.stat().st_size < 2**16
@@ -67,11 +107,33 @@ def test_bombs(tmp_path: Path) -> None:
     refused(tight, "zip bomb", FileLimits())
     laughs = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>'
     refused(documents.docx(tmp_path / "c.docx", documents.paragraph("&b;"), head=laughs), "declares a document type")
+    with zipfile.ZipFile(tmp_path / "f.docx", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("word/document.xml", "0" * 2**20)
+    refused(tmp_path / "f.docx", "packed as no document is")
     page = documents.pdf(tmp_path / "d.pdf", ["x"]).read_bytes()
     bomb = zlib.compress(b"BT (" + b"0" * (90 * 2**20) + b") Tj ET", 9)
     start, end = page.index(b"<< /Length"), page.index(b"endstream")
     body = b"<< /Length %d /Filter /FlateDecode >>\nstream\n%b\n" % (len(bomb), bomb)
     refused(make(tmp_path / "e.pdf", page[:start] + body + page[end:]), "damaged|characters", FileLimits())
+
+
+def test_a_picture_is_never_unpacked(tmp_path: Path) -> None:
+    """Half a gigabyte of one colour in half a megabyte."""
+    pictures = pytest.importorskip("PIL.Image")
+    pictures.new("1", (13_000, 13_000)).save(tmp_path / "a.png")
+    text = processor_for(tmp_path / "a.png", PROCESSORS).read(tmp_path / "a.png", FileLimits())
+    assert "13000 by 13000" in text.parts[0].text
+    with warnings.catch_warnings(action="ignore"), pictures.open(tmp_path / "a.png") as picture:
+        assert image_facts(picture) and picture._im is None, "its points were never asked for"
+
+
+def test_nothing_read_can_steer_a_terminal(tmp_path: Path) -> None:
+    page = make(tmp_path / "a.html", b"<title>A&#27;]0;x</title><h1>B&#x9b;31m</h1><p>red&#27;[31m &#127;text</p>")
+    found = processor_for(page, PROCESSORS).read(page, FileLimits())
+    assert all(one.isprintable() for one in found.title + "".join(part.text for part in found.parts))
+    make(tmp_path / "package.json", b'{"name": "half \\ud800", "description": "a \\u001b[2J b"}')
+    told = summary(tmp_path, [], FileLimits())
+    assert told.title.encode() and told.title == "half (project)" and "\x1b" not in told.parts[0].text
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
@@ -82,6 +144,33 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     refused(tmp_path / "absent.txt", "No such file")
     (tmp_path / "folder.txt").mkdir()
     refused(tmp_path / "folder.txt", "is not a file")
+
+
+def test_a_link_that_is_put_in_the_way_is_not_followed(tmp_path: Path) -> None:
+    """A folder that was looked at becomes a link before its file is opened."""
+    sub, outside = tmp_path / "home" / "sub", tmp_path / "outside"
+    for folder in (sub, outside):
+        folder.mkdir(parents=True)
+        make(folder / "a.md", b"words")
+    (found,) = files_in(tmp_path / "home", frozenset({".md"}))
+    assert isinstance(found, Path)
+    sub.rename(tmp_path / "was")
+    sub.symlink_to(outside)
+    refused(found, "lies behind a link")
+    with pytest.raises(InvalidInput, match="lies behind a link"):
+        Reading(worker=Broken(), limits=LIMITS).measure(found)
+
+
+def test_a_name_is_one_line(tmp_path: Path) -> None:
+    strange = make(tmp_path / "a\nadded  b.md", b"words")
+    make(tmp_path / "c\x1b[2J.md", b"words")
+    assert list(files_in(tmp_path, frozenset({".md"}))) == [
+        Refused(tmp_path / name, "Its name holds control characters.") for name in ("a?added  b.md", "c?[2J.md")
+    ]
+    assert not inside(tmp_path, strange)
+    with pytest.raises(InvalidInput, match=r"a\?added") as error:
+        given(strange)
+    assert "\n" not in str(error.value)
 
 
 def test_a_folder_is_never_left(tmp_path: Path) -> None:
@@ -183,6 +272,38 @@ def test_only_the_reading_process_suffers(tmp_path: Path, monkeypatch: pytest.Mo
 
     bounded(main())
     assert not (tmp_path / "stolen").exists() or not (tmp_path / "stolen").read_bytes()
+
+
+def test_a_file_that_hangs_in_native_code_is_tried_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hanging_files.py").write_text(HANGING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    make(tmp_path / "a.md", b"words")
+
+    async def main() -> None:
+        worker = Worker("files", "hanging_files:Reader", {}, repeats=False)
+        monkeypatch.setattr("jarvis.knowledge.files.reading.GRACE_S", 0.2)
+        async with Reading(worker=worker, limits=replace(LIMITS, max_seconds=1.0)) as reading:
+            with pytest.raises(InvalidInput, match=r"a\.md broke the process"):
+                await reading.read(tmp_path / "a.md")
+            assert len((tmp_path / "tried").read_bytes()) == 1
+            with pytest.raises(InvalidInput, match=r"a\.md broke the process"):
+                await reading.read(tmp_path / "a.md")
+            assert len((tmp_path / "tried").read_bytes()) == 2, "the next file has a new process"
+
+    bounded(main())
+
+
+HANGING = """
+import signal
+from pathlib import Path
+
+class Reader:
+    def read(self, path, max_tokens):
+        with (Path(path).parent / "tried").open("ab") as tried:
+            tried.write(b"x")
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+        signal.pause()
+"""
 
 
 class Broken:

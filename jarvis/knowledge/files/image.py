@@ -45,7 +45,9 @@ class Image:
 
 
 def _facts(picture: Any) -> list[str]:
-    exif = picture.getexif()
+    from PIL.Image import Image
+
+    exif = Image.getexif(picture)  # a PNG's own would unpack it, in case there is more behind the picture
     told = [
         _said(exif.get(_DESCRIPTION)),
         *(_said(picture.info.get(key)) for key in ("Title", "Description", "comment")),

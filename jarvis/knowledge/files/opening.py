@@ -1,5 +1,5 @@
-"""A file's bytes, measured before they are read: regular files only, no links, nothing larger than it may be. What is
-not so is refused by name."""
+"""A file's bytes, measured before they are read: regular files only, no links on the way to them, nothing larger than
+it may be. What is not so is refused by name."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from jarvis.core.errors import InvalidInput
 from jarvis.plugins.kinds import FileLimits
 
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _ALLOWED = frozenset("\t\n\r\f\v\x1b")
 """Control characters that text files do hold: a form feed between pages, an escape in a terminal's log."""
 
@@ -27,9 +28,10 @@ def refused(path: Path, why: str, fix: str = "") -> InvalidInput:
 def opened(path: Path, limits: FileLimits) -> Iterator[BinaryIO]:
     """The file to read from. Raises InvalidInput: absent, a link, no regular file, empty, over `max_bytes`."""
     try:
-        # Not blocking: opening a pipe that nobody writes to would wait for ever.
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = _opened_without_links(path)
     except OSError as error:
+        if any(one.is_symlink() for one in path.parents):
+            raise refused(path, "lies behind a link", "Give the folder that the link names.") from None
         why = "is a link" if path.is_symlink() else f"cannot be read: {error.strerror}"
         raise refused(path, why, "Check the path.") from None
     found = os.fstat(handle)
@@ -42,6 +44,22 @@ def opened(path: Path, limits: FileLimits) -> Iterator[BinaryIO]:
         if found.st_size > limits.max_bytes:
             raise refused(path, f"is larger than {_mib(limits.max_bytes)}", "Cut it into pieces.")
         yield file
+
+
+def _opened_without_links(path: Path) -> int:
+    """Folder by folder: whoever may write to one could put a link in its place since it was looked at, and lead out of
+    what was given."""
+    *folders, name = path.absolute().parts
+    here = os.open(folders[0], _FOLDER)
+    try:
+        for folder in folders[1:]:
+            below = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=here)
+            os.close(here)
+            here = below
+        # Not blocking: opening a pipe that nobody writes to would wait for ever.
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=here)
+    finally:
+        os.close(here)
 
 
 def bytes_of(path: Path, limits: FileLimits) -> bytes:

@@ -20,7 +20,10 @@ MAX_ENTRIES = 10_000
 MAX_RATIO = 200
 """Unpacked to packed, from `RATIO_FROM_BYTES` on: XML packs 10 to 50 times, a bomb a thousand times."""
 RATIO_FROM_BYTES = 8 * 1024 * 1024
-BLOCK_BYTES = 64 * 1024
+BLOCK_BYTES = 1024 * 1024
+"""Expat looks at an unfinished tag from its beginning with each block: with small ones a long tag takes for ever."""
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""That documents use. The others unpack as much as they like at once."""
 Attributes = dict[str, str]
 
 
@@ -41,6 +44,8 @@ class Packed:
         entry = self._archive.getinfo(name)
         if entry.flag_bits & 1:
             raise refused(self._path, "is locked with a password", "Save it without one.")
+        if entry.compress_type not in _METHODS:
+            raise refused(self._path, "is packed as no document is")
         read = 0
         with self._archive.open(entry) as file:
             while block := file.read(BLOCK_BYTES):

@@ -102,7 +102,7 @@ def _purpose(module: Path, limits: FileLimits) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of another's code; they would be printed
             said = ast.get_docstring(ast.parse(text_of(module, limits))) or ""
-    except (InvalidInput, SyntaxError, ValueError, RecursionError):
+    except (InvalidInput, SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
     return _line(said.split("\n\n")[0].split(". ")[0])
 

@@ -12,7 +12,7 @@ from jarvis.knowledge.files.opening import text_of
 from jarvis.knowledge.files.outline import Outline
 from jarvis.plugins.kinds import FileLimits, FileText
 
-_ATX = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t#]*")
+_ATX = re.compile(r" {0,3}(#{1,6})[ \t]+(.*)")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[^`]*")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
 _FRONT = re.compile(r"---\n(.*?\n)---\n", re.DOTALL)
@@ -55,7 +55,7 @@ class Markdown:
                 outline.add("\n".join(rows[at + 1 : end]), "code", _place(outline, at + 2, end - at - 1))
                 at = end + 1
             elif found := _ATX.fullmatch(rows[at]):
-                outline.heading(len(found[1]), found[2])
+                outline.heading(len(found[1]), found[2].rstrip(" \t#"))
                 at += 1
             elif not rows[at].strip():
                 at += 1

@@ -61,7 +61,7 @@ class Reading:
     ) -> None:
         self._others, self._transcribe = tuple(others), transcribe
         self._limits = limits or FileLimits()
-        self._worker: Asked = worker or Worker("files", TARGET, {"limits": list(astuple(self._limits))})
+        self._worker: Asked = worker or Worker("files", TARGET, {"limits": list(astuple(self._limits))}, repeats=False)
 
     @property
     def suffixes(self) -> frozenset[str]:

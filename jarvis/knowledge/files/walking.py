@@ -4,6 +4,7 @@ and nothing outside is reached. What is refused is told by name."""
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ UNREAD_FOLDERS = frozenset(
     "node_modules __pycache__ venv site-packages dist build target vendor bower_components".split()  # noqa: SIM905
 )
 """What programs make or fetch, and nobody wrote here."""
+
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""In a name: whoever is shown it would see another line, or another screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,8 @@ def files_in(folder: Path, suffixes: frozenset[str]) -> Iterator[Path | Refused]
                 continue
             if not _is_text(entry.name):
                 yield Refused(here / entry.name.encode("utf-8", "replace").decode(), "Its name is not UTF-8.")
+            elif _CONTROL.search(entry.name):
+                yield Refused(here / _CONTROL.sub("?", entry.name), "Its name holds control characters.")
             elif entry.is_symlink():
                 yield Refused(here / entry.name, "It is a link.")
             elif entry.is_dir(follow_symlinks=False):
@@ -98,14 +105,19 @@ def inside(folder: Path, path: Path) -> bool:
     except (ValueError, OSError, RuntimeError):  # outside, unreadable, a loop
         return False
     hidden = any(part.startswith(".") for part in parts) or any(part in UNREAD_FOLDERS for part in parts[:-1])
-    return parts == real and not hidden and all(map(_is_text, parts)) and len(parts) <= MAX_DEPTH + 1
+    named = all(_is_text(part) and not _CONTROL.search(part) for part in parts)
+    return parts == real and not hidden and named and len(parts) <= MAX_DEPTH + 1
 
 
 def given(path: str | os.PathLike[str]) -> Path:
     """What a person gave, as an absolute path with its links followed: naming a link is asking for what it names.
     Raises InvalidInput when nothing is there."""
     try:
-        return Path(path).expanduser().resolve(strict=True)
+        found = Path(path).expanduser().resolve(strict=True)
+        if _CONTROL.search(str(found)) or not _is_text(str(found)):
+            raise ValueError("its name holds what nobody can write down")
+        return found
     except (OSError, RuntimeError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "no such path"
-        raise InvalidInput(f"{path} cannot be read: {why}.", fix="Check the path.") from None
+        why = getattr(error, "strerror", None) or str(error) or "no such path"
+        shown = _CONTROL.sub("?", str(path)).encode("utf-8", "replace").decode()
+        raise InvalidInput(f"{shown} cannot be read: {why}.", fix="Check the path.") from None
