@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import structlog
 
-from jarvis.assistant.grammar.announcements import announcement
-from jarvis.assistant.grammar.directions import meant
+from jarvis.assistant.directions import meant
+from jarvis.assistant.filling import fill_missing
 from jarvis.assistant.house.answers import answered
-from jarvis.assistant.intents import Match, fill_missing, match_intent
+from jarvis.assistant.intents import Match, match_intent
 from jarvis.assistant.language.chat import asks, is_talk
 from jarvis.assistant.language.guard import Doubt, doubt, unknown
 from jarvis.assistant.language.home_tools import home_tools
@@ -79,7 +79,7 @@ class Assistant:
 
     def understand(self, text: str, assistant_name: str = "Jarvis", rooms: Sequence[str] = ()) -> Match | None:
         """The intent of `text`, of those that somebody here can do."""
-        match = match_intent(text, assistant_name, self._understanding) or announcement(text, rooms, assistant_name)
+        match = match_intent(text, assistant_name, self._understanding, rooms)
         return match if match is not None and (match.reply or match.intent in self._skills) else None
 
     def whole_intent(self, text: str) -> bool:
@@ -115,7 +115,10 @@ class Assistant:
         match = self.understand(request.text, request.assistant_name, request.rooms)
         if match is not None and not meant(match, request):
             match = None
-        return match or self._completed(request.text, request.turns[-MAX_ASKED_BACK:], request)
+        if match is not None and match.confidence == 1.0:
+            return match
+        # An answer to a question is likelier than a sentence in which a word was misheard.
+        return self._completed(request.text, request.turns[-MAX_ASKED_BACK:], request) or match
 
     def _completed(self, text: str, turns: Sequence[PastTurn], request: Request) -> Match | None:
         """What was asked for before, with `text` as the answer to the question back; and that may have been one too:

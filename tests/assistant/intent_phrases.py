@@ -61,7 +61,7 @@ WHOLE: list[Expected] = [
     *_all("what_can_you_do", "Tell me what you can do", "What features do you have?", "What all can you do?"),
     *_all("stop", "Stop, please, stop!", "No, stop"),
     *_all("never_mind", "No thanks", "Thanks, that's all", "That's it"),
-    *_all("recall", "What did I ask you to remember about the car?"),
+    *_all("recall", "What did I ask you to remember about the car?", about="car"),
     *_all("timer_set", "set an hour and a half timer", "Set a timer for an hour and a half.",
           "Set a timer for one and a half hours", "Set a timer for 1.5 hours", "Set a timer for 90 minutes",
           "Set a timer for ninety minutes", "Set a timer for 1 hour and 30 minutes", "set a timer for one hour thirty",

@@ -8,7 +8,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jarvis.assistant.grammar.announcements import announcement
 from jarvis.assistant.intents import Match, match_intent
 from jarvis.assistant.skills.basic import SKILLS
 
@@ -37,7 +36,7 @@ def commands(file: Path = FILE) -> list[Command]:
 
 def understood(text: str) -> Match | None:
     """As the assistant does, before it looks at the room."""
-    return match_intent(text) or announcement(text, ROOMS)
+    return match_intent(text, rooms=ROOMS)
 
 
 def wrong(file: Path = FILE) -> list[str]:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from jarvis.assistant.assistant import Assistant
-from jarvis.assistant.grammar.directions import Direction, direction
+from jarvis.assistant.directions import Direction, direction
 from jarvis.assistant.intents import match_intent
 from jarvis.assistant.types import PastTurn, Request
 from tests.assistant.homes import MemoryHome, ScriptedModel

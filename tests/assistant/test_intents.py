@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jarvis.assistant.intents import fill_missing, match_intent
+from jarvis.assistant.filling import fill_missing
+from jarvis.assistant.intents import match_intent
 from jarvis.assistant.templates.understanding import shipped
 from jarvis.assistant.wording.words import MAX_CHARS
 from tests.assistant.intent_phrases import FREE, MISSING, OPEN, WHOLE
@@ -79,7 +80,7 @@ def test_a_slot_asked_for_is_filled_by_the_answer(asked: str, answer: str, slots
     assert (None if filled is None else filled.slots) == slots
 
 
-# Words the grammar gives a meaning to, so that arbitrary sentences come close to its patterns.
+# Words the templates give a meaning to, so that arbitrary sentences come close to them.
 NEAR = st.lists(
     st.sampled_from(
         [

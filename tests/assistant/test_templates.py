@@ -111,6 +111,43 @@ def test_dictated_words_stay_as_they_were_said_and_may_go_on() -> None:
     assert found is not None and found.slots == {"text": "Anna's e-mail isn't READY, is it"} and found.open_ended
 
 
+def test_a_text_does_not_begin_with_words_that_make_it_a_question() -> None:
+    pack = """
+    texts.note = { never_first = "when|how (much|many)", may_ask = false }
+    """ + intent("note", "note {note:text}", "note that {text}")
+    assert understood(pack, "Note the Milk, please") == ("note", {"text": "the Milk, please"})
+    assert understood(pack, "note when we met") is understood(pack, "note the milk?") is None
+    assert understood(pack, "note that we met?") == ("note", {"text": "we met"})
+
+
+def test_a_room_is_one_of_this_home() -> None:
+    heard = Understanding([read("x", 'language = "en"\n' + intent("go", "go to {home_room:room} [now]"))])
+
+    def found(text: str, *rooms: str) -> dict | None:
+        match = heard.understand(split(text), text, rooms)
+        return None if match is None else match.slots
+
+    assert found("Go to the living room now", "Living", "Living Room") == {"room": "Living Room"}
+    assert found("go to toms room", "Tom's room") is found("go to the cinema", "hall") is found("go to hall") is None
+    assert found("go to Tom's room", "The hall", "Tom's room") == {"room": "Tom's room"}
+    assert found("go to my hall", "The hall", "Tom's room") == {"room": "The hall"}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "name"),
+    [
+        ("set a timer for a pot of rice for ten minutes", 600, "pot of rice"),
+        ("set a ten minute mac and cheese timer", 600, "mac and cheese"),
+        ("set a timer for ten minutes for the green tea", 600, "green tea"),
+        ("set a timer for the second egg for ten minutes", None, None),
+    ],
+)
+def test_what_a_timer_is_called(text: str, seconds: int | None, name: str | None) -> None:
+    found = shipped().understand(split(text), text)
+    slots = {} if found is None else found.slots
+    assert (slots.get("seconds"), slots.get("name")) == (seconds, name)
+
+
 @pytest.mark.parametrize(
     ("said", "items"),
     [
@@ -160,6 +197,11 @@ def test_a_sum_that_words_do_not_carry_whole_is_none(text: str) -> None:
         ("remvoe milk from the shopping list", ("list_remove", {"items": ["milk"], "list": "shopping"})),
         ("close the bedroom curtans", ("home_close", {"thing": "bedroom curtains"})),
         ("cancle all reminders", ("reminder_cancel", {"all": True})),
+        ("set a tamer for ten minutes", ("timer_set", {"seconds": 600})),
+        ("set a timer four ten minutes", ("timer_set", {"seconds": 600})),
+        ("paws the pasta timer", ("timer_pause", {"name": "pasta"})),
+        ("tern it up", ("volume_up", {})),
+        ("repeet that", ("repeat", {})),
     ],
 )
 def test_one_word_may_have_been_misheard(text: str, meant: tuple[str, dict]) -> None:
@@ -167,6 +209,11 @@ def test_one_word_may_have_been_misheard(text: str, meant: tuple[str, dict]) -> 
     found = shipped().guess(words, text)
     assert shipped().understand(words, text) is None
     assert found is not None and (found.intent, found.slots) == meant and found.confidence == GUESSED
+
+
+@pytest.mark.parametrize("text", ["Announced in the bedroom", "remembers the milk", "at fourteen hundred hours"])
+def test_nothing_is_dictated_to_a_word_that_was_misheard(text: str) -> None:
+    assert shipped().guess(split(text), text, ("bedroom",)) is None
 
 
 def test_neighbours_are_one_letter_away_begin_alike_and_are_long_enough() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 
-from jarvis.assistant.grammar.directions import room_of
+from jarvis.assistant.directions import room_of
 from jarvis.assistant.house.phrases import SKILLS as HOUSE_SKILLS
 from jarvis.assistant.intents import Match
 from jarvis.assistant.skills.knowledge import SKILLS as KNOWLEDGE_SKILLS

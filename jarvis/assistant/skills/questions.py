@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from jarvis.assistant.grammar.directions import same
+from jarvis.assistant.directions import same
 from jarvis.assistant.intents import Match
 from jarvis.assistant.skills.said import Said, a_list, the
 from jarvis.assistant.types import Home, Request

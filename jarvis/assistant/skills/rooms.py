@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
-from jarvis.assistant.grammar.directions import same
+from jarvis.assistant.directions import same
 from jarvis.assistant.intents import Match
 from jarvis.assistant.skills.said import Said, a_list, the
 from jarvis.assistant.types import Home, Request, TimerInfo
@@ -153,7 +153,7 @@ async def volume(match: Match, request: Request, home: Home) -> Said:
 async def announce(match: Match, request: Request, home: Home) -> Said:
     if "text" in match.missing:
         return Said("What should I announce?", asks=True)
-    done = await home.announce(str(match.slots["text"]), match.slots.get("room"))
+    done = await home.announce(_capital(str(match.slots["text"])), match.slots.get("room"))
     quiet = f"it is quiet hours in {a_list(map(the, done.quiet))}" if done.quiet else ""
     if not done.rooms:
         return Said(f"I did not: {quiet}." if quiet else "There is no other room that could hear it.")

@@ -33,6 +33,8 @@ class Heard:
     texts: tuple[str, ...]
     rooms: Sequence[str] = ()
     """The home's, as it writes them."""
+    guessed: bool = False
+    """One of the words is not what was heard."""
 
     def as_said(self, start: int, end: int) -> str:
         """The words from `start` up to `end`, with the capitals and commas they had."""
@@ -42,6 +44,8 @@ class Heard:
 Kind = Callable[[Heard, int], Iterable[Found]]
 """What of a kind begins at a word, most words first."""
 _NO_WORDS: Mapping[str, tuple[Node, ...]] = {}
+MISHEARD = "?"
+"""Stands beside the words of a sentence in which one is a guess."""
 
 
 class Node:
@@ -60,7 +64,7 @@ class Node:
         self.slots = slots
         """(slot, name of the kind, kind, what follows)"""
         self.ends = ends
-        """(order, what the templates that end here mean, words that make it something else)"""
+        """(order, what the templates that end here mean, words that make it something else, MISHEARD among them)"""
 
 
 def _either(nodes: Sequence[Node]) -> Node:
@@ -141,7 +145,7 @@ class _Walk:
 
     def __init__(self, heard: Heard) -> None:
         self._heard = heard
-        self._said = frozenset(heard.texts)
+        self._said = frozenset((*heard.texts, MISHEARD) if heard.guessed else heard.texts)
         self._ways: dict[tuple[int, int], Way | None] = {}
         self._found: dict[tuple[str, int], list[Found]] = {}
 

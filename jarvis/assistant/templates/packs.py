@@ -52,6 +52,8 @@ class Sentences(_Strict):
     """Slots that are asked for when they were not said."""
     open: bool = False
     """However it ends, more may follow."""
+    exact: bool = False
+    """No word of it may have been misheard: what is dictated, and what a mere number would complete."""
     without: str = ""
     """Words, as a template, of which one makes it something else."""
     reply: str = ""

@@ -13,15 +13,13 @@ from importlib.resources import files
 from typing import Any
 
 from jarvis.assistant.templates import english
-from jarvis.assistant.templates.graph import Found, Graph, Heard, Kind
+from jarvis.assistant.templates.graph import MISHEARD, Found, Graph, Heard, Kind
 from jarvis.assistant.templates.mishearing import Mishearing
 from jarvis.assistant.templates.packs import Pack, Sentences, Text, Value, read
 from jarvis.assistant.templates.syntax import parse, phrases
 from jarvis.assistant.wording.words import Word
 from jarvis.core.errors import InvalidInput
 
-MAX_WORDS = 250
-"""More words are free text. The longest sentence of ours has about twenty, but a note may be dictated."""
 MAX_GUESSED_WORDS = 60
 """In longer ones nobody looks for a word that was misheard: each guess is one more search."""
 MAX_PHRASES = 500
@@ -67,10 +65,7 @@ class Understanding:
 
     def understand(self, words: Sequence[Word], text: str, rooms: Sequence[str] = ()) -> Understood | None:
         """Of `words`, which are `text`'s without politeness, exactly as they stand; `rooms` are the home's."""
-        if not 0 < len(words) <= MAX_WORDS:
-            return None
-        way = self._graph.best(Heard(text, words, tuple(word.text for word in words), rooms))
-        return None if way is None else _understood(way.meaning, way.slots(), len(words))
+        return self._best(Heard(text, words, tuple(word.text for word in words), rooms))
 
     def guess(self, words: Sequence[Word], text: str, rooms: Sequence[str] = ()) -> Understood | None:
         """As if one word had been misheard: by what recognisers are known to write, or by one letter."""
@@ -78,15 +73,20 @@ class Understanding:
             return None
         for other in self._mishearing.variants([word.text for word in words]):
             changed = [replace(word, text=text) for word, text in zip(words, other, strict=True)]
-            found = self.understand(changed, text, rooms)
+            found = self._best(Heard(text, changed, tuple(other), rooms, guessed=True))
             if found is not None:
                 return replace(found, confidence=GUESSED)
         return None
+
+    def _best(self, heard: Heard) -> Understood | None:
+        way = self._graph.best(heard) if heard.words else None
+        return None if way is None else _understood(way.meaning, way.slots(), len(heard.words))
 
     def _add(self, pack: Pack) -> None:
         for one in pack.intents:
             self.intents.setdefault(one.name, pack.name)
             without = frozenset(word for phrase in self._phrases(one.without) for word in phrase)
+            without |= {MISHEARD} if one.exact else set()
             for sentence in one.sentences:
                 try:
                     self._graph.add(parse(sentence, self._rules), self._kinds, one, without)

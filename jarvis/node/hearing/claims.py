@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from jarvis.assistant.grammar.directions import asks_privacy
+from jarvis.assistant.directions import asks_privacy
 from jarvis.core.codec import Value
 from jarvis.core.errors import JarvisError
 from jarvis.core.ids import to_text

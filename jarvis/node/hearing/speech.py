@@ -12,7 +12,7 @@ import structlog
 
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.common import common_replies
-from jarvis.assistant.grammar.directions import asks_privacy
+from jarvis.assistant.directions import asks_privacy
 from jarvis.core.codec import Value
 from jarvis.core.errors import JarvisError, Missing, install_extra
 from jarvis.core.events import Event, EventBus

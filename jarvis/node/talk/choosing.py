@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from jarvis.assistant.grammar.directions import Direction, direction
+from jarvis.assistant.directions import Direction, direction
 from jarvis.core.errors import NotAllowed
 from jarvis.node.talk.sessions import ASKED_MS, FOLLOW_MS, Sessions
 

@@ -1,1 +1,0 @@
-"""Sentences told apart by rules: timers, loudness, the conversation itself, announcements."""
