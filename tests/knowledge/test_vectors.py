@@ -74,6 +74,31 @@ def test_in_memory_some_are_taken_out_and_the_others_stay(tmp_path: Path, monkey
         assert sorted(index.open("first", vectors.MEMORY, str(tmp_path / "index"))) == sorted(held)
 
 
+def test_of_many_those_are_compared_whose_signs_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("BLOCK", 64), ("ALL", 256), ("CHOSEN", 64)):
+        monkeypatch.setattr(vectors, name, value)
+    rng = np.random.default_rng(8)
+    # As texts are: some about the same thing, most not.
+    rows = np.repeat(rng.standard_normal((40, DIMENSIONS)), 25, axis=0) + rng.standard_normal((1_000, DIMENSIONS))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype("<f4")
+    held = {one: row.tobytes() for one, row in enumerate(rows)}
+    index = vectors.Vectors()
+    index.open("first", vectors.MEMORY, str(tmp_path / "index"))
+    index.add(list(held), b"".join(held.values()))
+    for step in range(3):
+        hits = 0
+        for wanted in list(held.values())[::25]:
+            _, found, scores = index.nearest(wanted, 10)
+            hits += len(set(found) & set(plainly(held, wanted, 10)))
+            cosines = [np.frombuffer(held[one], "<f4") @ np.frombuffer(wanted, "<f4") for one in found]
+            assert scores == pytest.approx(cosines, abs=1e-5), "what is found is compared exactly"
+        assert hits >= 9.9 * len(list(held)[::25]), step
+        assert len(index.nearest(wanted, 100)[1]) == 100, "as many as are asked for"
+        gone = [one for one in held if one % 7 == step]
+        index.remove(gone)
+        held = {one: vector for one, vector in held.items() if one not in gone}
+
+
 def test_on_disk_it_is_there_again_and_what_is_taken_out_leaves_the_files(tmp_path: Path) -> None:
     pytest.importorskip("chromadb", reason="the knowledge extra is not installed")
     folder, rng = tmp_path / "index", random.Random(7)
