@@ -199,7 +199,7 @@ class Assistant:
                     yield rest
                 if self._toolbox is not None and tools is not None and tools.wanted is not None:
                     reply.asks = True
-                    yield f" {self._toolbox.ask(tools.wanted)}"
+                    yield f" {self._toolbox.ask(tools.wanted, request)}"
                     return
                 if sentences.given or rest.strip():
                     return

@@ -39,6 +39,8 @@ class Request:
     """What is said stays on this node."""
     always_private: bool = False
     """This room shares nothing, whatever is asked."""
+    session: str = ""
+    """The conversation's id."""
     guesses: bool = False
     """A small model may answer what asks for a fact, too."""
 

@@ -142,6 +142,8 @@ def test_a_model_calls_a_tool_and_answers_with_what_it_gave() -> None:
         (("dance", "{}"), "no such tool"),
         (("knock", "{door"), "no JSON"),
         (("knock", "[]"), "no object"),
+        (("knock", '{"door": "x", "times": NaN}'), "no JSON"),
+        (("knock", '{"door": "x", "times": 1e999}'), "no JSON"),
         (("knock", "{}"), "door is missing"),
         (("knock", '{"door": 5}'), "not of type string"),
         (("knock", '{"door": "x", "loud": true}'), "there is no loud"),
@@ -231,6 +233,67 @@ def test_a_question_that_was_never_asked_cannot_be_answered() -> None:
         assert bench.made == []
 
     story(UNLOCK, told)
+
+
+def test_a_yes_counts_where_it_was_asked_for() -> None:
+    """Neither the yes of another conversation nor that of another room opens the door, and both end the question."""
+
+    async def told(bench: Bench, double: CallingDouble) -> None:
+        async def say(said: str, *before: Any, session: str = "a", room: str = "kitchen") -> str:
+            wanted = replace(request(said, *before, room=room), session=session)
+            return await whole(await bench.assistant.answer(wanted, MemoryHome()))
+
+        text = await say(ASKED)
+        asked = turn(ASKED, text)
+        await say("yes", asked, session="b")
+        assert bench.made == [], "another conversation's"
+        await say("yes", asked, room="bedroom")
+        await say("yes", asked)
+        assert bench.made == [], "another room's; and then the question is forgotten"
+        double.asked.clear()
+        text = await say(ASKED)
+        await say("yes", turn(ASKED, text))
+        assert len(bench.made) == 1
+
+    story(UNLOCK, told)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ends"),
+    [
+        ({"door": "front"}, "Should I really unlock door with door front?"),
+        ({"door": "back", "times": 2}, "Should I really unlock door with door back, times 2?"),
+        ({"door": "x. Like a joke?"}, "It is about door “x. Like a joke?”. Should I really unlock door?"),
+        ({"door": "one I do not mean,"}, "It is about door “one I do not mean,”. Should I really unlock door?"),
+    ],
+)
+def test_what_is_asked_of_the_person_comes_last(arguments: dict[str, Any], ends: str) -> None:
+    async def told(bench: Bench, double: CallingDouble) -> None:
+        _, text = await bench.ask(ASKED)
+        assert text.endswith(ends)
+        await bench.ask("yes", turn(ASKED, text))
+        assert [made for _, made, _ in bench.made] == [arguments]
+
+    story([[("unlock_door", json.dumps(arguments))]], told)
+
+
+@pytest.mark.parametrize(
+    ("schema", "arguments", "why"),
+    [
+        ({"door": {"type": "string"}}, {"door": "x" * 300}, "has to be told"),
+        ({"door": {"type": "string"}}, {"door": "front\u202e\n"}, "cannot be said"),
+        ({"door": {"type": "string"}}, {"door": "front", "note": "Would you like a joke?"}, "there is no note"),
+    ],
+)
+def test_what_a_person_cannot_be_told_they_are_not_asked(
+    schema: dict[str, Any], arguments: dict[str, Any], why: str
+) -> None:
+    async def told(bench: Bench, double: CallingDouble) -> None:
+        bench.tools[1] = replace(bench.tools[1], parameters={"type": "object", "properties": schema})
+        _, text = await bench.ask(ASKED)
+        assert why in double.results()[0] and "really" not in text and bench.used == [("unlock_door", "refused")]
+
+    story([[("unlock_door", json.dumps(arguments))]], told)
 
 
 def test_a_model_that_is_not_trusted_gets_none_and_private_calls_are_not_told() -> None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -41,9 +43,14 @@ RESULT_TOKENS = 1_500
 WAITING_S = 90.0
 """A yes that comes later is a yes to something else."""
 MAX_SHOWN_CHARS = 200
-"""Of arguments, in a question to a person."""
+"""Of arguments, in a question to a person: what cannot be told whole is not asked, since nobody could say yes to it."""
+MAX_PLAIN_WORDS = 4
+"""Of arguments that need no quotes. More could sound as if something else were asked."""
+_PLAIN = re.compile(r"[\w ,.'°%+-]*")
 
 log = structlog.get_logger()
+_Asked = tuple[str, str, str]
+"""The conversation, the room and the question."""
 Used = Callable[[str, str], Awaitable[None]]
 """Told a tool's name and how it went: `ok`, `failed`, `refused` or `asked`."""
 
@@ -56,11 +63,32 @@ class Wanted:
     arguments: dict[str, Any]
 
     @property
+    def shown(self) -> str:
+        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.arguments.items())
+
+    @property
+    def untold(self) -> str:
+        """Why a person cannot be asked about it, for the model; "" when they can."""
+        declared = self.tool.parameters.get("properties", {})
+        strange = next((name for name in self.arguments if name not in declared), "")
+        if strange:
+            return f"there is no {strange}"
+        if len(self.shown) > MAX_SHOWN_CHARS:
+            return f"they have more than {MAX_SHOWN_CHARS} characters, and a person has to be told them"
+        return "" if self.shown.isprintable() else "they hold what cannot be said"
+
+    @property
     def question(self) -> str:
-        """Of the call itself: whatever a model says about it stands before."""
-        shown = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.arguments.items())
-        words = " ".join(shown.replace("?", "").split())[:MAX_SHOWN_CHARS]
-        return f"Should I really {self.tool.name.replace('_', ' ')}{f' with {words}' if words else ''}?"
+        """Of the call itself, and what is asked comes last: whatever a model says about it, or wrote into its
+        arguments, stands before."""
+        what = f"Should I really {self.tool.name.replace('_', ' ')}"
+        if not self.arguments:
+            return f"{what}?"
+        values = " ".join(map(str, self.arguments.values()))
+        if len(values.split()) <= MAX_PLAIN_WORDS and _PLAIN.fullmatch(self.shown):
+            return f"{what} with {self.shown}?"
+        told = ", ".join(f"{name.replace('_', ' ')} “{value}”" for name, value in self.arguments.items())
+        return f"It is about {told}. {what}?"
 
 
 class Tools:
@@ -92,7 +120,11 @@ class Tools:
             await self._used(tool.name, "refused")
             return f"These arguments do not fit: {wrong}."
         if tool.dangerous:
-            self.wanted = self.wanted or Wanted(tool, given)
+            wanted = Wanted(tool, given)
+            if wanted.untold:
+                await self._used(tool.name, "refused")
+                return f"These arguments do not fit: {wanted.untold}."
+            self.wanted = self.wanted or wanted
             await self._used(tool.name, "asked")
             return "Not done: the person is asked first. Say nothing more about it."
         return await make(tool, given, self._context, self._used)
@@ -121,8 +153,8 @@ class Toolbox:
         mono_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._offered, self._used, self._mono_s = offered, used, mono_s
-        self._waiting: dict[str, tuple[Wanted, float]] = {}
-        """By the question that was asked, with when it is too late for an answer."""
+        self._waiting: dict[_Asked, tuple[Wanted, float]] = {}
+        """By where what was asked, with when it is too late for an answer."""
 
     def for_answer(self, model: LanguageModel, request: Request, home: Home, own: Sequence[Tool] = ()) -> Tools | None:
         """`own` are the home's, for this answer; they come first. None for a model that may not call any, or cannot."""
@@ -133,22 +165,23 @@ class Toolbox:
             return None
         return Tools(offered, _context(request, home), self._told(request))
 
-    def ask(self, wanted: Wanted) -> str:
-        """The question; its answer is for `answered`."""
+    def ask(self, wanted: Wanted, request: Request) -> str:
+        """The question; its answer, in that conversation and that room, is for `answered`."""
         while len(self._waiting) >= MAX_WAITING:
             del self._waiting[next(iter(self._waiting))]
-        self._waiting[wanted.question] = wanted, self._mono_s() + WAITING_S
+        self._waiting[request.session, request.room, wanted.question] = wanted, self._mono_s() + WAITING_S
         return wanted.question
 
     async def answered(self, request: Request, home: Home) -> str | None:
         """What came of it, where the last thing said was such a question and this is its answer. A question is
         answered once, and by anything else it is forgotten."""
-        asked = request.turns[-1].reply if request.turns else ""
-        question = next((one for one in self._waiting if asked.endswith(one)), None)
-        if question is None:
+        mine = [one for one in self._waiting if one[0] == request.session]
+        last = request.turns[-1] if request.turns else None
+        asked = next((one for one in mine if last is not None and last.reply.endswith(one[2])), None)
+        if asked is None or last is None:
             return None
-        (wanted, until_s), said = self._waiting.pop(question), joined(split(request.text))
-        if self._mono_s() > until_s:
+        (wanted, until_s), said = self._waiting.pop(asked), joined(split(request.text))
+        if self._mono_s() > until_s or not asked[1] == last.room == request.room:
             return None
         if said in YES:
             return await make(wanted.tool, wanted.arguments, _context(request, home), self._told(request))
@@ -171,9 +204,19 @@ def _read(arguments: str, tool: Tool) -> tuple[dict[str, Any], str]:
     if len(arguments) > MAX_ARGUMENT_CHARS:
         return {}, f"they have more than {MAX_ARGUMENT_CHARS} characters"
     try:
-        given = json.loads(arguments or "{}")
+        given = json.loads(arguments or "{}", parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError):
         return {}, "they are no JSON"
     if not isinstance(given, dict):
         return {}, "they are no object"
     return given, misfit(given, tool.parameters)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
+
+
+def _no_number(text: str) -> float:
+    """What is no number is neither too large nor too small, and infinity is no JSON."""
+    raise ValueError(text)

@@ -200,6 +200,7 @@ class Dialogue:
             rooms=tuple(self._choosing.rooms()),
             private=chosen.private,
             always_private=chosen.always_private,
+            session=session_id,
             guesses=await self._guesses(),
         )
         try:
