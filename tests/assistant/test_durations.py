@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvis.assistant.wording.durations import find_duration, parse_duration, say_duration
+from jarvis.assistant.wording.durations import duration_at, parse_duration, say_duration
 from jarvis.assistant.wording.words import split
 
 ONES = [
@@ -82,7 +82,6 @@ def test_what_is_no_length_is_not_guessed(text: str) -> None:
 @given(st.text(max_size=300))
 def test_any_text_is_searched_quietly(text: str) -> None:
     words = [word.text for word in split(text)]
-    found = find_duration(words)
-    if found is not None:
-        seconds, start, end = found
-        assert seconds >= 0 and 0 <= start < end <= len(words)
+    for start in range(len(words)):
+        found = duration_at(words, start)
+        assert found is None or (found[0] >= 0 and start < found[1] <= len(words))

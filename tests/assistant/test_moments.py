@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvis.assistant.wording.moments import Moment, moment_at, next_moment, parse_moment, say_moment
+from jarvis.assistant.wording.moments import Moment, moment_at, next_moment, say_moment
 from jarvis.assistant.wording.words import split
 
 NOW = datetime(2026, 11, 21, 15, 7, tzinfo=timezone(timedelta(hours=1)))
 
 
 def moment(text: str) -> Moment | None:
-    return parse_moment([word.text for word in split(text)])
+    words = [word.text for word in split(text)]
+    found = moment_at(words, 0)
+    return found[0] if found is not None and found[1] == len(words) else None
 
 
 @pytest.mark.parametrize(

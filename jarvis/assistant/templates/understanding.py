@@ -31,16 +31,25 @@ _BRACED = re.compile(r"\{([a-z_]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
+class Match:
     intent: str
     slots: dict[str, Any] = field(default_factory=dict)
+    """What was said of it, by name, as docs/assistant.md lists them."""
     missing: tuple[str, ...] = ()
     """Slots without which it cannot be done."""
     open_ended: bool = False
     """More words may belong to it."""
+    dangling: bool = False
+    """A last word such as "and" or "for" was left out to make it fit."""
     confidence: float = 1.0
+    """Below one where a word had to be another one to make it fit."""
     reply: str = ""
     """What to say, where templates and not code answer."""
+
+    @property
+    def whole(self) -> bool:
+        """Nothing more needs to be said."""
+        return not (self.missing or self.open_ended or self.dangling) and self.confidence == 1.0
 
 
 class Understanding:
@@ -63,11 +72,11 @@ class Understanding:
                 self._add(pack)
         self._mishearing = Mishearing(self._graph.vocabulary, _merged(pack.heard for pack in packs))
 
-    def understand(self, words: Sequence[Word], text: str, rooms: Sequence[str] = ()) -> Understood | None:
+    def understand(self, words: Sequence[Word], text: str, rooms: Sequence[str] = ()) -> Match | None:
         """Of `words`, which are `text`'s without politeness, exactly as they stand; `rooms` are the home's."""
         return self._best(Heard(text, words, tuple(word.text for word in words), rooms))
 
-    def guess(self, words: Sequence[Word], text: str, rooms: Sequence[str] = ()) -> Understood | None:
+    def guess(self, words: Sequence[Word], text: str, rooms: Sequence[str] = ()) -> Match | None:
         """As if one word had been misheard: by what recognisers are known to write, or by one letter."""
         if not 1 < len(words) <= MAX_GUESSED_WORDS:
             return None
@@ -78,9 +87,9 @@ class Understanding:
                 return replace(found, confidence=GUESSED)
         return None
 
-    def _best(self, heard: Heard) -> Understood | None:
+    def _best(self, heard: Heard) -> Match | None:
         way = self._graph.best(heard) if heard.words else None
-        return None if way is None else _understood(way.meaning, way.slots(), len(heard.words))
+        return None if way is None else _match(way.meaning, way.slots(), len(heard.words))
 
     def _add(self, pack: Pack) -> None:
         for one in pack.intents:
@@ -141,13 +150,13 @@ def replied(reply: str, slots: Mapping[str, Any]) -> str:
     return _BRACED.sub(lambda found: str(slots.get(found[1], "")), reply)
 
 
-def _understood(one: Sentences, filled: Mapping[str, Found], words: int) -> Understood:
+def _match(one: Sentences, filled: Mapping[str, Found], words: int) -> Match:
     slots: dict[str, Any] = dict(one.slots)
     for name, found in filled.items():
         slots |= found.value if isinstance(found.value, dict) else {name: found.value}
     missing = tuple(slot for slot in one.needs if slot not in slots)
     open_ended = one.open or any(found.goes_on and found.end == words for found in filled.values())
-    return Understood(one.name, slots, missing, open_ended, reply=one.reply)
+    return Match(one.name, slots, missing, open_ended, reply=one.reply)
 
 
 def _merged(tables: Iterable[Mapping[str, list[str]]]) -> dict[str, list[str]]:

@@ -29,15 +29,6 @@ def is_number(word: str) -> bool:
     return word[:1].isdigit() or word in NUMBER_WORDS
 
 
-def find_duration(words: Sequence[str]) -> tuple[int, int, int] | None:
-    """The first length of time in `words` as (seconds, first index, index after), or None."""
-    for start in range(len(words)):
-        found = duration_at(words, start)
-        if found is not None:
-            return found[0], start, found[1]
-    return None
-
-
 def parse_duration(words: Sequence[str]) -> int | None:
     """Whole seconds when `words` are one length of time and nothing else."""
     found = duration_at(words, 0)

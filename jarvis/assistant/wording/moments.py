@@ -48,12 +48,6 @@ class Moment:
         )
 
 
-def parse_moment(words: Sequence[str]) -> Moment | None:
-    """When `words` are one time of day and nothing else."""
-    found = moment_at(words, 0)
-    return found[0] if found is not None and found[1] == len(words) else None
-
-
 def moment_at(words: Sequence[str], start: int) -> tuple[Moment, int] | None:
     """A time of day that begins at `start`, as (moment, index after). A day may stand before or after it."""
     found = when_at(words, start)
