@@ -92,6 +92,13 @@ class Assistant:
         match = self.understand(text)
         return match is not None and bool(match.missing)
 
+    def likeliest(self, texts: Sequence[str]) -> int:
+        """Which of several ways to hear the same is meant: the first, unless it is no intent and another is a whole
+        one, letter by letter. The first of those then, as they are sorted."""
+        if self.understand(texts[0]) is not None:
+            return 0
+        return next((number for number, text in enumerate(texts) if self.whole_intent(text)), 0)
+
     def hushes(self, text: str) -> bool:
         """Whether `text` needs no wake word while something rings: "stop", and what ends or delays it."""
         match = match_intent(text)

@@ -22,6 +22,7 @@ from jarvis.voice.hearing.ears import Ears, Engine
 from jarvis.voice.hearing.frontend import available as echo_can_be_cancelled
 from jarvis.voice.hearing.listener import Listener
 from jarvis.voice.hearing.senses import Senses
+from jarvis.voice.hearing.transcript import Likeliest, first
 from jarvis.voice.hearing.windows import Accepts
 from jarvis.voice.room import Room
 from jarvis.voice.settings import VoiceSettings
@@ -82,16 +83,18 @@ class VoicePipeline:
         settings: VoiceSettings | None = None,
         whole_intent: Callable[[str], bool],
         missing_slot: Callable[[str], bool] = lambda _: False,
+        likeliest: Likeliest = first,
         replies: Replies | None = None,
     ) -> None:
         """`ears` of a worker of hearing.ears_engine.TARGET, `stt` one of hearing.stt.TARGET, `tts` one of
         speaking.tts.TARGET, or anything with their `call`. `whole_intent` says whether a text is a request with
-        nothing missing, `missing_slot` whether it is one that lacks something. `replies` may be shared with others
+        nothing missing, `missing_slot` whether it is one that lacks something, `likeliest`
+        which of several ways to hear the same is meant. `replies` may be shared with others
         of the same `tts`."""
         self._ears, self._stt, self._tts = ears, stt, tts
         self._emit, self._clock = emit, clock
         self._settings = settings or VoiceSettings()
-        self._wording = Wording(whole_intent, missing_slot)
+        self._wording = Wording(whole_intent, missing_slot, likeliest)
         self._replies = replies if replies is not None else Replies()
         self._speaker = self._new_speaker()
         self._running: list[Conversation] = []

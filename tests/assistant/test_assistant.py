@@ -167,6 +167,14 @@ def test_an_intent_that_lacks_something_is_known() -> None:
     assert not assistant.missing_slot("tell me a story")
 
 
+def test_of_several_ways_to_hear_it_the_one_that_is_an_intent() -> None:
+    likeliest = Assistant().likeliest
+    assert likeliest(["Cancel all tires.", "Cancel all tigers.", "Cancel all timers."]) == 2
+    assert likeliest(["Play jazz.", "What time is it?"]) == 0  # an intent itself, though more may follow
+    assert likeliest(["Why do cats purr?", "Set a timer for", "Why do cats per?"]) == 0  # nothing that is not whole
+    assert likeliest(["Tell me a story."]) == 0
+
+
 def test_whole_intents() -> None:
     whole = Assistant().whole_intent
     assert whole("Set a timer for ten minutes") and whole("What time is it?") and whole("stop")

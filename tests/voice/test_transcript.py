@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from jarvis.core.errors import EngineFailed
@@ -40,6 +43,24 @@ def test_what_counts_as_understood(text: str, logprob: float, no_speech: float, 
 )
 def test_the_wake_phrase_is_no_part_of_the_request(heard: str, text: str) -> None:
     assert without_wake_phrase(heard) == text
+
+
+def test_of_several_texts_the_one_that_is_meant() -> None:
+    answer: dict[str, Any] = {"text": "What's the wedding?", "others": ["Hey Jarvis, what's the weather?", "Wet."]}
+    answer |= {"logprob": -0.3, "no_speech": 0.0, "decode_ms": 1.0}
+    asked: list[str] = []
+
+    def second(texts: Sequence[str]) -> int:
+        asked.extend(texts)
+        return 1
+
+    found = Transcript.of(answer, likeliest=second)
+    assert asked == ["What's the wedding?", "What's the weather?", "Wet."]
+    assert (found.text, found.chosen) == ("What's the weather?", True)
+    unknown = Transcript.of(answer)
+    assert (unknown.text, unknown.chosen) == ("What's the wedding?", False)
+    alone = Transcript.of({**answer, "others": []}, likeliest=second)
+    assert (alone.text, alone.chosen) == ("What's the wedding?", False)
 
 
 @pytest.mark.parametrize("nonsense", [None, 3, {}, {"text": "a"}, {"text": "a", "logprob": None}])

@@ -112,6 +112,7 @@ class Speech:
             clock=self._clock,
             whole_intent=self._assistant.whole_intent,
             missing_slot=self._assistant.missing_slot,
+            likeliest=self._assistant.likeliest,
             replies=self._replies,
         )
 

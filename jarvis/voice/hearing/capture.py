@@ -17,7 +17,7 @@ from jarvis.voice.hearing.endpoint import Ask, Decision, Ended, Endpointer, Endp
 from jarvis.voice.hearing.endpoint import wants_more as open_ended
 from jarvis.voice.hearing.judge import Judge
 from jarvis.voice.hearing.senses import Moment
-from jarvis.voice.hearing.transcript import Transcript
+from jarvis.voice.hearing.transcript import Likeliest, Transcript, first
 from jarvis.voice.hearing.vad import FRAME_MS
 from jarvis.voice.hearing.wake import Wake
 
@@ -62,6 +62,8 @@ class Wording:
     """A request with nothing missing."""
     missing_slot: Callable[[str], bool] = lambda _: False
     """One that lacks something."""
+    likeliest: Likeliest = first
+    """Which of several ways to hear it is meant."""
 
 
 class Capture:
@@ -155,7 +157,7 @@ class Capture:
             self._accepted()
         if transcript.understood and self.is_for_us:
             self._tell(events.Partial, text=text)
-        whole = self._wording.whole_intent(text)
+        whole = not transcript.chosen and self._wording.whole_intent(text)
         verdict = Verdict(
             heard=transcript.understood,
             whole=whole,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jarvis.core.errors import JarvisError
 from jarvis.voice.hearing.ears import Ears, Engine
-from jarvis.voice.hearing.transcript import Transcript
+from jarvis.voice.hearing.transcript import Likeliest, Transcript, first
 
 if TYPE_CHECKING:
     from jarvis.voice.wav import Samples
@@ -23,8 +23,8 @@ SHORT_AUDIO_S = 12
 class Judge:
     """Of one stream; `decode_ms` remembers how long a decode last took."""
 
-    def __init__(self, ears: Ears, stt: Engine, deadline_s: float) -> None:
-        self._ears, self._stt, self._deadline_s = ears, stt, deadline_s
+    def __init__(self, ears: Ears, stt: Engine, deadline_s: float, likeliest: Likeliest = first) -> None:
+        self._ears, self._stt, self._deadline_s, self._likeliest = ears, stt, deadline_s, likeliest
         self.decode_ms = 0.0
         self.decodes = 0
         """Of sound that might go on."""
@@ -63,7 +63,7 @@ class Judge:
         """The text alone, when nothing is known yet. Raises what the recogniser raises."""
         seconds = len(audio) / RATE_HZ
         answer = await self._stt.call("transcribe", audio.tobytes(), deadline_s=self._deadline_s + seconds)
-        transcript = Transcript.of(answer)
+        transcript = Transcript.of(answer, likeliest=self._likeliest)
         if seconds <= SHORT_AUDIO_S:
             self.decode_ms = transcript.decode_ms
         return transcript
@@ -81,7 +81,7 @@ class Judge:
             finished = asyncio.create_task(self._finished(audio), name="smart turn")
             try:
                 answer = await self._stt.call("transcribe", audio.tobytes(), deadline_s=self._deadline_s)
-                transcript = Transcript.of(answer, await finished)
+                transcript = Transcript.of(answer, await finished, self._likeliest)
             finally:
                 finished.cancel()
             self.decode_ms = transcript.decode_ms

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from jarvis.core.codec import Value
@@ -19,6 +20,16 @@ _WORDS = re.compile(r"[\w']+")
 _NOISE_MARK = re.compile(r"^\W*[\[(♪][^\])]*[\])♪]?\W*$")
 
 
+MAX_OTHERS = 8
+Likeliest = Callable[[Sequence[str]], int]
+"""Of several texts for the same sound, the likelier first: which one it is, by what people say here."""
+
+
+def first(texts: Sequence[str]) -> int:
+    """Nothing is known of what people say."""
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class Transcript:
     text: str
@@ -27,17 +38,23 @@ class Transcript:
     decode_ms: float
     finished: float = 0.0
     """Smart Turn's probability, where it was asked."""
+    chosen: bool = False
+    """It is not what the decoder found likeliest."""
 
     @classmethod
-    def of(cls, answer: Value, finished: float = 0.0) -> Transcript:
+    def of(cls, answer: Value, finished: float = 0.0, likeliest: Likeliest = first) -> Transcript:
         """From what the hearing engine answered. Raises EngineFailed when that makes no sense."""
         try:
+            heard = [answer["text"], *answer.get("others", [])[:MAX_OTHERS]]
+            texts = [without_wake_phrase(str(one)) for one in heard]
+            which = likeliest(texts) if len(texts) > 1 else 0
             return cls(
-                without_wake_phrase(str(answer["text"])),
+                texts[which],
                 float(answer["logprob"]),
                 float(answer["no_speech"]),
                 float(answer["decode_ms"]),
                 finished,
+                which > 0,
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise EngineFailed("The hearing engine's answer makes no sense.") from None
