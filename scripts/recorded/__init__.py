@@ -1,0 +1,1 @@
+"""Recordings of people, from sound to intent, against what was written down of them."""
