@@ -182,6 +182,30 @@ def test_what_is_only_away_is_kept(desk: Desk) -> None:
     running(main())
 
 
+def test_what_goes_away_while_it_is_read_is_kept(desk: Desk, tmp_path: Path) -> None:
+    """A disk that is pulled out in the middle: every file of it is gone, and none was removed by anybody."""
+
+    async def main() -> None:
+        async with desk.runs() as watching:
+            await watching.begin(str(desk.folder))
+            await desk.state("watched")
+        there = dict(desk.shelf.texts)
+        read = desk.shelf.add_files
+
+        async def pulled_out(files: Sequence[Path | Refused]) -> AsyncGenerator[dict[str, Any], None]:
+            async for row in read(files):
+                yield row
+            desk.folder.rename(tmp_path / "elsewhere")
+
+        desk.shelf.add_files = pulled_out  # type: ignore[method-assign]
+        desk.fresh()
+        async with desk.runs():
+            row = await desk.state("missing")
+            assert "kept" in row["problem"] and desk.shelf.texts == there
+
+    running(main())
+
+
 def test_what_cannot_be_watched_is_said(desk: Desk) -> None:
     async def main() -> None:
         async with desk.runs() as watching:

@@ -66,6 +66,14 @@ class _Folder:
         return Path(source).is_relative_to(self.path)
 
 
+class _Missing(InvalidInput):
+    """A watched folder is not there, or empty."""
+
+
+def _missing(folder: Path) -> _Missing:
+    return _Missing("It is not there, or empty. What was read of it is kept.", fix=f"Is {folder} mounted?")
+
+
 class Watching:
     def __init__(self, journal: Journal, documents: Documents, wall_ms: Callable[[], int]) -> None:
         self._journal, self._documents, self._wall_ms = journal, documents, wall_ms
@@ -195,14 +203,15 @@ class Watching:
         try:
             await work
             folder.read_ms = self._wall_ms()
+        except _Missing as error:
+            folder.state, folder.problem = "missing", str(error)
         except JarvisError as error:
             folder.state, folder.problem = "waiting", f"{error} {error.fix}".strip()
             log.warning("a watched folder was not read", reason=type(error).__name__)
 
     async def _read_folder(self, folder: _Folder, stop: asyncio.Event) -> None:
         if not await asyncio.to_thread(_holds_anything, folder.path):
-            folder.state, folder.problem = "missing", "It is not there, or empty. What was read of it is kept."
-            return
+            raise _missing(folder.path)
         suffixes = self._documents.suffixes()
         files = await asyncio.to_thread(lambda: list(files_in(folder.path, suffixes)))
         folder.problem = ""
@@ -228,8 +237,7 @@ class Watching:
             return found
 
         if not await asyncio.to_thread(_holds_anything, folder.path):
-            folder.state, folder.problem = "missing", "It is not there, or empty. What was read of it is kept."
-            return
+            raise _missing(folder.path)
         for path in paths:
             folder.refused.pop(str(path), None)
         await self._add(folder, await asyncio.to_thread(look), self._stop)
@@ -248,9 +256,12 @@ class Watching:
                     return
 
     async def _remove_gone(self, folder: _Folder, below: Path) -> None:
-        """Documents of files at or under `below` that are there no more."""
+        """Documents of files at or under `below` that are there no more. None when the folder itself has gone since it
+        was looked at: reading it may have taken an hour."""
         for source, document in self._documents.sources().items():
             if Path(source).is_relative_to(below) and await asyncio.to_thread(_is_gone, folder.path, Path(source)):
+                if not await asyncio.to_thread(_holds_anything, folder.path):
+                    raise _missing(folder.path)
                 with contextlib.suppress(NotFound):  # somebody else was quicker
                     await self._documents.remove(document)
 
