@@ -49,6 +49,8 @@ class Pace:
     """Between looks at whether the token is another one; settings say it themselves."""
     house: float = 2.0
     """A question waits so long for the first connection; where the last attempt failed it is told at once."""
+    settle: float = 0.5
+    """Between asking for the registries again and again: a start, or a new bridge, changes hundreds of entries."""
     still: float = 2.0
     """An answer waits so long for the states that a command changes."""
 
@@ -238,6 +240,7 @@ class HomeAssistant:
                 self._ready.set()
                 log.info("connected to Home Assistant")
             await self._stale.wait()
+            await asyncio.sleep(self._pace.settle)
 
     async def _load(self, line: Line, mirror: Mirror) -> None:
         for kind, take in (

@@ -13,30 +13,11 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from tests.home_assistant.schemas import ANSWERING, COMMANDS, SERVICES, wrong_in
+
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.a-token-of-ninety-characters.that-lives-for-ten-years"
 CONTEXT = {"id": "01HEX", "parent_id": None, "user_id": "31ddb597e03147118cf8d2f8fbea5553"}
 NOW = "2026-11-21T20:00:00.000000+00:00"
-SERVICES = {
-    "light": {"turn_on", "turn_off", "toggle"},
-    "switch": {"turn_on", "turn_off", "toggle"},
-    "fan": {"turn_on", "turn_off"},
-    "media_player": {
-        "turn_on",
-        "turn_off",
-        "media_pause",
-        "media_play",
-        "media_stop",
-        "media_next_track",
-        "media_previous_track",
-    },
-    "weather": {"get_forecasts"},
-    "climate": {"turn_on", "turn_off", "set_temperature"},
-    "cover": {"open_cover", "close_cover", "set_cover_position", "stop_cover"},
-    "lock": {"lock", "unlock", "open"},
-    "vacuum": {"start", "return_to_base"},
-    "scene": {"turn_on"},
-    "script": {"turn_on"},
-}
 
 
 def area(area_id: str, name: str, *aliases: str, floor: str | None = None) -> dict[str, Any]:
@@ -77,6 +58,8 @@ class HomeAssistantDouble:
     states: dict[str, dict[str, Any]] = field(default_factory=dict)
     called: list[dict[str, Any]] = field(default_factory=list)
     """Each `call_service` as it came."""
+    asked: list[str] = field(default_factory=list)
+    """The kind of each command that was answered."""
     attempts: int = 0
     """How often somebody came with a token."""
     forecast: list[dict[str, Any]] = field(default_factory=list)
@@ -198,6 +181,13 @@ class HomeAssistantDouble:
 
     async def _answer(self, socket: web.WebSocketResponse, number: int, command: dict[str, Any]) -> None:
         kind = command["type"]
+        if kind not in COMMANDS or (kind == "config/floor_registry/list" and self.old):
+            await self._fail(socket, number, "unknown_command", "Unknown command.")
+            return
+        if wrong := wrong_in({key: command[key] for key in command.keys() - {"id", "type"}}, COMMANDS[kind]):
+            await self._fail(socket, number, "invalid_format", wrong)
+            return
+        self.asked.append(kind)
         lists = {"area": self.areas, "device": self.devices, "entity": self.entries, "floor": self.floors}
         if kind == "subscribe_events":
             self._sockets[socket][number] = command.get("event_type", "*")
@@ -207,41 +197,41 @@ class HomeAssistantDouble:
             await self._result(socket, number, [7, {}, *found, "x"] if self.mode == "garbage_states" else found)
             if self.after_states is not None:
                 await self.after_states(self)
-        elif kind == "config/floor_registry/list" and self.old:
-            await self._fail(socket, number, "unknown_command", "Unknown command.")
         elif kind.startswith("config/") and kind.endswith("_registry/list"):
             await self._result(socket, number, lists[kind.split("/")[1].removesuffix("_registry")])
         elif kind == "config/entity_registry/get_entries":
             known = {one["entity_id"]: one for one in self.entries}
-            rows = {one: {**known[one], "aliases": self.aliases.get(one, [])} for one in command["entity_ids"]}
+            rows = {
+                one: {**known[one], "aliases": self.aliases.get(one, [])} if one in known else None
+                for one in command["entity_ids"]
+            }
             await self._result(socket, number, rows)
         elif kind == "ping":
             await socket.send_json({"id": number, "type": "pong"})
-        elif kind == "call_service":
-            await self._service(socket, number, command)
         else:
-            await self._fail(socket, number, "unknown_command", "Unknown command.")
+            await self._service(socket, number, command)
 
     async def _service(self, socket: web.WebSocketResponse, number: int, command: dict[str, Any]) -> None:
         self.called.append({key: command.get(key) for key in ("domain", "service", "target", "service_data")})
         domain, service = command["domain"], command["service"]
-        if service not in SERVICES.get(domain, ()):
-            await self._fail(socket, number, "not_found", f"Service {domain}.{service} not found.")
-        elif f"{domain}.{service}" in self.refuses:
-            await self._fail(socket, number, *self.refuses[f"{domain}.{service}"])
+        called, answers = f"{domain}.{service}", bool(command.get("return_response"))
+        if called not in SERVICES:
+            await self._fail(socket, number, "not_found", f"Service {called} not found.")
+        elif answers != (called in ANSWERING):
+            await self._fail(socket, number, "service_validation_error", f"Validation error: responses of {called}")
+        elif wrong := wrong_in(command.get("service_data") or {}, SERVICES[called]):
+            await self._fail(socket, number, "invalid_format", wrong)
+        elif called in self.refuses:
+            await self._fail(socket, number, *self.refuses[called])
+        elif answers:
+            response = {one: {"forecast": self.forecast} for one in _targets(command)}
+            await self._result(socket, number, {"context": CONTEXT, "response": response})
         else:
-            done: dict[str, Any] = {"context": CONTEXT, "response": None}
-            if service == "get_forecasts":
-                if command.get("return_response") is not True:
-                    await self._fail(socket, number, "service_validation_error", "It requires responses.")
-                    return
-                done["response"] = {command["target"]["entity_id"]: {"forecast": self.forecast}}
-                await self._result(socket, number, done)
-                return
+            done = {"context": CONTEXT}
             if self.late:
                 await self._result(socket, number, done)
             if not self.deaf:
-                for entity_id in command["target"]["entity_id"]:
+                for entity_id in _targets(command):
                     await self._carry_out(entity_id, domain, service, command.get("service_data") or {})
             if not self.late:
                 await self._result(socket, number, done)
@@ -266,7 +256,8 @@ class HomeAssistantDouble:
             await self.change(entity_id, "on" if after else "off", brightness=after or None, **extra)
         else:
             ends = {
-                "turn_on": "on", "turn_off": "off", "open_cover": "opening", "close_cover": "closing",
+                "turn_on": "on", "turn_off": "off", "toggle": "off" if one["state"] == "on" else "on",
+                "open_cover": "opening", "close_cover": "closing",
                 "lock": "locked", "unlock": "unlocked", "start": "cleaning", "return_to_base": "returning",
                 "media_pause": "paused", "media_play": "playing", "media_stop": "idle", "media_next_track": "playing",
                 "media_previous_track": "playing",
@@ -279,6 +270,11 @@ class HomeAssistantDouble:
     async def _fail(self, socket: web.WebSocketResponse, number: Any, code: str, message: str) -> None:
         error = {"code": code, "message": message}
         await socket.send_json({"id": number, "type": "result", "success": False, "error": error})
+
+
+def _targets(command: dict[str, Any]) -> list[str]:
+    found = command["target"]["entity_id"]
+    return found if isinstance(found, list) else [found]
 
 
 def furnished() -> HomeAssistantDouble:

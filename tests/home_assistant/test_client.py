@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ from jarvis.home_assistant.client import HomeAssistant, Pace, Place
 from jarvis.home_assistant.things import House, Thing
 from tests.home_assistant.double import TOKEN, HomeAssistantDouble, area, furnished, running, state, until
 
-QUICK = Pace(first=0.01, longest=0.05, refused=30.0, look=0.02, house=2.0, still=0.3)
+QUICK = Pace(first=0.01, longest=0.05, refused=30.0, look=0.02, house=2.0, settle=0.02, still=0.3)
 
 
 def thing(house: House, entity_id: str) -> Thing:
@@ -58,12 +59,12 @@ async def client(settings: Settings, pace: Pace = QUICK) -> AsyncIterator[HomeAs
             await running_task
 
 
-def with_home(test: Callable[[HomeAssistantDouble, HomeAssistant], Any], **changes: Any) -> None:
+def with_home(test: Callable[[HomeAssistantDouble, HomeAssistant], Any], *, pace: Pace = QUICK, **changes: Any) -> None:
     async def run() -> None:
         double = furnished()
         for name, value in changes.items():
             setattr(double, name, value)
-        async with running(double), client(Settings(double.url)) as home:
+        async with running(double), client(Settings(double.url), pace) as home:
             await until(lambda: home.component()["state"] == "ok")
             await test(double, home)
 
@@ -126,6 +127,30 @@ def test_a_new_name_is_learnt() -> None:
         await until(lambda: home._mirror.house().areas[0].names == ("Galley",))
 
     with_home(renamed)
+
+
+def test_new_names_are_not_asked_for_without_a_pause() -> None:
+    async def rename(double: HomeAssistantDouble) -> None:
+        await double.fire("area_registry_updated", {"action": "update", "area_id": "kitchen"})
+
+    async def renamed(double: HomeAssistantDouble, home: HomeAssistant) -> None:
+        light = thing(await home.house(), "light.kitchen")
+        for _ in range(20):
+            await home.act("light.toggle", [light], {}, lambda one: True)
+            await rename(double)
+        assert double.asked.count("config/area_registry/list") == 1
+
+    with_home(renamed, pace=dataclasses.replace(QUICK, settle=30.0), after_states=rename)
+
+
+def test_what_home_assistant_does_not_take_is_refused_in_its_words() -> None:
+    async def called(double: HomeAssistantDouble, home: HomeAssistant) -> None:
+        light = thing(await home.house(), "light.kitchen")
+        for data in ({"colour": "red"}, {"brightness_pct": 101}):
+            with pytest.raises(EngineFailed, match=next(iter(data))):
+                await home.act("light.turn_on", [light], data, is_on)
+
+    with_home(called)
 
 
 def test_a_service_is_called_as_documented_and_its_effect_seen() -> None:
