@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from jarvis_cli.output import note, plain, say, table
@@ -51,8 +53,61 @@ def _tell(row: dict[str, object]) -> None:
 def listing(state: State) -> None:
     """List the home's documents, and who holds them."""
     rows = state.client().get(PATH)
-    columns = ("document_id", "title", "holder", "online", "chunks", "waiting", "at")
-    state.show(rows, lambda: table(rows, columns, empty="There is no document yet."))
+    columns = ("document_id", "title", "holder", "online", "copies", "chunks", "waiting", "at")
+
+    def human() -> None:
+        told = [row | {"copies": ", ".join(map(_copy, row["copies"]))} for row in rows]
+        table(told, columns, empty="There is no document yet.")
+        for row in rows:
+            for one in row["copies"]:
+                if one["problem"]:
+                    note(f"The copy of {row['title']} in {one['name']} waits. {one['problem']}")
+
+    state.show(rows, human)
+
+
+def _copy(one: dict[str, Any]) -> str:
+    """Such as "study", once it is whole, or "study 43 %"."""
+    if one["percent"] == 100:
+        return plain(one["name"])
+    return f"{plain(one['name'])} {'waits' if one['percent'] is None else str(one['percent']) + ' %'}"
+
+
+@knowledge.command()
+@click.argument("document_id", metavar="ID")
+@click.option("--room", default="here", help="The room that keeps it; this node's without.")
+@click.pass_obj
+def pin(state: State, document_id: str, room: str) -> None:
+    """Let a room keep a copy of a document, which answers when its holder is away."""
+    kept = _wish(state, document_id, "pin", room)
+    shown = ", ".join(map(_copy, kept["copies"]))
+    state.show(kept, lambda: say(f"{kept['title']} is kept, besides its holder, by: {shown}."))
+
+
+@knowledge.command()
+@click.argument("document_id", metavar="ID")
+@click.option("--room", default="here", help="The room that keeps it; this node's without.")
+@click.pass_obj
+def unpin(state: State, document_id: str, room: str) -> None:
+    """Erase a room's copy of a document."""
+    kept = _wish(state, document_id, "unpin", room)
+    where = "here" if room == "here" else f"in {room}"
+    state.show(kept, lambda: say(f"No copy of {kept['title']} is kept {where} any more."))
+
+
+def _wish(state: State, document_id: str, wish: str, room: str) -> dict[str, Any]:
+    from jarvis.api.client import segment
+
+    _must_be_named(document_id)
+    row: dict[str, Any] = state.client().post(f"{PATH}/{segment(document_id)}/{wish}", {"room": room})
+    return row
+
+
+def _must_be_named(document_id: str) -> None:
+    from jarvis.core.errors import InvalidInput
+
+    if not document_id:
+        raise InvalidInput("A document's id has at least one letter.", fix="See `jarvis knowledge list`.")
 
 
 @knowledge.command()
@@ -73,7 +128,8 @@ def search(state: State, question: str, most: int, here: bool) -> None:
             say("Nothing was found.")
         for row in found["results"]:
             where = f", {row['place']}" if row["place"] else ""
-            say(f"{row['title']}{where} ({row['holder']})", style="bold")
+            holder = f"copy in {row['holder']}" if row["copy"] else row["holder"]
+            say(f"{row['title']}{where} ({holder})", style="bold")
             say(row["text"])
             say()
 
@@ -86,10 +142,8 @@ def search(state: State, question: str, most: int, here: bool) -> None:
 def remove(state: State, document_id: str) -> None:
     """Erase a document in every room."""
     from jarvis.api.client import segment
-    from jarvis.core.errors import InvalidInput
 
-    if not document_id:
-        raise InvalidInput("A document's id has at least one letter.", fix="See `jarvis knowledge list`.")
+    _must_be_named(document_id)
     gone = state.client().delete(f"{PATH}/{segment(document_id)}")
     state.show(gone, lambda: say(f"Erased {gone['title']}."))
 

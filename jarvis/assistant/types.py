@@ -106,6 +106,8 @@ class Quotation:
     """That is this one."""
     chunk: int = 0
     """From 0, in the order of the document."""
+    copy: bool = False
+    """The room has a copy, and nobody could ask who holds the document."""
 
 
 @dataclass(frozen=True, slots=True)

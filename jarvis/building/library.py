@@ -10,8 +10,10 @@ from jarvis.knowledge.files.reading import Reading
 from jarvis.knowledge.vectors import vectors_worker
 from jarvis.node.directory import DataDirectory
 from jarvis.node.library.answering import Answering
+from jarvis.node.library.copies import Copies
 from jarvis.node.library.face import Library
 from jarvis.node.library.index import Index
+from jarvis.node.library.pinning import Pinning
 from jarvis.node.library.search import Search
 from jarvis.node.library.shelf import Shelf
 from jarvis.node.library.watching import Watching
@@ -52,5 +54,17 @@ def library(
         near=peering.nearest,
         may_leave=lambda: not privacy.closed(),
     )
+    copies = Copies(kept.journal, kept.members, shelf, peering.requests, kept.clock, kept.node_id, near=peering.nearest)
+    pinning = Pinning(
+        kept.journal,
+        kept.members,
+        kept.audit,
+        shelf,
+        copies,
+        peering.requests,
+        kept.node_id,
+        connected=peering.connected,
+    )
     answering = Answering(search, shelf, kept.node_id, kept.members.room_of)
-    return Library(shelf, index, search, answering, Watching(kept.journal, shelf, kept.clock.wall_ms))
+    watching = Watching(kept.journal, shelf, kept.clock.wall_ms)
+    return Library(shelf, index, copies, pinning, search, answering, watching)

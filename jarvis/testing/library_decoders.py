@@ -5,6 +5,7 @@ from __future__ import annotations
 from jarvis.knowledge.retrieval import Passage
 from jarvis.knowledge.vectors import VECTOR_BYTES
 from jarvis.node.library import messages as words
+from jarvis.node.library import pieces
 from jarvis.testing.fuzzing import Target
 
 HOLDER = b"h" * 16
@@ -25,6 +26,27 @@ def _passages(data: bytes) -> None:
     assert kept == passages[: len(kept)]
 
 
+def _wanted(data: bytes) -> None:
+    document, index = pieces.read_wanted(data)
+    assert len(document) <= pieces.MAX_ID_CHARS and 0 <= index < pieces.MAX_PIECES
+
+
+def _given(data: bytes) -> None:
+    piece, proof = pieces.read_given(data)
+    assert pieces.read_given(pieces.write_given(piece, proof)) == (piece, proof)
+    assert not pieces.belongs(pieces.Blob(bytes(32), 3, 9), 1, piece, proof), "nothing has that hash"
+
+
+def _chunks(data: bytes) -> None:
+    chunks = pieces.read_chunks(data)
+    assert pieces.read_chunks(pieces.write_chunks(chunks)) == chunks
+
+
+def _progress(data: bytes) -> None:
+    told = pieces.read_progress(data)
+    assert pieces.read_progress(pieces.write_progress(told)) == told
+
+
 def _examples() -> list[bytes]:
     fitting = [
         Passage(HOLDER, _ID, 0, "Cleaning > Filter", "Rinse it under hot water.", 4.25, 0.61),
@@ -39,7 +61,12 @@ def library_targets() -> list[Target]:
         words.Question("how do I clean the filter", bytes(VECTOR_BYTES), 5),
         words.Question("filter", None, 1, frozenset([_ID])),
     ]
+    piece = pieces.write_chunks([("page 1", "Rinse it under hot water."), ("", "Then put it back.")])
     return [
         Target("library-question", _question, lambda: list(map(words.write_question, asked))),
         Target("library-passages", _passages, _examples),
+        Target("library-wanted", _wanted, lambda: [pieces.write_wanted(_ID, 7)]),
+        Target("library-given", _given, lambda: [pieces.write_given(piece, [bytes(32)] * 12)]),
+        Target("library-chunks", _chunks, lambda: [piece]),
+        Target("library-progress", _progress, lambda: [pieces.write_progress({_ID: pieces.Progress(3, "Away.")})]),
     ]

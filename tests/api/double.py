@@ -175,7 +175,15 @@ class ScriptedMute:
 class ScriptedKnowledge:
     async def list(self) -> list[dict[str, Any]]:
         row = {"document_id": "ddd", "title": "Tea", "holder": "kitchen", "node_id": "nnn", "online": True, "chunks": 1}
-        return [row | {"bytes": 9, "at": "2026-01-01T10:00:00Z", "source": "/tea.md", "waiting": 0}]
+        copies = (await self.pin("ddd", "study"))["copies"]
+        return [row | {"bytes": 9, "at": "2026-01-01T10:00:00Z", "source": "/tea.md", "waiting": 0, "copies": copies}]
+
+    async def pin(self, document: str, room: str) -> dict[str, Any]:
+        copy = {"node_id": "sss", "name": room, "online": True, "percent": 43, "problem": "The kitchen is away."}
+        return {"document_id": document, "title": "Tea", "copies": [copy]}
+
+    async def unpin(self, document: str, room: str) -> dict[str, Any]:
+        return {"document_id": document, "title": "Tea", "copies": []}
 
     async def add(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
         row = {"path": path, "state": "added", "document_id": "ddd", "title": "Tea", "chunks": 1, "reason": ""}
@@ -184,7 +192,7 @@ class ScriptedKnowledge:
 
     async def search(self, question: str, most: int, *, here: bool = False) -> dict[str, Any]:
         row = {"document_id": "ddd", "title": "[bold]Tea", "chunk": 0, "score": 0.9, "text": "two\x1b[31m cups"}
-        more = {"holder": "kitchen", "node_id": "nnn", "source": None, "place": "page 1", "meaning": 0.5}
+        more = {"holder": "kitchen", "node_id": "nnn", "source": None, "place": "page 1", "meaning": 0.5, "copy": True}
         return {"results": [row | more], "by_meaning": False, "silent": ["study"]}
 
     async def remove(self, document: str) -> dict[str, Any]:

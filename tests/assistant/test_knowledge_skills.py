@@ -57,6 +57,14 @@ def test_a_place_is_said_as_one_says_it(place: str, said: str) -> None:
     assert asked("look up the notice period in my documents", MemoryHome(findings=Findings(1, [here])))[0] == said
 
 
+@pytest.mark.parametrize(("here", "where"), [(True, "this room"), (False, "the study")])
+def test_a_copy_is_called_one_when_its_holder_could_not_be_asked(here: bool, where: str) -> None:
+    copy = Quotation("d2", "Lease", "page 3", "Six weeks.", "study", here, copy=True)
+    said, reply = asked("look up the notice period in my documents", MemoryHome(findings=Findings(1, [copy])))
+    assert said == f"Lease says on page 3: Six weeks. That is from the copy in {where}."
+    assert reply.citations[0]["holder"] == "study"
+
+
 def test_what_was_not_found_is_not_made_up_and_silence_is_told() -> None:
     nothing = Findings(3, [], ["study", "attic"], [])
     said, reply = asked("what do my documents say about the boiler", MemoryHome(findings=nothing))

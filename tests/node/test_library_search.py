@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -14,9 +14,9 @@ from jarvis.core.errors import DeadlineExceeded, InvalidBytes, InvalidInput, Ove
 from jarvis.core.time import SystemClock
 from jarvis.knowledge.retrieval import Passage
 from jarvis.knowledge.vectors import VECTOR_BYTES
+from jarvis.node.library.entries import Entry
 from jarvis.node.library.messages import Question, read_question, write_passages, write_question
 from jarvis.node.library.search import BURST, PEERS_S, TOPIC, Search
-from jarvis.node.library.shelf import Entry
 from jarvis.node.talk.private_skills import PrivateSkills
 from jarvis.store.memory import MemoryStore
 
@@ -54,6 +54,11 @@ class Room:
 
     def serve(self, topic: str, handler: Any) -> None:
         self.handlers[topic] = handler
+
+    async def refresh(self) -> None: ...
+
+    def name_of(self, node_id: bytes) -> str:
+        return node_id[:1].decode()
 
     async def read(self, view: Any) -> Any:
         return self.store.view(lambda tx: view(tx, None))
@@ -111,6 +116,35 @@ def test_a_peer_speaks_only_for_what_it_holds() -> None:
     lies = [passage(name, f"Believe me about {name}.") for name in ("mine", "theirs", "unheard-of")]
     rows, _ = found(Room({HALL: giving(*lies), STUDY: giving()}))
     assert rows == [(ME, "mine")]
+
+
+def with_copies(room: Room, **copies: bytes) -> Room:
+    """Who has a copy of which document."""
+    for name, node in copies.items():
+        room.entries[name] = replace(room.entries[name], copies=frozenset([node]))
+    return room
+
+
+def test_a_passage_that_two_rooms_hold_counts_once_and_is_its_holders() -> None:
+    copy, other = passage("hers", "A boiler.", holder=STUDY), passage("hers", "Another boiler.", holder=STUDY)
+    gives = {STUDY: giving(copy, replace(other, position=1)), HALL: giving(passage("hers", "A boiler."))}
+    room = with_copies(Room(gives, near=(STUDY, HALL)), hers=STUDY)
+    result = asyncio.run(room.search().find("which boiler is green", 5))
+    told = {(one.passage.holder, one.passage.text) for one in result.ranked if one.passage.document == "hers"}
+    assert told == {(HALL, "A boiler."), (STUDY, "Another boiler.")}
+    assert result.in_place == frozenset() and result.silent == ()
+
+
+@pytest.mark.parametrize("answer", [failing(Unreachable("gone")), failing(DeadlineExceeded("late"))])
+def test_a_copy_answers_in_its_holders_place_and_nothing_is_missing(answer: Any) -> None:
+    copy = passage("hers", "A boiler.", holder=STUDY)
+    room = with_copies(Room({HALL: answer, STUDY: giving(copy)}), hers=STUDY)
+    rows = asyncio.run(room.search().search("which boiler is green", 5))
+    assert {(row["document_id"], row["copy"]) for row in rows["results"]} == {("mine", False), ("hers", True)}
+    assert rows["silent"] == []
+    room.held["hers"] = None  # and a copy here does as well
+    assert found(with_copies(room, hers=ME))[1] == ()
+    assert found(with_copies(Room({HALL: answer, STUDY: answer}), hers=STUDY))[1] == (HALL, STUDY)
 
 
 def test_a_holder_that_is_not_linked_is_named() -> None:

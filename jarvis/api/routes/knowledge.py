@@ -21,6 +21,10 @@ class Question(Fields):
     here: bool = Field(False, description="Ask this node alone.")
 
 
+class Where(Fields):
+    room: str = Field("here", max_length=200, description='A room of the home; "here" is the one of this node.')
+
+
 async def listing(node: NodeFace, call: Call) -> list[dict[str, Any]]:
     return await node.knowledge.list()
 
@@ -41,6 +45,14 @@ async def reindex(node: NodeFace, call: Call) -> dict[str, Any]:
     return await node.knowledge.reindex()
 
 
+async def pin(node: NodeFace, call: Call) -> dict[str, Any]:
+    return await node.knowledge.pin(call.path["document"], call.body.room)
+
+
+async def unpin(node: NodeFace, call: Call) -> dict[str, Any]:
+    return await node.knowledge.unpin(call.path["document"], call.body.room)
+
+
 async def watched(node: NodeFace, call: Call) -> list[dict[str, Any]]:
     return await node.knowledge.watched()
 
@@ -54,7 +66,10 @@ async def unwatch(node: NodeFace, call: Call) -> dict[str, Any]:
 
 
 _PATH = "/api/v2/knowledge"
-_DOCUMENT = ("document_id", "title", "holder", "node_id", "online", "chunks", "bytes", "at", "source", "waiting")
+_DOCUMENT = (
+    "document_id", "title", "holder", "node_id", "online", "chunks", "bytes", "at", "source", "waiting", "copies",
+)  # fmt: skip
+_PINNED = ("document_id", "title", "copies")
 _FOLDER = ("path", "state", "done", "files", "documents", "refused", "problem", "read_at")
 _FILE = ("path", "state", "document_id", "title", "chunks", "reason")
 
@@ -70,6 +85,8 @@ ROUTES = (
         "DELETE", f"{_PATH}/{{document}}", "Erase a document in every room.", remove,
         ("document_id", "title", "removed"),
     ),
+    Route("POST", f"{_PATH}/{{document}}/pin", "Let a room keep a copy of a document.", pin, _PINNED, body=Where),
+    Route("POST", f"{_PATH}/{{document}}/unpin", "Erase a room's copy of a document.", unpin, _PINNED, body=Where),
     Route("GET", f"{_PATH}/watched", "List the folders that this node follows.", watched, _FOLDER, many=True),
     Route("POST", f"{_PATH}/watch", "Follow a folder from now on.", watch, _FOLDER, body=Given),
     Route("POST", f"{_PATH}/unwatch", "Follow a folder no more; what was read stays.", unwatch, _FOLDER, body=Given),

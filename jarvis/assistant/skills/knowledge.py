@@ -32,8 +32,13 @@ async def search(match: Match, request: Request, home: Home) -> Said:
 
 
 def _quoted(one: Quotation) -> str:
-    room = "" if one.here else f" That is from {the(one.room)}."
-    return f"{one.title} says{_where(one)}: {one.text}{'' if one.text.endswith(_ENDS) else '.'}{room}"
+    return f"{one.title} says{_where(one)}: {one.text}{'' if one.text.endswith(_ENDS) else '.'}{_from(one)}"
+
+
+def _from(one: Quotation) -> str:
+    if one.copy:
+        return f" That is from the copy in {'this room' if one.here else the(one.room)}."
+    return "" if one.here else f" That is from {the(one.room)}."
 
 
 def _where(one: Quotation) -> str:

@@ -38,6 +38,7 @@ class Answering:
                 room=self._room_of(one.passage.holder),
                 here=one.passage.holder == self._node_id,
                 chunk=one.passage.position,
+                copy=one.passage.document in found.in_place,
             )
             for one in found.ranked
             if fits(text, one.passage)

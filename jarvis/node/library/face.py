@@ -8,7 +8,9 @@ from typing import Any
 
 from jarvis.assistant.types import Findings
 from jarvis.node.library.answering import Answering
+from jarvis.node.library.copies import Copies
 from jarvis.node.library.index import Index
+from jarvis.node.library.pinning import Pinning
 from jarvis.node.library.search import Search
 from jarvis.node.library.shelf import Shelf
 from jarvis.node.library.watching import Watching
@@ -17,9 +19,18 @@ Rows = list[dict[str, Any]]
 
 
 class Library:
-    def __init__(self, shelf: Shelf, index: Index, search: Search, answering: Answering, watching: Watching) -> None:
-        self._shelf, self._index, self._search, self._answering = shelf, index, search, answering
-        self._watching = watching
+    def __init__(
+        self,
+        shelf: Shelf,
+        index: Index,
+        copies: Copies,
+        pinning: Pinning,
+        search: Search,
+        answering: Answering,
+        watching: Watching,
+    ) -> None:
+        self._shelf, self._index, self._copies, self._pinning = shelf, index, copies, pinning
+        self._search, self._answering, self._watching = search, answering, watching
 
     async def load(self) -> None:
         """Know what there is, before anybody asks."""
@@ -30,10 +41,19 @@ class Library:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._shelf.run(), name="documents")
             group.create_task(self._index.run(), name="index")
+            group.create_task(self._copies.run(), name="copies")
             group.create_task(self._watching.run(), name="watched folders")
 
     async def list(self) -> Rows:
-        return await self._shelf.list()
+        rows = await self._shelf.list()
+        copies = await self._pinning.rows([row["document_id"] for row in rows])
+        return [row | {"copies": copies[row["document_id"]]} for row in rows]
+
+    async def pin(self, document: str, room: str) -> dict[str, Any]:
+        return await self._pinning.pin(document, room)
+
+    async def unpin(self, document: str, room: str) -> dict[str, Any]:
+        return await self._pinning.unpin(document, room)
 
     def add(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
         return self._shelf.add(path)

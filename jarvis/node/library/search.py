@@ -1,5 +1,6 @@
-"""Asking what the home knows: this node's own library and, over links, those of peers that hold documents, all at once
-and within a deadline. Who did not answer in time is named; nobody is waited for longer.
+"""Asking what the home knows: this node's own library and, over links, those of peers that hold documents or copies of
+them, all at once and within a deadline. Whose documents nobody answered for in time is named; nobody is waited for
+longer.
 
 A peer is sent the question with its vector, so that it need not ask a model: a request's handler must not wait for one.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,7 @@ from jarvis.core.errors import InvalidBytes, InvalidInput, JarvisError, Overload
 from jarvis.core.ids import to_text
 from jarvis.core.time import Clock
 from jarvis.knowledge.retrieval import Passage, Ranked, rank, without_chance_hits, words_of
+from jarvis.node.library.entries import Entry
 from jarvis.node.library.index import Index
 from jarvis.node.library.messages import (
     MAX_PASSAGES,
@@ -59,7 +62,9 @@ class Found:
     by_meaning: bool
     """False when words alone decided here."""
     silent: tuple[bytes, ...]
-    """Members that hold documents and did not answer."""
+    """Holders that did not answer, of documents for which no copy did either."""
+    in_place: frozenset[str] = frozenset()
+    """Documents for which only copies answered."""
 
 
 class Search:
@@ -90,7 +95,7 @@ class Search:
         """As people see it. `here`: ask nobody else. Raises InvalidInput."""
         found = await self.find(question, most, here=here)
         await self._members.refresh()
-        rows = [self._row(one) for one in found.ranked]
+        rows = [self._row(one, found) for one in found.ranked]
         silent = [self._members.name_of(one) for one in found.silent]
         return {"results": rows, "by_meaning": found.by_meaning, "silent": silent}
 
@@ -100,7 +105,8 @@ class Search:
         if not text or len(text) > MAX_QUESTION_CHARS:
             raise InvalidInput(f"A question has 1 to {MAX_QUESTION_CHARS} characters.")
         entries = self._shelf.entries
-        holders = {entry.holder for name, entry in entries.items() if not only or name in only} - {self._node_id}
+        meant = [entry for name, entry in entries.items() if not only or name in only]
+        holders = {node for entry in meant for node in entry.sources} - {self._node_id}
         vector = await self._index.vector_of(text, within_s=OWN_S) if entries else None
         question = Question(text, vector, max(1, min(most, MAX_PASSAGES)), only)
         alone = here or not self._may_leave()
@@ -111,13 +117,33 @@ class Search:
         )
         answered = {peer for peer, answer in zip(asked, answers, strict=True) if answer is not None}
         theirs = [one for answer in answers for one in answer or () if self._known(one)]
-        return Found(rank([*own, *theirs], question.most), by_meaning, tuple(sorted(holders - answered)))
+        ranked = rank(self._once([*own, *theirs]), question.most)
+        away = [entry for entry in meant if entry.holder not in answered | {self._node_id}]
+        silent = {entry.holder for entry in away if not self._covers(entry, answered)}
+        return Found(ranked, by_meaning, tuple(sorted(silent)), frozenset(entry.document for entry in away))
+
+    def _covers(self, entry: Entry, answered: AbstractSet[bytes]) -> bool:
+        """Whether a copy of it was looked in."""
+        return entry.document in self._shelf.held or bool(entry.copies & answered)
+
+    def _once(self, passages: Sequence[Passage]) -> list[Passage]:
+        """Of the same passage in several rooms this node's own, else its holder's, else the nearest copy's."""
+
+        def place(one: Passage) -> int:
+            return 0 if one.holder == self._node_id else 2 - (one.holder == self._shelf.entries[one.document].holder)
+
+        kept: dict[tuple[str, int], Passage] = {}
+        for one in passages:
+            before = kept.setdefault((one.document, one.position), one)
+            if place(one) < place(before):
+                kept[one.document, one.position] = one
+        return list(kept.values())
 
     def title_of(self, document: str) -> str:
         entry = self._shelf.entries.get(document)
         return entry.title if entry else ""
 
-    def _row(self, one: Ranked) -> dict[str, Any]:
+    def _row(self, one: Ranked, found: Found) -> dict[str, Any]:
         passage = one.passage
         about = self._shelf.held.get(passage.document)
         return {
@@ -128,7 +154,8 @@ class Search:
             "text": passage.text,
             "holder": self._members.name_of(passage.holder),
             "node_id": to_text(passage.holder),
-            "source": about.source if about else None,
+            "copy": passage.document in found.in_place,
+            "source": about.source or None if about else None,
             "place": passage.place,
             "meaning": None if passage.meaning is None else round(passage.meaning, 3),
         }
@@ -136,7 +163,7 @@ class Search:
     def _known(self, passage: Passage) -> bool:
         """Whether the home knows that this peer holds it: not so before its entry came, nor once it was removed."""
         entry = self._shelf.entries.get(passage.document)
-        return entry is not None and entry.holder == passage.holder
+        return entry is not None and passage.holder in entry.sources
 
     async def _own(self, question: Question, *, within_s: float) -> tuple[list[Passage], bool]:
         """This node's passages, and whether their meaning was looked at."""

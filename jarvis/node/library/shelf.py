@@ -1,8 +1,9 @@
 """The documents that this node was given, and those that the home knows of: adding, listing, removing. What a document
-is called, how long it is and who holds it is replicated; its text stays on the node that it was given to.
+is called, how long it is and who holds it is replicated; its text stays on the node that it was given to, and on those
+that are to keep a copy (`copies`).
 
-A document counts once its entry is in the replicated map, and no longer: what is held without one is erased, so that
-removing it in any room erases it everywhere, also from a node that was away."""
+A document counts once its entry is in the replicated map, and no longer: what is held without one is erased, and so is
+a copy that nobody wants here, so that removing it in any room erases it everywhere, also from a node that was away."""
 
 from __future__ import annotations
 
@@ -11,30 +12,29 @@ import contextlib
 import hashlib
 import os
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from jarvis.core.codec import pack, unpack
-from jarvis.core.errors import InvalidInput, JarvisError, Missing, NotFound
-from jarvis.core.ids import NODE_ID_BYTES, by_prefix, to_text
-from jarvis.crdt.mvmap import MVMap
+from jarvis.core.errors import InvalidInput, JarvisError, Missing
+from jarvis.core.ids import to_text
 from jarvis.crdt.registry import KNOWLEDGE
 from jarvis.knowledge.embedding import MAX_CHARACTERS
 from jarvis.knowledge.files.reading import ReadFile, Reading
 from jarvis.knowledge.files.walking import Refused, files_in, given
+from jarvis.node.library.entries import Entry, find, keys_of, read_entries, tidy
 from jarvis.node.library.index import WORDS_AT_ONCE, Index
+from jarvis.node.library.pieces import blob_of
 from jarvis.node.membership.members import Members
 from jarvis.node.records.audit import Audit
 from jarvis.node.records.journal import Commit, Journal
 from jarvis.node.texts import iso_time
+from jarvis.store.protocol import Transaction
 
 DOCUMENT_ID_BYTES = 10
-MAX_TITLE_CHARS = 200
-MAX_LISTED = 10_000
-"""Entries of the home that are read; with more than that somebody misuses it."""
 RETRY_S = 30.0
 
 log = structlog.get_logger()
@@ -47,28 +47,20 @@ class About:
 
     title: str
     source: str
-    """The file's path on this node."""
+    """The file's path on this node; empty for a copy."""
     digest: bytes
-    """SHA-256 of the file."""
+    """SHA-256 of the file; of a copy its content's name."""
+    pieces: int | None = None
+    """Of a copy: how many pieces of it have come. None for what was given here."""
+    whole: bool = True
+    """False for a copy that does not count yet."""
 
     def to_bytes(self) -> bytes:
-        return pack([self.title, self.source, self.digest])
+        return pack([self.title, self.source, self.digest, self.pieces, self.whole])
 
     @classmethod
     def from_bytes(cls, data: bytes) -> About:
         return cls(*unpack(data))
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the home knows about a document."""
-
-    document: str
-    title: str
-    holder: bytes
-    chunks: int
-    size_bytes: int
-    at_ms: int
 
 
 class Shelf:
@@ -97,11 +89,22 @@ class Shelf:
         self._changed = asyncio.Event()
         self._changed.set()
         self.held: dict[str, About] = {}
-        """Documents of this node that count."""
+        """Documents of this node that count, whole copies among them."""
+        self.coming: dict[str, About] = {}
+        """Copies that are not whole."""
         self.entries: dict[str, Entry] = {}
         """Of the whole home."""
         self._settled = asyncio.Event()
+        self._followers: list[Callable[[], None]] = []
         journal.listen(self._committed)
+
+    def listen(self, follower: Callable[[], None]) -> None:
+        """Call it whenever what is known may have changed; it must not wait."""
+        self._followers.append(follower)
+
+    def look(self) -> None:
+        """Something is held, or held no more."""
+        self._changed.set()
 
     async def run(self) -> None:
         """Follow what the home adds and removes, until cancelled."""
@@ -125,18 +128,31 @@ class Shelf:
         while begun != self._moves:  # what was begun or finished meanwhile may stand in one of the two only
             begun = self._moves
             entries, held = await self._journal.read(
-                lambda tx, replica: (_entries(replica.state(tx, KNOWLEDGE)), tx.library.documents())
+                lambda tx, replica: (read_entries(replica.state(tx, KNOWLEDGE)), tx.library.documents())
             )
         mine = {name: About.from_bytes(about) for name, about in held.items() if name not in self._adding}
-        self.held = {name: about for name, about in mine.items() if name in entries}
+        count = {name: about for name, about in mine.items() if self._is_wanted(about, entries.get(name))}
+        self.held = {name: about for name, about in count.items() if about.whole}
+        self.coming = {name: about for name, about in count.items() if not about.whole}
         self.entries = entries
         self._settled.set()
-        for document in mine.keys() - entries.keys():
-            await self._erase(document)
+        for document in mine.keys() - count.keys():
+            await self.erase(document)
         self._index.wake()
+        for follower in self._followers:
+            follower()
 
-    async def _erase(self, document: str) -> None:
+    def _is_wanted(self, about: About, entry: Entry | None) -> bool:
+        """Whether what is held is to be held; a copy of another content than the document's never is."""
+        if entry is None or about.pieces is None:
+            return entry is not None
+        return self._node_id in entry.pins and entry.blob is not None and entry.blob.root == about.digest
+
+    async def erase(self, document: str) -> None:
+        """From this node."""
         self.held.pop(document, None)
+        self.coming.pop(document, None)
+        await self._journal.change_local(lambda tx: _uncount(tx, document))
         while gone := await self._journal.change_local(lambda tx: tx.library.erase(document, WORDS_AT_ONCE)):
             await self._index.removed(gone)
 
@@ -146,7 +162,7 @@ class Shelf:
         """The last added first. Of this node's own documents also where they came from, and how many chunks wait for
         the index."""
         await self._members.refresh()
-        entries = await self._journal.state(KNOWLEDGE, _entries)
+        entries = await self._journal.state(KNOWLEDGE, read_entries)
         counts = await self._journal.read(lambda tx, _: tx.library.counts())
         rows = [self._listed(entry, counts) for entry in entries.values()]
         return sorted(rows, key=lambda row: (row["at"], row["document_id"]), reverse=True)
@@ -208,7 +224,7 @@ class Shelf:
 
     def sources(self) -> dict[str, str]:
         """The path of each document that was read from a file here, and its id."""
-        return {about.source: document for document, about in self.held.items()}
+        return {about.source: document for document, about in self.held.items() if about.source}
 
     def suffixes(self) -> frozenset[str]:
         """Of the files that can be read now."""
@@ -241,7 +257,7 @@ class Shelf:
     async def _replace(self, source: Path, size: int, digest: bytes, read: ReadFile) -> Row:
         """Keep what was read instead of what was read there before."""
         before = self._from(source)
-        title = _tidy(read.title) or source.name
+        title = tidy(read.title) or source.name
         chunks = [(one.place, one.text[:MAX_CHARACTERS]) for one in read.chunks]
         if not chunks:
             raise InvalidInput(f"There is no text in {source}.")
@@ -249,7 +265,8 @@ class Shelf:
         self._adding.add(document)
         self._moves += 1
         try:
-            await self._keep(document, About(title, str(source), digest), chunks, size)
+            origin = self.entries[before[0]].origin if before else document
+            await self._keep(document, origin, About(title, str(source), digest), chunks, size)
         finally:
             self._adding.discard(document)
             self._moves += 1
@@ -259,7 +276,9 @@ class Shelf:
         self._index.wake()
         return _row(source, "added", document, title, len(chunks))
 
-    async def _keep(self, document: str, about: About, chunks: Sequence[tuple[str, str]], size: int) -> None:
+    async def _keep(
+        self, document: str, origin: str, about: About, chunks: Sequence[tuple[str, str]], size: int
+    ) -> None:
         """The text first, in works that are short; with the entry it counts."""
         await self._journal.change_local(lambda tx: tx.library.begin(document, about.to_bytes()))
         for start in range(0, len(chunks), WORDS_AT_ONCE):
@@ -271,34 +290,26 @@ class Shelf:
                 tx.library.append(document, some)
 
             await self._journal.change_local(work)
-        entry = Entry(document, about.title, self._node_id, len(chunks), size, self._wall_ms())
-        value = {
-            "title": entry.title,
-            "holder": entry.holder,
-            "chunks": entry.chunks,
-            "bytes": entry.size_bytes,
-            "at": entry.at_ms,
-            "sha256": about.digest,
-        }
+        blob = await asyncio.to_thread(blob_of, chunks)
+        entry = Entry(document, about.title, self._node_id, len(chunks), size, self._wall_ms(), origin, blob)
+        value = entry.to_value(about.digest)
         said = self._audit.entry("knowledge.added", document, actor="user")
         await self._journal.write((KNOWLEDGE, lambda state: [state.put(document, value)]), said)
-        self.held[document], self.entries[document] = about, entry
+        self.held[document] = about
+        self.entries.setdefault(document, entry)  # unless it was read meanwhile, with who is to keep a copy
 
     async def remove(self, wanted: str) -> Row:
         """From every node: those that are away erase it when they are back. Raises NotFound."""
-        entries = await self._journal.state(KNOWLEDGE, _entries)
-        try:
-            document = by_prefix(wanted, entries, "document")
-        except NotFound as error:
-            raise NotFound(str(error), fix="List them with `jarvis knowledge list`.") from None
-        await self._remove(document)
-        return {"document_id": document, "title": entries[document].title, "removed": True}
+        entry = find(wanted, await self._journal.state(KNOWLEDGE, read_entries))
+        await self._remove(entry.document)
+        return {"document_id": entry.document, "title": entry.title, "removed": True}
 
     async def _remove(self, document: str) -> None:
         said = self._audit.entry("knowledge.removed", document, actor="user")
-        await self._journal.write((KNOWLEDGE, lambda state: [state.delete(document)]), said, makes_room=True)
-        if document in self.held:
-            await self._erase(document)  # it is gone when this returns, not soon after
+        forget = (KNOWLEDGE, lambda state: [state.delete(key) for key in keys_of(state, document)])
+        await self._journal.write(forget, said, makes_room=True)
+        if document in self.held or document in self.coming:
+            await self.erase(document)  # it is gone when this returns, not soon after
 
     async def reindex(self) -> Row:
         """Throw the indexes of this node away; they are made anew meanwhile."""
@@ -307,28 +318,12 @@ class Shelf:
         return {"documents": len(counts), "chunks": sum(chunks for chunks, _ in counts.values())}
 
 
-def _entries(state: MVMap) -> dict[str, Entry]:
-    """A member may write anything: what is no entry is none."""
-    found: dict[str, Entry] = {}
-    for key in state.keys():  # noqa: SIM118
-        write = state.get(key)
-        value = write.value if write is not None else None
-        if not isinstance(key, str) or not isinstance(value, dict) or len(found) >= MAX_LISTED:
-            continue
-        title, holder = value.get("title"), value.get("holder")
-        if not isinstance(title, str) or not isinstance(holder, bytes) or len(holder) != NODE_ID_BYTES:
-            continue
-        chunks, size, at = (_number(value.get(one)) for one in ("chunks", "bytes", "at"))
-        found[key] = Entry(key, _tidy(title), holder, chunks, size, at)
-    return found
-
-
-def _number(value: Any) -> int:
-    return value if isinstance(value, int) and value >= 0 else 0
-
-
-def _tidy(title: str) -> str:
-    return " ".join("".join(one if one.isprintable() else " " for one in title).split())[:MAX_TITLE_CHARS]
+def _uncount(tx: Transaction, document: str) -> None:
+    """Half of a copy must not count, should it be wanted again before all of it is gone."""
+    kept = tx.library.about(document)
+    about = About.from_bytes(kept) if kept is not None else None
+    if about is not None and about.pieces:
+        tx.library.begin(document, replace(about, pieces=0, whole=False).to_bytes())
 
 
 def _row(

@@ -1,0 +1,360 @@
+"""Copies of other rooms' documents that this node is to keep, so that the home goes on answering when their holder is
+gone: fetched piece by piece from whoever has them, and given to others that are to keep one.
+
+A copy counts once all of it lies in the store and is what its name says. What has come is kept there, so that nothing
+is asked for twice, whatever breaks meanwhile. Fetching must never be in the way of anything else: two pieces at a
+time, with pauses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import structlog
+
+from jarvis.core.errors import InvalidBytes, InvalidInput, JarvisError, NotAllowed, NotFound, Overloaded, StoreFull
+from jarvis.core.ids import to_text
+from jarvis.core.time import Clock
+from jarvis.crdt.registry import KNOWLEDGE
+from jarvis.node.library.entries import Entry, copies_said, copy_key
+from jarvis.node.library.fetching import Fetching
+from jarvis.node.library.pieces import (
+    PIECE_CHUNKS,
+    Blob,
+    Chunk,
+    Cut,
+    Progress,
+    leaf,
+    read_given,
+    read_wanted,
+    write_chunks,
+    write_given,
+    write_wanted,
+)
+from jarvis.node.library.shelf import About, Shelf
+from jarvis.node.membership.members import Members
+from jarvis.node.membership.requests import Requests
+from jarvis.node.records.journal import Journal
+from jarvis.store.protocol import Transaction
+
+TOPIC = "knowledge.piece"
+PIECE_S = 3.0
+PAUSE_S = 0.1
+"""After two pieces: half a megabyte a second. A copy is never urgent, and whoever gives it has other things to do."""
+RETRY_S = 2.0
+"""So often it is looked whether somebody who has what is missing is there."""
+BURST, PER_S = 80.0, 40.0
+"""Pieces that a peer may ask for at once, and more each second: twice what a node asks for."""
+READY_S = 0.2
+"""For reading all of a document before its first piece is given: else whoever asks comes again. The link waits."""
+MAX_READY = 4
+"""Documents of which it is remembered how they are cut: half a MiB each at most."""
+CHUNK_BYTES = 2_560
+"""What a chunk takes beside its text, which stands in the words' index again: its vector and its rows."""
+SPOILT = "What its holder says of it is not true: it cannot be copied."
+
+log = structlog.get_logger()
+
+
+class Copies:
+    """`near` gives connected members, the nearest first."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        members: Members,
+        shelf: Shelf,
+        requests: Requests,
+        clock: Clock,
+        node_id: bytes,
+        *,
+        near: Callable[[], Sequence[bytes]],
+    ) -> None:
+        self._journal, self._members, self._shelf, self._requests = journal, members, shelf, requests
+        self._clock, self._node_id, self._near = clock, node_id, near
+        self.progress: dict[str, Progress] = {}
+        """Of the copies that are to be here and are not whole."""
+        self._liars: dict[str, set[bytes]] = {}
+        """Who gave false pieces of a document; nobody asks them for it again."""
+        self._spoilt: set[str] = set()
+        """Documents whose entry was found to lie: nothing of them is fetched again."""
+        self._came: dict[str, int] = {}
+        """Pieces of a document that came in this life, for the log."""
+        self._cuts: dict[str, asyncio.Task[Cut | None]] = {}
+        self._budgets: dict[bytes, tuple[float, float]] = {}
+        """Of members: pieces left, and when that was so."""
+        self._problem = ""
+        """Said last in the log."""
+        self._wake = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
+        shelf.listen(self._wake.set)
+        requests.serve(TOPIC, self._asked)
+
+    async def run(self) -> None:
+        """Fetch what is to be here, and give what others are to keep, until cancelled."""
+        await self._shelf.settled()
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            try:
+                while True:
+                    self._wake.clear()
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(RETRY_S if await self._tried() else None):
+                            await self._wake.wait()
+            finally:
+                self._group = None
+
+    async def _tried(self) -> bool:
+        """Whether anything is still missing."""
+        try:
+            missing, self._problem = await self.fetch_missing(), ""
+            return missing
+        except JarvisError as error:
+            if self._problem != str(error):
+                self._problem = str(error)
+                log.warning("copies were not brought up to date", reason=self._problem)
+            return True
+
+    async def fetch_missing(self) -> bool:
+        """As far as it goes now. Whether anything is still missing."""
+        await self._say_what_is_here()
+        missing = [one for one in self._shelf.entries.values() if self._is_missing(one)]
+        names = {one.document for one in missing}
+        self.progress = {name: one for name, one in self.progress.items() if name in names}
+        self._liars = {name: one for name, one in self._liars.items() if name in names}
+        self._came = {name: one for name, one in self._came.items() if name in names}
+        self._spoilt &= names
+        for entry in missing:
+            before = self._shelf.coming.get(entry.document)
+            self.progress.setdefault(entry.document, Progress(before.pieces or 0 if before else 0))
+        return not all([await self._fetched(one) for one in missing])
+
+    def _is_missing(self, entry: Entry) -> bool:
+        return self._node_id in entry.pins and entry.document not in self._shelf.held
+
+    async def _say_what_is_here(self) -> None:
+        """To the home, who has to know whom to ask."""
+        said = await self._journal.state(KNOWLEDGE, lambda state: copies_said(state, self._node_id))
+        entries = self._shelf.entries
+        here = {
+            name
+            for name, about in self._shelf.held.items()
+            if about.pieces is not None and name in entries and entries[name].holder != self._node_id
+        }
+        new, gone = sorted(here - said), sorted(said - here)
+        if new or gone:
+            await self._journal.write(
+                (KNOWLEDGE, lambda state: [state.put(copy_key(one, self._node_id), True) for one in new]),
+                (KNOWLEDGE, lambda state: [state.delete(copy_key(one, self._node_id)) for one in gone]),
+            )
+
+    # --- fetching -------------------------------------------------------------------------------------------------
+
+    async def _fetched(self, entry: Entry) -> bool:
+        """Whether it is whole."""
+        if entry.blob is None or entry.document in self._spoilt:
+            return self._say(entry, SPOILT)
+        try:
+            fetching = Fetching(entry.blob, await self._begin(entry, entry.blob))
+            failed: dict[bytes, str] = {}
+            while not fetching.whole:
+                if not self._is_still_missing(entry):
+                    return True
+                peer = self._source(entry, failed)
+                if peer is None:
+                    return self._say(entry, self._why_not(entry, failed))
+                why = await self._fetch_some(entry, fetching, peer)
+                if why:
+                    failed[peer] = why
+                elif not await self._keep(entry, fetching):
+                    return True  # it was erased meanwhile
+                await asyncio.sleep(PAUSE_S)
+            return await self._finish(entry, entry.blob)
+        except StoreFull as error:
+            return self._say(entry, f"It does not fit. {error}")
+        except InvalidBytes as error:
+            log.warning("a document's content is none", document=entry.document, reason=str(error))
+            self._spoilt.add(entry.document)
+            return self._say(entry, SPOILT)
+        except JarvisError as error:
+            return self._say(entry, str(error))
+
+    def _is_still_missing(self, entry: Entry) -> bool:
+        now = self._shelf.entries.get(entry.document)
+        return now is not None and self._is_missing(now)
+
+    def _say(self, entry: Entry, problem: str) -> bool:
+        """Why it is not whole."""
+        self.progress[entry.document] = replace(self.progress[entry.document], problem=problem)
+        return False
+
+    async def _begin(self, entry: Entry, blob: Blob) -> int:
+        """How many pieces are here. Raises StoreFull when the rest does not fit."""
+        before = await self._journal.read(lambda tx, _: tx.library.about(entry.document))
+        about = About.from_bytes(before) if before is not None else None
+        kept = about.pieces or 0 if about is not None and about.digest == blob.root else 0
+        left = blob.pieces - kept
+        needed = 2 * blob.size_bytes * left // blob.pieces + CHUNK_BYTES * entry.chunks * left // blob.pieces
+        if left:
+            await self._journal.read(lambda tx, _: self._journal.budget.check(tx, needed))
+        if not kept:
+            if about is not None:
+                await self._shelf.erase(entry.document)
+            nothing = About(entry.title, "", blob.root, 0, whole=False).to_bytes()
+            await self._journal.change_local(lambda tx: tx.library.begin(entry.document, nothing))
+        return kept
+
+    def _source(self, entry: Entry, failed: dict[bytes, str]) -> bytes | None:
+        """The nearest that has it."""
+        out = failed.keys() | self._liars.get(entry.document, set())
+        return next((peer for peer in self._near() if peer in entry.sources and peer not in out), None)
+
+    def _why_not(self, entry: Entry, failed: dict[bytes, str]) -> str:
+        for peer in self._liars.get(entry.document, ()):
+            return f"What the {self._members.room_of(peer)} sent is not that document."
+        for peer, why in failed.items():
+            return f"The {self._members.room_of(peer)} did not give it: {why}"
+        return f"The {self._members.room_of(entry.holder)} is away."
+
+    async def _fetch_some(self, entry: Entry, fetching: Fetching, peer: bytes) -> str:
+        """Take what the peer gives of what is wanted; why nothing came, else empty."""
+        wanted = fetching.wanted()
+        answers = await asyncio.gather(*(self._ask(peer, entry.document, index) for index in wanted))
+        for index, answer in zip(wanted, answers, strict=True):
+            if isinstance(answer, str):
+                continue
+            self._came[entry.document] = self._came.get(entry.document, 0) + 1
+            if not fetching.came(index, *answer):
+                self._liars.setdefault(entry.document, set()).add(peer)
+                log.warning("a peer gave a false piece of a document", peer=to_text(peer), document=entry.document)
+                return "It sent something else."
+        return "" if fetching.ready() else next(one for one in answers if isinstance(one, str))
+
+    async def _ask(self, peer: bytes, document: str, index: int) -> tuple[bytes, list[bytes]] | str:
+        """A piece with its proof, or why there is none."""
+        try:
+            return read_given(await self._requests.ask(peer, TOPIC, write_wanted(document, index), within_s=PIECE_S))
+        except InvalidBytes:
+            return b"", []  # which belongs to nothing
+        except JarvisError as error:
+            return str(error)
+
+    async def _keep(self, entry: Entry, fetching: Fetching) -> bool:
+        """False when it is not to be here any more."""
+        pieces, kept = fetching.ready(), fetching.kept
+        size_bytes = sum(4 * len(text) for piece in pieces for _, text in piece)
+
+        def work(tx: Transaction) -> bool:
+            about = _about(tx, entry.document)
+            if about is None or about.pieces != kept:
+                return False
+            self._journal.budget.check(tx, size_bytes)
+            for piece in pieces:
+                tx.library.append(entry.document, piece)
+            tx.library.begin(entry.document, replace(about, pieces=kept + len(pieces)).to_bytes())
+            return True
+
+        if not await self._journal.change_local(work):
+            return False
+        fetching.keep(len(pieces))
+        self.progress[entry.document] = Progress(fetching.kept)
+        return True
+
+    async def _finish(self, entry: Entry, blob: Blob) -> bool:
+        """It counts if all that lies in the store is what the name says; else it is erased."""
+        try:
+            found = (await self._read_all(entry.document))[1]
+        except InvalidBytes:
+            found = None
+        if found != blob:
+            about = await self._journal.read(lambda tx, _: _about(tx, entry.document))
+            if about is None or about.pieces != blob.pieces:
+                return True  # it was erased meanwhile
+            await self._shelf.erase(entry.document)
+            raise InvalidBytes("The whole is not what its name says.")
+
+        def work(tx: Transaction) -> None:
+            about = _about(tx, entry.document)
+            if about is not None and about.pieces == blob.pieces:
+                tx.library.begin(entry.document, replace(about, whole=True).to_bytes())
+
+        await self._journal.change_local(work)
+        log.info("a copy is whole", document=entry.document, pieces=blob.pieces, came=self._came.get(entry.document, 0))
+        self._shelf.look()
+        return True
+
+    # --- giving ---------------------------------------------------------------------------------------------------
+
+    async def _asked(self, peer: bytes, body: bytes) -> bytes:
+        """A piece, for a peer that is to keep a copy."""
+        document, index = read_wanted(body)
+        self._admit(peer)
+        entry = self._shelf.entries.get(document)
+        if entry is None or document not in self._shelf.held:
+            raise NotFound("That document is not here.")
+        if peer not in entry.pins:
+            raise NotAllowed("That room is not known to keep a copy.")
+        cut = await self._cut_of(document)
+        if index >= len(cut.leaves):
+            raise InvalidInput("That document has fewer pieces.")
+        first, count = cut.chunks_of(index)
+        chunks = await self._journal.read(lambda tx, _: tx.library.content(document, first, count))
+        piece = write_chunks(chunks)
+        if leaf(piece) != cut.leaves[index]:
+            raise NotFound("That document is being erased.")
+        return write_given(piece, cut.proof(index))
+
+    def _admit(self, peer: bytes) -> None:
+        now = self._clock.mono_ms()
+        left, at_ms = self._budgets.get(peer, (BURST, now))
+        left = min(BURST, left + (now - at_ms) / 1000 * PER_S)
+        if left < 1:
+            raise Overloaded("That room gave enough for now.")
+        self._budgets[peer] = left - 1, now
+
+    async def _cut_of(self, document: str) -> Cut:
+        """Raises Overloaded while it is still being read."""
+        reading = self._cuts.pop(document, None)
+        if reading is None:
+            if self._group is None:
+                raise Overloaded("That room has only just begun.")
+            reading = self._group.create_task(self._cut(document), name="cut")
+        self._cuts[document] = reading  # the last of them now
+        while len(self._cuts) > MAX_READY:
+            self._cuts.pop(next(iter(self._cuts)))
+        await asyncio.wait({reading}, timeout=READY_S)
+        if not reading.done():
+            raise Overloaded("That room is getting it ready.")
+        cut = reading.result()
+        if cut is None:
+            self._cuts.pop(document, None)
+            raise NotFound("That document cannot be read.")
+        return cut
+
+    async def _cut(self, document: str) -> Cut | None:
+        """None when it cannot be read: whoever asks is told."""
+        try:
+            return (await self._read_all(document))[0]
+        except JarvisError as error:
+            log.warning("a document was not read for its copies", document=document, reason=str(error))
+            return None
+
+    async def _read_all(self, document: str) -> tuple[Cut, Blob]:
+        """How what lies here is cut, and its name. Raises InvalidBytes when nothing does."""
+        cut, first = Cut(), 0
+
+        def some(tx: Transaction, _: object) -> list[Chunk]:
+            return tx.library.content(document, first, PIECE_CHUNKS)
+
+        while chunks := await self._journal.read(some):
+            cut.add(chunks)
+            first += len(chunks)
+        return cut, cut.blob()
+
+
+def _about(tx: Transaction, document: str) -> About | None:
+    held = tx.library.about(document)
+    return About.from_bytes(held) if held is not None else None
