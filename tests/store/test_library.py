@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from jarvis.core.errors import StoreFailed
+from jarvis.store import library
 from jarvis.store.library import StoredChunk
 from jarvis.store.memory import MemoryStore
 from jarvis.store.protocol import Store, Transaction
@@ -49,17 +50,49 @@ def test_words_find_the_chunks_that_hold_them(form: Any) -> None:
         scores = await store.read(lambda t: [score for _, score in t.library.search(["button", "green"], 10)])
         assert scores == sorted(scores, reverse=True)
         assert len(await store.read(lambda t: t.library.search(["button"], 1))) == 1
-        assert await store.read(lambda t: t.library.content("oven", 1, 9)) == OVEN[1:]
-        assert await store.read(lambda t: t.library.content("oven", 0, 1)) == OVEN[:1]
-        assert await store.read(lambda t: t.library.content("nothing", 0, 9)) == []
-        assert await store.read(lambda t: t.library.about("oven")) == b"about the oven"
-        assert await store.read(lambda t: t.library.about("nothing")) is None
         one = await store.read(lambda t: t.library.chunks([ids[3], 99, ids[0]]))
         assert one == [StoredChunk(ids[3], "oven", 1, *OVEN[1]), StoredChunk(ids[0], "boiler", 0, *BOILER[0])]
         assert await store.read(lambda t: t.library.documents()) == {
             "boiler": b"about the boiler",
             "oven": b"about the oven",
         }
+
+    run(form, body)
+
+
+def test_common_words_rank_the_chunks_that_rarer_ones_choose(form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    often = {"pump": 3, "boiler": 4, "heat": 5}
+    texts = [
+        " ".join(["valve", *(word for word, each in often.items() if at % each == 0), *["more"] * at])
+        for at in range(40)
+    ]
+
+    def holding(*words: str) -> set[int]:
+        return {at for at, text in enumerate(texts, 1) if all(word in text for word in words)}
+
+    def fill(t: Transaction) -> None:
+        t.library.begin("house", b"")
+        t.library.append("house", [("", text) for text in texts])
+
+    async def body(store: Store) -> None:
+        await store.write(fill)
+        asked = ["boiler", "valve", "heat", "pump", "never"]
+        whole = await store.read(lambda t: t.library.search(asked, 40))
+        assert {one for one, _ in whole} == holding("valve")
+        for rows, words, most, chosen in (
+            (8, asked, 40, holding("heat")),
+            (7, asked, 2, holding("heat", "boiler")),
+            (7, asked, 40, holding("heat")),
+            (7, ["valve"], 40, holding("valve")),
+            (7, ["never"], 40, set()),
+        ):
+            monkeypatch.setattr(library, "RARE_ROWS", rows)
+            some = await store.read(lambda t, words=words, most=most: t.library.search(words, most))
+            if words is asked:
+                fit = [(one, pytest.approx(score)) for one, score in whole if one in chosen]
+                assert some == fit[:most], "the rarest choose, and the score is that of all words"
+            assert {one for one, _ in some} <= chosen, (rows, words)
+            assert len(some) == min(most, len(chosen)), (rows, words)
 
     run(form, body)
 

@@ -9,14 +9,16 @@ from datetime import date, timedelta
 from jarvis.assistant.directions import room_of
 from jarvis.assistant.house.phrases import SKILLS as HOUSE_SKILLS
 from jarvis.assistant.intents import Match
+from jarvis.assistant.skills.alarms import SKILLS as ALARM_SKILLS
+from jarvis.assistant.skills.aloud import SKILLS as ALOUD_SKILLS
 from jarvis.assistant.skills.knowledge import SKILLS as KNOWLEDGE_SKILLS
 from jarvis.assistant.skills.lists import SKILLS as LIST_SKILLS
 from jarvis.assistant.skills.memory import SKILLS as MEMORY_SKILLS
 from jarvis.assistant.skills.questions import SKILLS as QUESTION_SKILLS
 from jarvis.assistant.skills.reminders import SKILLS as REMINDER_SKILLS
-from jarvis.assistant.skills.rooms import SKILLS as ROOM_SKILLS
 from jarvis.assistant.skills.said import Said, the
 from jarvis.assistant.skills.sums import SKILLS as SUM_SKILLS
+from jarvis.assistant.skills.timers import SKILLS as TIMER_SKILLS
 from jarvis.assistant.types import Home, PastTurn, Request
 from jarvis.assistant.wording.days import WEEKDAYS, date_of
 
@@ -84,7 +86,7 @@ async def who_are_you(match: Match, request: Request, home: Home) -> Said:
 async def stop(match: Match, request: Request, home: Home) -> Said:
     rang = await home.stop_ringing()
     if not rang and "alarm" in request.text.casefold():  # "turn off the alarm" is also said of one that is only set
-        return await ROOM_SKILLS["alarm_cancel"](Match("alarm_cancel"), request, home)
+        return await ALARM_SKILLS["alarm_cancel"](Match("alarm_cancel"), request, home)
     return Said("Okay.", closes=True)
 
 
@@ -139,7 +141,9 @@ async def what_did_i_ask(match: Match, request: Request, home: Home) -> Said:
 
 
 SKILLS: dict[str, Skill] = {
-    **ROOM_SKILLS,
+    **TIMER_SKILLS,
+    **ALARM_SKILLS,
+    **ALOUD_SKILLS,
     **REMINDER_SKILLS,
     **LIST_SKILLS,
     **MEMORY_SKILLS,

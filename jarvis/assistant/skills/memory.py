@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from jarvis.assistant.intents import Match
 from jarvis.assistant.language.chat import asks
-from jarvis.assistant.skills.rooms import MAX_SPOKEN
-from jarvis.assistant.skills.said import Said
+from jarvis.assistant.skills.said import MAX_SPOKEN, Said
 from jarvis.assistant.types import Home, Request
 from jarvis.assistant.wording.words import split
 

@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from jarvis.assistant.intents import Match
-from jarvis.assistant.skills.rooms import MAX_SPOKEN
-from jarvis.assistant.skills.said import Said
+from jarvis.assistant.skills.said import MAX_SPOKEN, Said
 from jarvis.assistant.types import Home, Request, TimerInfo
 from jarvis.assistant.wording.durations import say_duration
 from jarvis.assistant.wording.moments import say_moment

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+MAX_SPOKEN = 5
+"""Items of a list read aloud; more than that nobody keeps in mind."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -29,3 +32,8 @@ def a_list(things: Iterable[str]) -> str:
     """ "the kitchen, the hall and the bedroom"."""
     several = list(things)
     return " and ".join(filter(None, [", ".join(several[:-1]), *several[-1:]]))
+
+
+def capital(text: str) -> str:
+    """Names keep their capitals, which `capitalize` takes."""
+    return text[:1].upper() + text[1:]
