@@ -118,9 +118,11 @@ def _opener(header: bytes, passphrase_file: Path | None) -> Opener:
 def _secret(what: str, path: Path | None, *, twice: bool = False) -> str:
     """From the file, else from a person."""
     from jarvis.core.errors import BadConfiguration, InvalidInput
+    from jarvis.core.secrets import refuse_others
 
     if path is not None:
         try:
+            refuse_others(what.lower(), path)
             with path.open("rb") as file:
                 lines = file.read(SECRET_BYTES).decode().splitlines()
         except OSError as error:

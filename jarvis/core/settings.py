@@ -1,26 +1,41 @@
-"""What a person may set for one node, outside what the home agrees on. Order: flag, `JARVIS_*` environment,
-`jarvis.toml` in the data directory, default. Home-wide settings are the replicated `config` document instead.
-Imported only where a node is built, since pydantic takes 150 ms to load.
+"""What a person may set for one node, outside what the home agrees on. Order: flag, `JARVIS_*` environment, the file of
+the environment that `JARVIS_ENV` names, `jarvis.toml`, default. Home-wide settings are the replicated `config` document
+instead. Imported only where a node is built, since pydantic takes 150 ms to load.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
+    SettingsError,
 )
 
 from jarvis.core.errors import BadConfiguration
+from jarvis.core.layers import SETTINGS_FILE, layered, settings_files
 from jarvis.core.paths import default_data_dir
+from jarvis.core.secrets import INSTEAD, names_a_secret
 
-SETTINGS_FILE = "jarvis.toml"
+
+def _open_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise ValueError("it is no address") from None
+    if parts.username or parts.password or parts.query:
+        raise ValueError("an address holds no user, no password and no query, since it is shown")
+    return value
+
+
+Url = Annotated[str, AfterValidator(_open_url)]
 
 
 class LlmSettings(BaseModel):
@@ -32,7 +47,7 @@ class LlmSettings(BaseModel):
     """`openai` for any server with OpenAI's protocol, `anthropic`, `ollama`, or one that a plugin brings."""
     name: str = Field("", pattern=r"^[a-z0-9-]{0,32}$")
     """What people see it called; empty for the provider's name."""
-    url: str = ""
+    url: Url = ""
     """Where it answers; empty for the provider's own address, if it has one."""
     model: str = ""
     """Which to ask; empty for the first that the server has, where it can be asked for that."""
@@ -61,6 +76,8 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(default_factory=default_data_dir)
     """The directory that is the node: keys, encrypted store, lock, API token."""
+    env: str = ""
+    """The environment, such as `test`: `jarvis.test.toml` lies over `jarvis.toml` then."""
     api_port: int = Field(0, ge=0, le=65535)
     """Port of the local HTTP API on loopback; 0 takes any free one."""
     peer_port: int = Field(0, ge=0, le=65535)
@@ -74,7 +91,7 @@ class Settings(BaseSettings):
     """Announce this node and look for others with mDNS."""
     peer: Annotated[tuple[str, ...], NoDecode] = ()
     """Addresses (HOST:PORT) to try besides those that mDNS finds; in the environment with commas between them."""
-    ollama_url: str = "http://127.0.0.1:11434"
+    ollama_url: Url = "http://127.0.0.1:11434"
     """Where an Ollama server may answer; empty turns it off."""
     ollama_model: str = ""
     """The model to ask Ollama for; empty takes the first it has."""
@@ -112,6 +129,8 @@ class Settings(BaseSettings):
             return value
         raise ValueError("use debug, info, warning or error")
 
+    _given: dict[str, Any] = PrivateAttr(default_factory=dict)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -121,24 +140,35 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        data_dir = init_settings().get("data_dir") or env_settings().get("data_dir") or default_data_dir()
-        return (
-            init_settings,
-            env_settings,
-            TomlConfigSettingsSource(settings_cls, toml_file=Path(data_dir) / SETTINGS_FILE),
-        )
+        above = {**env_settings(), **init_settings()}
+        files = layered(Path(above.get("data_dir") or default_data_dir()), str(above.get("env", "")))
+        return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=files)
+
+    def files(self) -> list[Path]:
+        """Where it may be written; not all need be there."""
+        return settings_files(self.data_dir, self.env)
+
+    def again(self) -> Settings:
+        """As files and environment have it now, below the same flags. Raises as `load` does."""
+        return load(**self._given)
 
 
 def load(**flags: Any) -> Settings:
-    """Settings with `flags` on top; None means "not given". Raises BadConfiguration naming the field."""
+    """Settings with `flags` on top; None means "not given". Raises BadConfiguration naming the field; what it holds is
+    never repeated."""
+    given = {name: value for name, value in flags.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
+        settings = Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
+        wrong = first["msg"].removeprefix("Value error, ")
+        where = f"the flag, the JARVIS_{name.upper()} variable or {SETTINGS_FILE}"
         raise BadConfiguration(
-            f"The setting {name!r} is not valid: {first['msg'].removeprefix('Value error, ')}.",
-            fix=f"Correct the flag, the JARVIS_{name.upper()} variable or {SETTINGS_FILE}.",
+            f"The setting {name!r} is not valid: {wrong[0].lower()}{wrong[1:]}.",
+            fix=INSTEAD if first["type"] == "extra_forbidden" and names_a_secret(name) else f"Correct {where}.",
         ) from None
-    except (ValueError, OSError) as error:  # a TOML file that does not parse, or may not be read
-        raise BadConfiguration(f"{SETTINGS_FILE} cannot be read: {error}.", fix="Correct the file.") from None
+    except SettingsError as error:  # a variable that should be JSON
+        raise BadConfiguration(f"The environment cannot be read: {error}.", fix="Correct the variable.") from None
+    settings._given = given
+    return settings

@@ -20,6 +20,7 @@ import structlog
 
 from jarvis.core.codec import Value
 from jarvis.core.errors import DeadlineExceeded, EngineFailed, InvalidBytes, JarvisError
+from jarvis.core.secrets import without_secrets
 from jarvis.engines import frames
 
 log = structlog.get_logger()
@@ -196,7 +197,9 @@ class Worker:
     async def _spawn(self) -> None:
         command = (sys.executable, "-m", "jarvis.engines.host", self._target, str(os.getpid()))
         pipe = asyncio.subprocess.PIPE
-        self._process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
+        self._process = await asyncio.create_subprocess_exec(
+            *command, stdin=pipe, stdout=pipe, stderr=pipe, env=without_secrets(os.environ)
+        )
         self._body_bytes = None
         self._stderr = asyncio.create_task(self._log_stderr(self._process), name=f"{self.name} stderr")
         self._write({"settings": self._settings})

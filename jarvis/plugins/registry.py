@@ -9,6 +9,7 @@ import importlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import structlog
 
 from jarvis.core.errors import BadConfiguration, JarvisError, NotFound, PluginFailed
+from jarvis.core.secrets import find_secret
 from jarvis.plugins import found as finding
 from jarvis.plugins.found import Found
 from jarvis.plugins.gifts import KIND_OF, checked, names_of
@@ -101,7 +103,7 @@ class Plugins:
             self._problems[name] = one.problem
             raise BadConfiguration(f"The plugin {name!r} cannot be used. {one.problem}", fix=one.fix)
         try:
-            running = await apart(lambda: self._given(one, _load(one, Setup(settings))), LOAD_S)
+            running = await apart(lambda: self._given(one, _load(one, Setup(settings, partial(_secret, name)))), LOAD_S)
             self._must_be_alone(running)
         except Exception as error:
             finding.forget(name)
@@ -225,6 +227,12 @@ class Plugins:
             "faults": running.faults if running is not None else 0,
             "gives": {KIND_OF[hook]: sorted(gift.name for gift in gifts[hook]) for hook in HOOKS if gifts.get(hook)},
         }
+
+
+def _secret(plugin: str, name: str) -> str:
+    """See kinds.Setup."""
+    variable = f"JARVIS_PLUGIN_{plugin}_{name}".upper().replace("-", "_")
+    return find_secret(f"The {name} of {plugin}", variable, f"plugin-{plugin}-{name}")
 
 
 def _load(one: Found, setup: Setup) -> dict[str, Any]:

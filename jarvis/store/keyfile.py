@@ -5,14 +5,13 @@ A key that exists is never overwritten."""
 from __future__ import annotations
 
 import secrets
-import stat
 from pathlib import Path
 
 from jarvis.core.errors import BadConfiguration
+from jarvis.core.secrets import refuse_others
 from jarvis.store.files import cannot_use, create_private_file, make_private_directory
 
 KEY_BYTES = 32
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def open_key(path: Path, database: Path) -> bytes:
@@ -24,11 +23,12 @@ def open_key(path: Path, database: Path) -> bytes:
     return read_key(path)
 
 
-def read_key(path: Path) -> bytes:
+def read_key(path: Path, *, guarded: bool = False) -> bytes:
     """32 bytes. Raises BadConfiguration when the file is missing, is no key, or can be read by others than its owner;
-    StoreFailed when the disk refuses."""
-    _refuse_others(path.parent, "700")
-    _refuse_others(path, "600")
+    StoreFailed when the disk refuses. `guarded`: whoever handed it over has seen to who reads it."""
+    if not guarded:
+        _refuse_others(path.parent)
+        _refuse_others(path)
     try:
         with path.open("rb") as file:
             key = file.read(KEY_BYTES + 1)
@@ -48,7 +48,7 @@ def create_key(path: Path) -> bytes:
     Raises BadConfiguration when a file is there already, StoreFailed when the disk refuses."""
     key = secrets.token_bytes(KEY_BYTES)
     make_private_directory(path.parent)
-    _refuse_others(path.parent, "700")
+    _refuse_others(path.parent)
     try:
         create_private_file(path, key)
     except FileExistsError:
@@ -56,18 +56,13 @@ def create_key(path: Path) -> bytes:
     return key
 
 
-def _refuse_others(path: Path, mode: str) -> None:
+def _refuse_others(path: Path) -> None:
     """Raises BadConfiguration when group or others have any right on `path`, or it is not there."""
     try:
-        rights = path.stat().st_mode
+        refuse_others("the store's key", path)
     except FileNotFoundError:
         raise BadConfiguration(
             f"The store's key {path} is missing.", fix="Put it back, or restore a backup into an empty --data-dir."
         ) from None
     except OSError as error:
         raise cannot_use(path, error) from None
-    if rights & _OTHERS:
-        raise BadConfiguration(
-            f"{path} may be used by others than its owner, so the store's key is not secret.",
-            fix=f"Run `chmod {mode} {path}`; if others use this device, make a new home from a backup.",
-        )

@@ -13,6 +13,7 @@ from jarvis.core.errors import BadConfiguration
 def test_the_first_that_is_set_counts(tmp_path: Path) -> None:
     def file(name: str, text: str) -> Path:
         (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o600)
         return tmp_path / name
 
     file("llm-my-server-key", "from-systemd\n")
@@ -31,6 +32,7 @@ def test_the_first_that_is_set_counts(tmp_path: Path) -> None:
 def test_what_is_no_key_is_refused_without_showing_it(tmp_path: Path, text: str) -> None:
     file = tmp_path / "key"
     file.write_text(text)
+    file.chmod(0o600)
     with pytest.raises(BadConfiguration) as caught:
         find_key("some", file, {})
     assert not text.strip() or text.strip() not in f"{caught.value} {caught.value.fix}"

@@ -17,6 +17,7 @@ ROW = {"data": "YSBiYWNrdXA=", "records": 7, "of": 9, "done": False}
 @pytest.fixture
 def passphrase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "passphrase").write_text("correct horse\nand a remark\n")
+    (tmp_path / "passphrase").chmod(0o600)
     monkeypatch.setenv("JARVIS_BACKUP_PASSPHRASE_FILE", str(tmp_path / "passphrase"))
     monkeypatch.setenv("JARVIS_DATA_DIR", str(tmp_path / "home"))
 

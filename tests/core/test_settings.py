@@ -106,3 +106,76 @@ def test_settings_cannot_be_changed():
     settings = load()
     with pytest.raises(Exception, match="frozen"):
         settings.api_port = 1
+
+
+def test_an_environment_lies_over_the_file_and_below_everything_else(tmp_path, monkeypatch):
+    write(
+        tmp_path,
+        'api_port = 1\npeer_port = 1\nbind = "::"\npeer = ["a:1"]\n'
+        '[config]\n"assistant.name" = "Friday"\n"audio.volume" = "10"\n[[llm]]\nprovider = "ollama"\n',
+    )
+    (tmp_path / "jarvis.test.toml").write_text(
+        'api_port = 2\npeer_port = 2\npeer = []\n[config]\n"audio.volume" = "90"\n'
+        '[[llm]]\nprovider = "openai"\nurl = "http://a/v1"\n'
+    )
+    assert load().api_port == 1 and load().env == ""
+    monkeypatch.setenv("JARVIS_ENV", "test")
+    monkeypatch.setenv("JARVIS_PEER_PORT", "3")
+    settings = load(bind="127.0.0.1")
+    assert (settings.env, settings.api_port, settings.peer_port, settings.bind) == ("test", 2, 3, "127.0.0.1")
+    assert settings.config == {"assistant.name": "Friday", "audio.volume": "90"}, "tables are merged"
+    assert settings.peer == () and [one.called for one in settings.llm] == ["openai"], "lists take the other's place"
+    assert [file.name for file in settings.files()] == [SETTINGS_FILE, "jarvis.test.toml"]
+
+
+@pytest.mark.parametrize("name", ["production", "../evil", "Test", "x" * 33])
+def test_an_environment_that_is_not_there_is_said_to_be_missing(monkeypatch, name):
+    monkeypatch.setenv("JARVIS_ENV", name)
+    with pytest.raises(BadConfiguration, match="environment") as caught:
+        load()
+    assert "JARVIS_ENV" in f"{caught.value} {caught.value.fix}"
+
+
+@pytest.mark.parametrize("name", ["data_dir", "env"])
+def test_what_says_which_file_is_read_does_not_stand_in_one(tmp_path, name):
+    write(tmp_path, f'{name} = "elsewhere"\n')
+    with pytest.raises(BadConfiguration, match=rf"{name} cannot stand in jarvis\.toml"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"a = \xff", "UTF-8"),
+        (b"#" * (256 * 1024 + 1), "262144"),
+        (b"a = " + b"[" * 50_000, "deep|nested|Invalid"),
+        (b"a = = 1", "line 1"),
+    ],
+)
+def test_a_file_of_an_environment_with_a_fault_is_named(tmp_path, monkeypatch, content, why):
+    monkeypatch.setenv("JARVIS_ENV", "test")
+    (tmp_path / "jarvis.test.toml").write_bytes(content)
+    with pytest.raises(BadConfiguration, match=why) as caught:
+        load()
+    assert "jarvis.test.toml" in str(caught.value)
+
+
+def test_a_variable_that_should_be_json_is_named(monkeypatch):
+    monkeypatch.setenv("JARVIS_LLM", "[sk-secret")
+    with pytest.raises(BadConfiguration, match='field "llm"') as caught:
+        load()
+    assert "sk-secret" not in str(caught.value)
+
+
+def test_settings_are_read_again_below_the_same_flags(tmp_path):
+    settings = load(api_port=7)
+    write(tmp_path, "api_port = 8\npeer_port = 9\n")
+    assert (settings.again().api_port, settings.again().peer_port, settings.peer_port) == (7, 9, 0)
+
+
+@pytest.mark.parametrize("url", ["http://me:pw-secret@host/v1", "https://host/v1?key=pw-secret"])
+def test_an_address_that_holds_a_secret_is_refused_without_repeating_it(url):
+    for flags in ({"ollama_url": url}, {"llm": [{"provider": "openai", "url": url}]}):
+        with pytest.raises(BadConfiguration, match="url") as caught:
+            load(**flags)
+        assert "pw-secret" not in f"{caught.value} {caught.value.fix}"

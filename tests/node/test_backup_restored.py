@@ -31,6 +31,7 @@ LINK_S = 15.0
 def secret(tmp_path: Path) -> Path:
     path = tmp_path / "passphrase"
     path.write_text(PASSPHRASE + "\n")
+    path.chmod(0o600)
     return path
 
 

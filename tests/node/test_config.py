@@ -111,3 +111,48 @@ def test_whoever_follows_hears_of_a_change_before_it_is_answered() -> None:
         assert (await home.config.get("session.share"))["value"] == "home" and len(told) == 5
 
     asyncio.run(main())
+
+
+SECRET = "sk-proj-" + "Zx9" * 10
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "instead"),
+    [
+        ("llm.0.key", "abc", "key_file"),
+        ("home_assistant.token", "abc", "keys/home-assistant-token"),
+        ("plugin.sky.api_key", "abc", "docs/settings.md"),
+        ("llm.0.auth", SECRET, "key_file"),
+        ("assistant.name", SECRET, "docs/settings.md"),
+    ],
+)
+@pytest.mark.parametrize("local", [False, True])
+def test_a_secret_is_refused_by_name_and_not_repeated(key: str, value: str, instead: str, local: bool) -> None:
+    async def main() -> None:
+        home = Home()
+        with pytest.raises(InvalidInput, match="secret") as refused:
+            await home.config.set(key, value, local=local)
+        assert key in str(refused.value) and instead in refused.value.fix
+        assert value not in f"{refused.value} {refused.value.fix}"
+        assert value not in str(await home.config.list())
+        with pytest.raises(BadConfiguration, match="secret"):
+            home.config.from_file({key: value})
+        assert (await home.config.set("llm.0.key_file", "/etc/jarvis/key", local=True))["value"]
+
+    asyncio.run(main())
+
+
+def test_what_the_file_says_is_checked_and_taken_as_a_whole() -> None:
+    async def main() -> None:
+        home, told = Home({"audio.volume": "30"}), []
+        home.config.follow(lambda: told.append("changed"))
+        for values in ({"audio.volume": "loud"}, {"audio.quiet_hours": "always"}, {"Big Key": "1"}):
+            with pytest.raises(BadConfiguration, match=r"jarvis\.toml"):
+                home.config.from_file({"assistant.name": "Friday", **values})
+        take = home.config.from_file({"assistant.name": "Friday"})
+        assert (await home.config.get("audio.volume"))["value"] == "30" and not told
+        take()
+        assert (await home.config.get("audio.volume"))["source"] == "default" and told
+        assert (await home.config.get("assistant.name"))["value"] == "Friday"
+
+    asyncio.run(main())

@@ -42,6 +42,7 @@ def test_a_node_speaks_for_the_house(home: Any, house: HomeAssistantDouble) -> N
         until(lambda: part(kitchen)["state"] == "degraded", 10, "it misses the token")
         token: Path = home.folder / "kitchen" / "keys" / "home-assistant-token"
         token.write_text(TOKEN + "\n")
+        token.chmod(0o600)
         kitchen.set_config("home_assistant.url", house.url + "/")  # looked at once, not only in ten seconds
         until(lambda: part(kitchen)["state"] == "ok", 10, "it is connected")
 
@@ -62,7 +63,9 @@ def test_a_node_speaks_for_the_house(home: Any, house: HomeAssistantDouble) -> N
 
 def test_nobody_else_sets_where_the_token_goes(home: Any, house: HomeAssistantDouble) -> None:
     for room in ("kitchen", "bedroom"):
-        (home.folder / room / "keys" / "home-assistant-token").write_text(TOKEN)
+        token = home.folder / room / "keys" / "home-assistant-token"
+        token.write_text(TOKEN)
+        token.chmod(0o600)
     kitchen, bedroom = home.pair()
     bedroom.set_config("home_assistant.url", house.url)
     until(lambda: part(bedroom)["state"] == "ok", 10, "it is connected")

@@ -17,7 +17,8 @@ from jarvis.crdt.registry import CONFIG
 from jarvis.identity.certificate import make_certificate
 from jarvis.identity.keys import SEED_BYTES, SigningKey
 from jarvis.identity.membership import Chain
-from jarvis.node.config import ENABLED, Config
+from jarvis.node.config import Config
+from jarvis.node.declared import ENABLED
 from jarvis.node.membership.members import Members
 from jarvis.node.plugins import TRYING, NodePlugins
 from jarvis.node.records.audit import Audit

@@ -158,6 +158,7 @@ def test_what_is_said_in_a_private_room_never_leaves_it(
 
     bedroom.set_config("session.share", "room")
     (tmp_path / "passphrase").write_text("correct horse battery")
+    (tmp_path / "passphrase").chmod(0o600)
     secret = ("--passphrase-file", str(tmp_path / "passphrase"))
     jarvis("backup", "create", str(tmp_path / "backup"), *secret, data_dir=bedroom.data_dir).json()
     told = [str(event) for event in listener.events]

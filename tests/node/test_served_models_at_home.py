@@ -63,6 +63,7 @@ def test_servers_are_asked_in_their_order_and_no_key_is_seen(home: Home) -> None
     with serving(AnthropicDouble()) as first, serving(OpenAIDouble()) as second:
         data = home.folder / "kitchen"
         (data / "anthropic.key").write_text(KEY + "\n")
+        (data / "anthropic.key").chmod(0o600)
         (data / "jarvis.toml").write_text(
             f'[[llm]]\nprovider = "anthropic"\nurl = "{first.url}"\nmodel = "m"\nkey_file = "{data}/anthropic.key"\n'
             f'[[llm]]\nprovider = "openai"\nname = "second"\nurl = "{second.url}/v1"\nfirst_words_s = 1\n'

@@ -18,7 +18,8 @@ from jarvis.crdt.mvmap import MVMap
 from jarvis.crdt.registry import CONFIG
 from jarvis.identity.branches import Branches
 from jarvis.identity.membership import Chain
-from jarvis.node.config import DECLARED, split_stored
+from jarvis.node.config import split_stored
+from jarvis.node.declared import DECLARED
 from jarvis.node.links.peering import Peering
 from jarvis.node.records.journal import Commit, Journal
 from jarvis.node.texts import iso_time

@@ -11,7 +11,8 @@ from jarvis.core.errors import BadConfiguration
 from jarvis.core.secrets import find_secret
 from jarvis.home_assistant.client import HomeAssistant, Place
 from jarvis.home_assistant.things import Done, House, Thing
-from jarvis.node.config import HOME_ASSISTANT, Config
+from jarvis.node.config import Config
+from jarvis.node.declared import HOME_ASSISTANT
 from jarvis.node.records.audit import Audit
 from jarvis.node.records.journal import Journal
 
