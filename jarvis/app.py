@@ -82,9 +82,14 @@ def restore_home(
     return asyncio.run(backup.restore(data_dir, path, opener, name=name, room=room, progress=progress))
 
 
-async def run_node(settings: Settings, *, on_ready: Callable[[dict[str, Any]], None]) -> None:
+async def run_node(
+    settings: Settings,
+    *,
+    on_ready: Callable[[dict[str, Any]], None],
+    log_at: Callable[[str], None] = lambda level: None,
+) -> None:
     """Run the node in `settings.data_dir` until cancelled, or until it has left its home: then the directory is empty
-    when this returns. `on_ready` is given what `run` prints when it is ready.
+    when this returns. `on_ready` is given what `run` prints when it is ready, `log_at` another level of the log.
 
     Raises BadConfiguration when there is no node, another runs here, a port is taken or the keys do not fit."""
     directory = DataDirectory(settings.data_dir)
@@ -97,6 +102,7 @@ async def run_node(settings: Settings, *, on_ready: Callable[[dict[str, Any]], N
         except BaseException:
             await store.close()
             raise
+        node.settings.follow(("log_level",), lambda new: lambda: log_at(new.log_level))
         api = ApiServer(node, token=secrets.token_urlsafe(32), port=settings.api_port)
 
         async def serve() -> None:

@@ -9,7 +9,6 @@ import importlib.util
 import os
 import platform
 import socket
-import stat
 import struct
 import sys
 import time
@@ -18,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jarvis.core.errors import JarvisError, install_extra
+from jarvis.core.files import OTHERS
 from jarvis.core.time import EARLIEST_WALL_MS
 
 _WAIT_S = 2.0
 _MDNS = ("224.0.0.251", 5353)
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,7 @@ def all_checks(data_dir: Path) -> Iterator[Check]:
     yield keys(data_dir)
     running = _running_node(data_dir)
     yield node(data_dir, running)
+    yield settings(data_dir, running)
     yield ports(data_dir, running)
     yield from models()
     yield from sound()
@@ -89,7 +89,7 @@ def keys(data_dir: Path) -> Check:
     absent = [path for path in wanted if path not in present]
     if absent:
         return Check(name, False, f"{absent[0]} is missing.", "Put it back: without it the node cannot start.")
-    loose = [path for path in (wanted[0].parent, *wanted) if path.stat().st_mode & _OTHERS]
+    loose = [path for path in (wanted[0].parent, *wanted) if path.stat().st_mode & OTHERS]
     if loose:
         mode = "700" if loose[0].is_dir() else "600"
         return Check(name, False, f"{loose[0]} may be used by others.", f"Run `chmod {mode} {loose[0]}`.")
@@ -116,6 +116,23 @@ def node(data_dir: Path, running: str) -> Check:
     except JarvisError as error:
         return Check(name, False, str(error), error.fix or "Look at the log of `jarvis run`.")
     return Check(name, True, "The node does not run; its store opens.")
+
+
+def settings(data_dir: Path, running: str) -> Check:
+    """That a node can be started with them, and what of them the running one does not have yet."""
+    from jarvis.api.client import Client
+    from jarvis.core.settings import load
+
+    name = "settings"
+    try:
+        held = load(data_dir=data_dir)
+        waiting = Client(data_dir).get("/api/v2/settings")["at_next_start"] if running else []
+    except JarvisError as error:
+        return Check(name, False, str(error), error.fix)
+    named = f"Environment {held.env}: " if held.env else ""
+    files = ", ".join(file.name for file in held.files() if file.exists()) or "there is no jarvis.toml, nor need be"
+    later = f" From the next start on: {', '.join(waiting)}." if waiting else ""
+    return Check(name, True, f"{named}{files}.{later}")
 
 
 def ports(data_dir: Path, running: str) -> Check:
@@ -210,7 +227,8 @@ def language_models(data_dir: Path) -> Iterator[Check]:
 
     try:
         settings = load(data_dir=data_dir)
-        models = served_models(settings, lambda: PROVIDERS)[: len(settings.llm)]
+        served = served_models(settings, lambda: PROVIDERS)
+        models = [served[one] for one in settings.llm]
     except JarvisError as error:
         yield Check("llm", False, str(error), error.fix, optional=True)
         return
@@ -224,15 +242,13 @@ def home_assistant(data_dir: Path, running: str) -> Check:
     """Whether the running node reaches the home's lights and doors, and that nobody else reads the token."""
     from jarvis.api.client import Client
     from jarvis.node.directory import DataDirectory
-    from jarvis.node.minds.house import CREDENTIAL, token
+    from jarvis.node.minds.house import token
 
-    name, file = "home_assistant", DataDirectory(data_dir).node_key.with_name(CREDENTIAL)
+    name = "home_assistant"
     try:
-        found = token(file.parent)
+        found = token(DataDirectory(data_dir).node_key.parent)
     except JarvisError as error:
         return Check(name, False, str(error), error.fix, optional=True)
-    if file.exists() and file.stat().st_mode & _OTHERS:
-        return Check(name, False, f"{file} may be read by others.", f"Run `chmod 600 {file}`.", optional=True)
     if not running:
         detail = "There is a token for Home Assistant." if found else "Not set up."
         return Check(name, True, f"{detail} The running node says whether it answers.", optional=True)

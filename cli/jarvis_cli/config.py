@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from jarvis_cli.output import plain, say, table
+from jarvis_cli.output import note, plain, say, table
 from jarvis_cli.state import Group, State
 
 PATH = "/api/v2/config"
+SETTINGS = "/api/v2/settings"
 _node = click.option("--node", "of", metavar="NODE", help="That node's value: its name, or its id's beginning.")
 _local = click.option("--local", is_flag=True, help="On this node only; never replicated.")
 
@@ -58,6 +59,8 @@ def listing(state: State, of: str | None) -> None:
     rows = state.client().get(PATH, node=of)
     columns = ("key", "value", "source", "set_by", "at")
     state.show(rows, lambda: table(rows, columns, empty="Nothing is set."))
+    if problem := state.client().get(SETTINGS)["problem"]:
+        note(problem)
 
 
 @config.command()
@@ -68,6 +71,17 @@ def conflicts(state: State) -> None:
     rows = [{"key": one["key"], "node": one["node"], **value} for one in found for value in one["values"]]
     columns = ("key", "node", "value", "set_by", "at")
     state.show(found, lambda: table(rows, columns, empty="There is no conflict."))
+
+
+@config.command()
+@click.pass_obj
+def reload(state: State) -> None:
+    """Read this device's own settings files now; the running node does so by itself within two seconds."""
+    found = state.client().post(f"{SETTINGS}/reload", {})
+    named = f"environment {found['environment']}: " if found["environment"] else ""
+    later = f" From the next start on: {', '.join(found['at_next_start'])}." if found["at_next_start"] else ""
+    files = ", ".join(found["files"]) or "there is no jarvis.toml"
+    state.show(found, lambda: say(f"In force: {named}{files}.{later}"))
 
 
 def _path(key: str) -> str:

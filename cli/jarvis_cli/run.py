@@ -59,8 +59,12 @@ def run(
     )
     if settings.audio != "none":
         fetch_missing(note=note)
-    set_up("debug" if state.debug else settings.log_level)
-    stopped_by = asyncio.run(_until_told(settings, lambda ready: _announce(state, ready)))
+
+    def log_at(level: str) -> None:
+        set_up("debug" if state.debug else level)
+
+    log_at(settings.log_level)
+    stopped_by = asyncio.run(_until_told(settings, lambda ready: _announce(state, ready), log_at))
     if stopped_by == signal.SIGINT:
         ctx.exit(INTERRUPTED)
     if stopped_by is None:
@@ -74,7 +78,9 @@ def _announce(state: State, ready: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-async def _until_told(settings: Settings, on_ready: Callable[[dict[str, Any]], None]) -> signal.Signals | None:
+async def _until_told(
+    settings: Settings, on_ready: Callable[[dict[str, Any]], None], log_at: Callable[[str], None]
+) -> signal.Signals | None:
     """Runs the node; the signal that ended it, None when it ended by itself."""
     from jarvis.app import run_node
 
@@ -94,7 +100,7 @@ async def _until_told(settings: Settings, on_ready: Callable[[dict[str, Any]], N
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
     try:
-        await run_node(settings, on_ready=on_ready)
+        await run_node(settings, on_ready=on_ready, log_at=log_at)
     except asyncio.CancelledError:
         if not told:
             raise

@@ -59,13 +59,18 @@ class Assistant:
         mono_s: Callable[[], float] = time.monotonic,
         toolbox: Toolbox | None = None,
     ) -> None:
-        self._models = tuple(models)
         self._toolbox = toolbox
         self._understanding = shipped()
         self._skills: Mapping[str, Skill] = SKILLS
         self._answer_deadline_s, self._mono_s = answer_deadline_s, mono_s
-        self._scales = {model.name: TokenScale() for model in self._models}
+        self._scales: dict[str, TokenScale] = {}
         self.spending = Spending()
+        self.rank(models)
+
+    def rank(self, models: Sequence[LanguageModel]) -> None:
+        """Ask these from the next question on, in the order of preference."""
+        self._models = tuple(models)
+        self._scales = {model.name: self._scales.get(model.name) or TokenScale() for model in models}
 
     def learn(self, understanding: Understanding, skills: Mapping[str, Skill]) -> None:
         """From the next sentence on: what is understood, and what is done then. `skills` are those of plugins; they do
@@ -228,7 +233,7 @@ class Assistant:
         left_s = ends - self._mono_s()
         if left_s <= 0:
             raise DeadlineExceeded("There is no time left to answer.")
-        scale = self._scales[model.name]
+        scale = self._scales.get(model.name) or TokenScale()  # an answer may outlast its ranking
         window, length = model.context_tokens - (tools.tokens if tools is not None else 0), model.max_tokens
         messages = messages_for(request, window, length, factor=scale.factor, tools=tools is not None)
         told: Usage | None = None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.language.model import LanguageModel
 from jarvis.assistant.language.tools import Toolbox
-from jarvis.assistant.providers.careful import Careful
 from jarvis.building.links import Links
-from jarvis.building.models import served_models
+from jarvis.building.models import Served, served_models
 from jarvis.building.plugins import Added
 from jarvis.building.records import Records
 from jarvis.core.settings import Settings
@@ -22,9 +22,10 @@ from jarvis.node.minds.engines import Engines
 from jarvis.node.minds.language import BorrowedModel, EmbeddedModel, embedded_worker
 from jarvis.node.minds.offered import OfferedEngines
 from jarvis.node.talk.privacy import Privacy
+from jarvis.plugins.kinds import ModelProvider
 
 
-@dataclass(frozen=True)
+@dataclass
 class Minds:
     engines: Engines
     offered: OfferedEngines
@@ -35,12 +36,25 @@ class Minds:
     stt: Ranked
     tts: Ranked
     _own: tuple[Engine, Engine, Engine]
-    _served: list[Careful]
+    _behind: Sequence[LanguageModel]
+    """Asked when no server can be."""
+    _providers: Callable[[], Sequence[ModelProvider]]
+    _served: Served = field(default_factory=dict)
+
+    def serve(self, settings: Settings) -> Callable[[], None]:
+        """What has the servers of `settings` asked from then on. Raises BadConfiguration."""
+        served = served_models(settings, self._providers, self._served)
+
+        def take() -> None:
+            self._served = served
+            self.assistant.rank([*served.values(), *self._behind])
+
+        return take
 
     def rouse(self) -> None:
         """Load what an answer will need: somebody has begun to speak."""
         stt, tts, llm = self._own
-        for own in (stt, tts) if any(model.answered for model in self._served) else (stt, tts, llm):
+        for own in (stt, tts) if any(model.answered for model in self._served.values()) else (stt, tts, llm):
             for engine in self.offered.of_kind(own.kind) or (own,):
                 engine.want()
 
@@ -83,21 +97,22 @@ def minds(settings: Settings, kept: Records, linked: Links, privacy: Privacy, ad
         return engines.ranked(own.kind, own, peers, first=lambda: offered.of_kind(own.kind))
 
     embedded = EmbeddedModel(llm)
-    served = served_models(settings, added.plugins.model_providers)
-    models: list[LanguageModel] = [*served, embedded, BorrowedModel(lending, embedded.well)]
 
     async def used(tool: str, outcome: str) -> None:
         await kept.journal.write(kept.audit.entry("tool.used", tool, outcome=outcome))
 
-    return Minds(
+    made = Minds(
         engines,
         offered,
         lending,
-        Assistant(models, toolbox=Toolbox(added.plugins.tools, used)),
+        Assistant(toolbox=Toolbox(added.plugins.tools, used)),
         ears,
         embedding,
         lent(stt),
         lent(tts),
         (stt, tts, llm),
-        served,
+        (embedded, BorrowedModel(lending, embedded.well)),
+        added.plugins.model_providers,
     )
+    made.serve(settings)()
+    return made

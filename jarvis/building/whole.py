@@ -8,6 +8,7 @@ from jarvis.building.library import library
 from jarvis.building.links import links
 from jarvis.building.membership import membership
 from jarvis.building.minds import minds
+from jarvis.building.models import SETTINGS as SERVED_BY
 from jarvis.building.plugins import plugins
 from jarvis.building.records import records
 from jarvis.building.talk import talk
@@ -19,6 +20,7 @@ from jarvis.node.hearing.apologies import Apologies
 from jarvis.node.kept.notes import Notes
 from jarvis.node.links.comparison import Comparison
 from jarvis.node.listeners import Listeners
+from jarvis.node.live_settings import LiveSettings
 from jarvis.node.minds.phrases import FOLDER, Phrases
 from jarvis.node.node import Node, Parts
 from jarvis.node.records.retention import Retention
@@ -40,6 +42,9 @@ async def build(settings: Settings, directory: DataDirectory, key: SigningKey, s
     belonging = membership(settings, directory, key, kept, linked, node)
     held = conversations(kept, linked)
     thinking = minds(settings, kept, linked, held.privacy, added)
+    live = LiveSettings(settings)
+    live.follow(("config",), lambda new: kept.config.from_file(new.config))
+    live.follow(SERVED_BY, thinking.serve)
     known = library(directory, kept, linked, thinking, held.privacy, added)
     talking = talk(settings, directory, kept, linked, held, thinking, node)
 
@@ -109,6 +114,7 @@ async def build(settings: Settings, directory: DataDirectory, key: SigningKey, s
                     kept.events, clock, added.plugins.listeners, added.plugins.follow, held.privacy.closed
                 ),
                 apologies=Apologies(kept.events, talking.speech.prepare, APOLOGIES),
+                settings=live,
                 close=store.close,
             )
         )

@@ -38,6 +38,7 @@ from jarvis.node.library.face import Library
 from jarvis.node.links.comparison import Comparison
 from jarvis.node.links.peering import Peering
 from jarvis.node.listeners import Listeners
+from jarvis.node.live_settings import LiveSettings
 from jarvis.node.membership.home import Home
 from jarvis.node.membership.invitations import Invitations
 from jarvis.node.membership.members import Members, save_addresses
@@ -121,6 +122,7 @@ class Parts:
     plugins: NodePlugins
     phrases: Phrases
     listeners: Listeners
+    settings: LiveSettings
     close: Callable[[], Awaitable[None]]
     """Closes the store, last of all."""
 
@@ -147,6 +149,7 @@ class Node:
         self.mute = parts.mute
         self.engines = parts.engines
         self.plugins = parts.plugins
+        self.settings = parts.settings
         self.peering = parts.comparison
         self.api_url = ""
         self.peer_port = 0
@@ -197,6 +200,7 @@ class Node:
                 group.create_task(parts.apologies.run(), name="apologies")
                 group.create_task(parts.listeners.run(), name="plugins' listeners")
                 group.create_task(parts.phrases.run(), name="sentences")
+                group.create_task(parts.settings.run(), name="settings")
                 group.create_task(parts.library.run(), name="library")
                 group.create_task(parts.claims.run(), name="claims")
                 group.create_task(parts.listening.run(), name="audio")
@@ -347,6 +351,7 @@ class Node:
 
     async def status(self) -> dict[str, Any]:
         others = {
+            "settings": self._parts.settings.component(),
             "discovery": self._discovery_state(),
             "audio": self._parts.listening.state(),
             "plugins": self._parts.plugins.component(),

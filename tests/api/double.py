@@ -161,6 +161,16 @@ class ScriptedPlugins:
         return row | ({"enabled": True, "state": "on", "gives": {"tool": ["roll_dice"]}} if enabled else {})
 
 
+class ScriptedSettings:
+    problem = ""
+
+    def state(self) -> dict[str, Any]:
+        return {"environment": "test", "files": ["jarvis.toml"], "problem": self.problem, "at_next_start": ["bind"]}
+
+    async def reload(self) -> dict[str, Any]:
+        return self.state()
+
+
 class ScriptedMute:
     on = False
 
@@ -332,6 +342,7 @@ class ScriptedNode:
         self.engines = ScriptedEngines()
         self.plugins = ScriptedPlugins()
         self.mute = ScriptedMute()
+        self.settings = ScriptedSettings()
         self.timers, self.peering, self.backups = ScriptedTimers(), ScriptedPeering(), ScriptedBackups()
         self.notes = ScriptedNotes()
         self.knowledge = ScriptedKnowledge()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from jarvis_cli.checks import language_models
+from jarvis_cli.checks import language_models, settings
 
 from jarvis.core.settings import SETTINGS_FILE
 
@@ -25,3 +25,14 @@ def test_each_listed_server_is_looked_at(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / SETTINGS_FILE).write_text('[[llm]]\nprovider = "openai"\n')
     (only,) = language_models(tmp_path)
     assert not only.ok and "url" in only.detail
+
+
+def test_settings_are_looked_at_as_the_next_start_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings(tmp_path, "").ok
+    (tmp_path / SETTINGS_FILE).write_text("api_port = 0\n")
+    (tmp_path / "jarvis.test.toml").write_text("")
+    monkeypatch.setenv("JARVIS_ENV", "test")
+    assert settings(tmp_path, "").detail == "Environment test: jarvis.toml, jarvis.test.toml."
+    monkeypatch.setenv("JARVIS_ENV", "elsewhere")
+    found = settings(tmp_path, "")
+    assert not found.ok and "elsewhere" in found.detail and "JARVIS_ENV" in found.fix

@@ -1,4 +1,5 @@
-"""What the home agreed on, what a node keeps for itself, and where two rooms set different values."""
+"""What the home agreed on, what a node keeps for itself, where two rooms set different values, and this device's own
+settings files."""
 
 from __future__ import annotations
 
@@ -47,6 +48,15 @@ async def conflicts(node: NodeFace, call: Call) -> list[dict[str, Any]]:
     return await node.config.conflicts()
 
 
+async def settings(node: NodeFace, call: Call) -> dict[str, Any]:
+    return node.settings.state()
+
+
+async def reload(node: NodeFace, call: Call) -> dict[str, Any]:
+    return await node.settings.reload()
+
+
+_SETTINGS = ("environment", "files", "problem", "at_next_start")
 _ENTRY = ("key", "value", "source", "set_by", "at")
 _KEY = "/api/v2/config/{key}"
 
@@ -55,5 +65,7 @@ ROUTES = (
     Route("GET", "/api/v2/conflicts", "Keys with several values.", conflicts, ("key", "node", "values"), many=True),
     Route("GET", _KEY, "One key.", get, _ENTRY, query=Of),
     Route("PUT", _KEY, "Set a key.", put, _ENTRY, body=Value),
+    Route("GET", "/api/v2/settings", "This device's settings files.", settings, _SETTINGS),
+    Route("POST", "/api/v2/settings/reload", "Read them now.", reload, _SETTINGS),
     Route("DELETE", _KEY, "Take a key's value away.", unset, ("key", "unset"), query=Where),
 )
