@@ -86,6 +86,12 @@ class Library(Protocol):
     def documents(self) -> dict[str, bytes]:
         """Name -> about."""
 
+    def about(self, document: str) -> bytes | None:
+        """None when there is no such document."""
+
+    def content(self, document: str, first: int, most: int) -> list[tuple[str, str]]:
+        """(place, text) of its chunks from position `first` on, in their order."""
+
     def counts(self) -> dict[str, tuple[int, int]]:
         """Name -> chunks, and how many of them wait for a vector."""
 
@@ -162,6 +168,15 @@ class SqlLibrary:
 
     def documents(self) -> dict[str, bytes]:
         return dict(self._db.execute("SELECT name, about FROM library_documents ORDER BY name").fetchall())
+
+    def about(self, document: str) -> bytes | None:
+        row = self._db.execute("SELECT about FROM library_documents WHERE name = ?", (document,)).fetchone()
+        return row[0] if row else None
+
+    def content(self, document: str, first: int, most: int) -> list[tuple[str, str]]:
+        sql = """SELECT place, text FROM library_chunks WHERE document = ? AND position >= ?
+        ORDER BY position LIMIT ?"""
+        return list(self._db.execute(sql, (self._number(document), first, most)).fetchall())
 
     def counts(self) -> dict[str, tuple[int, int]]:
         return {name: (chunks, waiting) for name, chunks, waiting in self._db.execute(_COUNTS).fetchall()}

@@ -50,6 +50,11 @@ def test_words_find_the_chunks_that_hold_them(form: Any) -> None:
         scores = await store.read(lambda t: [score for _, score in t.library.search(["button", "green"], 10)])
         assert scores == sorted(scores, reverse=True)
         assert len(await store.read(lambda t: t.library.search(["button"], 1))) == 1
+        assert await store.read(lambda t: t.library.content("oven", 1, 9)) == OVEN[1:]
+        assert await store.read(lambda t: t.library.content("oven", 0, 1)) == OVEN[:1]
+        assert await store.read(lambda t: t.library.content("nothing", 0, 9)) == []
+        assert await store.read(lambda t: t.library.about("oven")) == b"about the oven"
+        assert await store.read(lambda t: t.library.about("nothing")) is None
         one = await store.read(lambda t: t.library.chunks([ids[3], 99, ids[0]]))
         assert one == [StoredChunk(ids[3], "oven", 1, *OVEN[1]), StoredChunk(ids[0], "boiler", 0, *BOILER[0])]
         assert await store.read(lambda t: t.library.documents()) == {
