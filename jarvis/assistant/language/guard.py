@@ -1,8 +1,9 @@
 """What a language model without tools must not be believed about: sums, the state of devices, live facts, things only
 hands can do, and what could hurt somebody. A small model says the front door is locked, that 17 times 23 is 349, and
-that raw eggs are perfectly safe. So the answer to these is
-an honest "I can't tell", decided here and not by a prompt. Pure; errs on the side of honesty, not of silence: talk
-*about* weather or locks is nobody's live fact and passes."""
+that raw eggs are perfectly safe. So the answer to these is an honest "I can't tell", decided here and not by a prompt.
+That a small model gets nothing but talk is decided in `chat`. What is told here is needed besides: for larger models,
+which see no door either; where somebody wants guesses; for "I have chest pain", which is talk too; and to say why.
+Pure; errs on the side of honesty, not of silence: talk *about* weather or locks is nobody's live fact and passes."""
 
 from __future__ import annotations
 
