@@ -68,6 +68,22 @@ class TimerInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What was said in one room, whichever conversations it belonged to."""
+
+    turns: Sequence[PastTurn] = ()
+    """The last of them, oldest first."""
+    count: int = 0
+    """How many there were in these hours."""
+    hours: int = 24
+    """How far back was looked."""
+    before: bool = False
+    """Something was heard there at some time."""
+    shared: bool = True
+    """False when what is said there stays there, so that it cannot be known here."""
+
+
+@dataclass(frozen=True, slots=True)
 class Announced:
     rooms: list[str]
     """Where it is spoken."""
@@ -182,6 +198,9 @@ class Home(Protocol):
 
     async def rooms(self) -> list[RoomInfo]:
         """By their names, this one included."""
+
+    async def heard(self, room: str, most: int) -> Heard:
+        """What was last said in that room, up to so many."""
 
     async def condition(self) -> Condition: ...
 

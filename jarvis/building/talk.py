@@ -29,6 +29,9 @@ from jarvis.node.minds.skills import Surroundings as HomeSurroundings
 from jarvis.node.node import Node
 from jarvis.node.talk.choosing import Choosing
 from jarvis.node.talk.dialogue import Dialogue
+from jarvis.node.talk.heard import HeardInRooms
+from jarvis.node.talk.privacy import HOME, SHARE
+from jarvis.node.talk.sessions import same_room
 from jarvis.node.timing.known_time import KnownTime
 from jarvis.node.timing.timers import Around, Timers
 
@@ -67,6 +70,10 @@ def talk(
         with privacy.keep() if named.name != timer.name else contextlib.nullcontext():
             await node().ring(named)
 
+    async def shares(room: str) -> bool:
+        there = [one for one in members.chain.members if same_room(members.room_of(one), room)]
+        return all([await config.value(SHARE, one) == HOME for one in there])
+
     async def guesses() -> bool:
         return await config.value("assistant.guesses") == "yes"
 
@@ -78,6 +85,7 @@ def talk(
         aloud=lambda: speech.speaker is not None,
         attend=lambda ms: speech.attend(ms, assistant.hushes),
     )
+    heard = HeardInRooms(held.sessions, clock, shares)
     timers = Timers(journal, clock, time, me, topics, ring, around)
     house = HouseDevices(config, journal, audit, directory.node_key.parent)
     dialogue = Dialogue(
@@ -96,6 +104,7 @@ def talk(
                 nodes=lambda: node().nodes(),
                 status=lambda: node().status(),
                 look_up=lambda question, source, here: node().knowledge.look_up(question, source, here=here),
+                heard=lambda room, most, private: heard.last(room, most, private=private),
             ),
             house,
         ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 from jarvis.assistant.language.model import Availability, Message
-from jarvis.assistant.types import Announced, Condition, Findings, PastTurn, Reply, Request, RoomInfo, TimerInfo
+from jarvis.assistant.types import Announced, Condition, Findings, Heard, PastTurn, Reply, Request, RoomInfo, TimerInfo
 from jarvis.core.errors import JarvisError, Missing
 from jarvis.home_assistant.things import DayForecast, Devices, Done, House, Thing
 
@@ -41,6 +41,7 @@ class MemoryHome:
     findings: Findings = field(default_factory=lambda: Findings(0))
     looked_up: list[tuple[str, str]] = field(default_factory=list)
     devices: Devices = field(default_factory=NoDevices)
+    was_heard: Heard = field(default_factory=Heard)
 
     def now(self) -> datetime:
         return self.at
@@ -51,6 +52,9 @@ class MemoryHome:
         timer = TimerInfo(f"t{len(self.timers) + 1}", name, seconds, float(seconds))
         self.timers.append(timer)
         return timer
+
+    async def heard(self, room: str, most: int) -> Heard:
+        return replace(self.was_heard, turns=self.was_heard.turns[-most:])
 
     async def look_up(self, question: str, source: str, *, here: bool = False) -> Findings:
         self.looked_up.append((question, source))

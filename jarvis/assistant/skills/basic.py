@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 
-from jarvis.assistant.directions import room_of
+from jarvis.assistant.directions import room_of, same
 from jarvis.assistant.house.phrases import SKILLS as HOUSE_SKILLS
 from jarvis.assistant.intents import Match
 from jarvis.assistant.skills.alarms import SKILLS as ALARM_SKILLS
 from jarvis.assistant.skills.aloud import SKILLS as ALOUD_SKILLS
+from jarvis.assistant.skills.heard import elsewhere, in_asked_room, last, what_did_i_ask
 from jarvis.assistant.skills.knowledge import SKILLS as KNOWLEDGE_SKILLS
 from jarvis.assistant.skills.lists import SKILLS as LIST_SKILLS
 from jarvis.assistant.skills.memory import SKILLS as MEMORY_SKILLS
@@ -19,7 +20,7 @@ from jarvis.assistant.skills.reminders import SKILLS as REMINDER_SKILLS
 from jarvis.assistant.skills.said import Said, the
 from jarvis.assistant.skills.sums import SKILLS as SUM_SKILLS
 from jarvis.assistant.skills.timers import SKILLS as TIMER_SKILLS
-from jarvis.assistant.types import Home, PastTurn, Request
+from jarvis.assistant.types import Home, Request
 from jarvis.assistant.wording.days import WEEKDAYS, date_of
 
 NOT_PRIVATE = "I could not make this private."
@@ -98,18 +99,18 @@ async def go_on(match: Match, request: Request, home: Home) -> Said:
     """The session was chosen already: the question is whether it goes on here."""
     asked = str(match.slots.get("room", ""))
     named = room_of(match, request.rooms)
-    last = request.turns[-1] if request.turns else None
+    newest = request.turns[-1] if request.turns else None
     if asked and not named:
         return Said(f"I don't know a room called {asked}.")
-    if last is None:
-        return Said(f"There is nothing to continue{_in_asked_room(match)}.")
-    moves = match.intent == "continue" and named and _room(named) != _room(request.room)
-    if moves and _room(last.room) != _room(named):
+    if newest is None:
+        return Said(f"There is nothing to continue{in_asked_room(match)}.")
+    moves = match.intent == "continue" and named and not same(named, request.room)
+    if moves and not same(newest.room, named):
         if request.private:
             return Said("This conversation stays in this room.")
         return Said(f"Okay, let's continue in {the(named)}.", moves_to=named)
-    said = f"In {the(last.room)} you said" if _elsewhere(last, request) else "You said"
-    return Said(f"{said}: “{last.heard}”" + (f" I said: “{last.reply}”" if last.reply else ""))
+    said = f"In {the(newest.room)} you said" if elsewhere(newest, request) else "You said"
+    return Said(f"{said}: “{newest.heard}”" + (f" I said: “{newest.reply}”" if newest.reply else ""))
 
 
 async def keep_private(match: Match, request: Request, home: Home) -> Said:
@@ -123,21 +124,12 @@ async def share_again(match: Match, request: Request, home: Home) -> Said:
 
 
 async def repeat(match: Match, request: Request, home: Home) -> Said:
-    turn = _last(request, match.slots.get("room"), lambda turn: bool(turn.reply))
+    turn = last(request, match.slots.get("room"), lambda turn: bool(turn.reply))
     if turn is None:
-        return Said(f"I have not said anything{_in_asked_room(match)} yet.")
-    if _elsewhere(turn, request):
+        return Said(f"I have not said anything{in_asked_room(match)} yet.")
+    if elsewhere(turn, request):
         return Said(f"In {the(turn.room)} I said: “{turn.reply}”")
     return Said(turn.reply)
-
-
-async def what_did_i_ask(match: Match, request: Request, home: Home) -> Said:
-    turn = _last(request, match.slots.get("room"), lambda turn: bool(turn.heard))
-    if turn is None:
-        return Said(f"You have not asked me anything{_in_asked_room(match)} yet.")
-    if _elsewhere(turn, request):
-        return Said(f'In {the(turn.room)} you asked: "{turn.heard}"')
-    return Said(f'You asked: "{turn.heard}"')
 
 
 SKILLS: dict[str, Skill] = {
@@ -169,23 +161,3 @@ SKILLS: dict[str, Skill] = {
 
 def _date(day: date) -> str:
     return f"{day:%A}, {day:%B} {day.day}, {day.year}"
-
-
-def _last(request: Request, room: str | None, fits: Callable[[PastTurn], bool]) -> PastTurn | None:
-    """The newest turn that fits, in `room` when one was named."""
-    for turn in reversed(request.turns):
-        if fits(turn) and (room is None or _room(turn.room) == _room(room)):
-            return turn
-    return None
-
-
-def _elsewhere(turn: PastTurn, request: Request) -> bool:
-    return bool(turn.room) and _room(turn.room) != _room(request.room)
-
-
-def _room(name: str) -> str:
-    return " ".join(name.casefold().split()).removeprefix("the ")
-
-
-def _in_asked_room(match: Match) -> str:
-    return f" in {the(match.slots['room'])}" if "room" in match.slots else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jarvis.assistant.types import Announced, Condition, Findings, RoomInfo, TimerInfo
+from jarvis.assistant.types import Announced, Condition, Findings, Heard, RoomInfo, TimerInfo
 from jarvis.home_assistant.things import Devices
 from jarvis.node.config import Config
 from jarvis.node.kept.lists import Lists
@@ -29,6 +29,8 @@ class Surroundings:
     """As `Node.status` gives it."""
     look_up: Callable[[str, str, bool], Awaitable[Findings]]
     """As `look_up` below."""
+    heard: Callable[[str, int, bool], Awaitable[Heard]]
+    """As `heard` below, and whether what was said in private here counts."""
 
 
 class HomeSkills:
@@ -119,6 +121,9 @@ class HomeSkills:
         for one in await self._around.nodes():
             online[one["room"]] = online.get(one["room"], False) or one["online"]
         return [RoomInfo(name, online[name]) for name in sorted(online)]
+
+    async def heard(self, room: str, most: int, *, private: bool = False) -> Heard:
+        return await self._around.heard(room, most, private)
 
     async def condition(self) -> Condition:
         status = await self._around.status()

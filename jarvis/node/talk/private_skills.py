@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from jarvis.assistant.types import Findings, Home, TimerInfo
+from jarvis.assistant.types import Findings, Heard, Home, TimerInfo
 from jarvis.core.errors import NotAllowed
 
 MAX_NAMES = 100
@@ -46,6 +46,10 @@ class PrivateSkills:
     async def look_up(self, question: str, source: str, *, here: bool = False) -> Findings:
         """Nobody else is asked."""
         return await self._home.look_up(question, source, here=True)  # type: ignore[no-any-return]
+
+    async def heard(self, room: str, most: int) -> Heard:
+        """What was said in private on this node is told to who is in private here."""
+        return await self._home.heard(room, most, private=True)  # type: ignore[no-any-return]
 
     async def add_to_list(self, name: str, items: Sequence[str]) -> None:
         raise NotAllowed("Lists are known in every room, and this conversation stays here.")
