@@ -44,6 +44,10 @@ def whole(node: NodeProcess, copies: int) -> dict[str, Any]:
 
 
 def test_a_copy_survives_every_break_answers_and_is_erased(home: Home, quiet: dict[str, str], tmp_path: Path) -> None:
+    temporary, caches = home.folder / "tmp", home.folder / "cache"
+    temporary.mkdir()
+    caches.mkdir()
+    home.env = home.env | {"TMPDIR": str(temporary), "XDG_CACHE_HOME": str(caches)}
     kitchen, bedroom, hall = home.all_three()
     papers = written(tmp_path.parent / f"{tmp_path.name}-papers", book=long_text())
     book = knowledge(kitchen, "add", str(papers / "book.md"), env=quiet)[0]["document_id"]
@@ -92,6 +96,9 @@ def test_a_copy_survives_every_break_answers_and_is_erased(home: Home, quiet: di
     )
     assert said == f"Lighthouse book says under The cellar: {SECRET} That is from the copy in the bedroom."
 
+    for path in files(home.folder):
+        assert not found_in(path.read_bytes(), ("elderberry", "lighthouse", "prose")), path
+
     # Removed in a third room while the holder is away: erased where the copy is, and where the holder comes back.
     hall.call("DELETE", f"/api/v2/knowledge/{book}")
     until(lambda: not search(bedroom, question, here=True)["results"], KNOWN_S, "its erasure in the bedroom")
@@ -108,52 +115,40 @@ def in_pages(node: NodeProcess, word: bytes) -> int:
 
 
 def test_wishes_are_for_the_file_and_can_be_taken_back(home: Home, quiet: dict[str, str], tmp_path: Path) -> None:
-    temporary, caches = home.folder / "tmp", home.folder / "cache"
-    temporary.mkdir()
-    caches.mkdir()
-    home.env = home.env | {"TMPDIR": str(temporary), "XDG_CACHE_HOME": str(caches)}
-    kitchen, bedroom, hall = home.all_three()
+    kitchen, bedroom = home.pair()
     papers = written(tmp_path.parent / f"{tmp_path.name}-papers", book=f"# Lighthouse book\n\n{SECRET}")
     first = knowledge(kitchen, "add", str(papers), env=quiet)[0]["document_id"]
-    until(lambda: titles(hall), KNOWN_S, "the title in the hall")
+    until(lambda: titles(bedroom), KNOWN_S, "the title in the bedroom")
     for room, error in (("kitchen", InvalidInput), ("attic", NotFound)):
         with pytest.raises(error):
-            hall.post(f"/api/v2/knowledge/{first}/pin", {"room": room})
+            bedroom.post(f"/api/v2/knowledge/{first}/pin", {"room": room})
     with pytest.raises(NotFound):
-        hall.post(f"/api/v2/knowledge/{first}/unpin")
+        bedroom.post(f"/api/v2/knowledge/{first}/unpin")
     with pytest.raises(NotFound):
-        hall.post("/api/v2/knowledge/zzzz/pin")
-
-    # Somebody else's copy is as good a source as the holder.
-    knowledge(hall, "pin", first, env=quiet)
-    until(lambda: copy_of(kitchen)["percent"] == 100, COPIED_S, "the hall's copy")
-    kitchen.kill()
-    knowledge(bedroom, "pin", first, "--room", "here", env=quiet)
-    until(lambda: whole(bedroom, 1), COPIED_S, "the bedroom's, from the hall")
-    assert SECRET in search(bedroom, "elderberry cordial", here=True)["results"][0]["text"]
-    hall.stop()
-    for path in files(home.folder):
-        assert not found_in(path.read_bytes(), ("elderberry", "lighthouse", "cordial")), path
+        bedroom.post("/api/v2/knowledge/zzzz/pin")
 
     # What becomes of the file becomes of its copies, also of one whose node was away.
-    kitchen.start()
+    bedroom.post(f"/api/v2/knowledge/{first}/pin")
+    until(lambda: copy_of(kitchen)["percent"] == 100, COPIED_S, "the copy")
+    assert mine(bedroom, "elderberry")
+    bedroom.stop()
+    assert (copy_of(kitchen)["online"], copy_of(kitchen)["percent"]) == (False, 100)
     (papers / "book.md").write_text("# Lighthouse book\n\nThe barrels hold gooseberry lemonade now.")
     second = knowledge(kitchen, "add", str(papers), env=quiet)[0]["document_id"]
-    assert second != first
-    hall.start()
-    for node in (bedroom, hall):
-        until(lambda node=node: mine(node, "gooseberry"), COPIED_S, "the new content")
-        until(lambda node=node: not mine(node, "elderberry"), KNOWN_S, "the end of the old")
-        until(lambda node=node: not in_pages(node, b"elderberry"), KNOWN_S, "its end in the file's pages")
-    until(lambda: [one["percent"] for one in copies_of(kitchen)] == [100, 100], KNOWN_S, "both in the list")
+    assert second != first and copy_of(kitchen)["percent"] is None
+    bedroom.start()
+    until(lambda: mine(bedroom, "gooseberry"), COPIED_S, "the new content")
+    assert not mine(bedroom, "elderberry")
+    until(lambda: not in_pages(bedroom, b"elderberry"), KNOWN_S, "its end in the file's pages")
+    until(lambda: copy_of(kitchen)["percent"] == 100, KNOWN_S, "its end in the list")
 
-    gone = knowledge(kitchen, "unpin", second, "--room", "hall", env=quiet)
-    assert [one["name"] for one in gone["copies"]] == ["bedroom"]
-    until(lambda: not mine(hall, "gooseberry"), KNOWN_S, "the hall's erasure")
-    assert mine(bedroom, "gooseberry") and mine(kitchen, "gooseberry")
-    until(lambda: not in_pages(hall, b"gooseberry lemonade"), KNOWN_S, "its end in the file's pages")
+    gone = knowledge(kitchen, "unpin", second, "--room", "bedroom", env=quiet)
+    assert gone["copies"] == []
+    until(lambda: not mine(bedroom, "gooseberry"), KNOWN_S, "the erasure")
+    assert mine(kitchen, "gooseberry")
+    until(lambda: not in_pages(bedroom, b"gooseberry"), KNOWN_S, "its end in the file's pages")
     actions = [row["action"] for row in kitchen.get("/api/v2/audit") if row["action"].startswith("knowledge.")]
-    assert actions.count("knowledge.pinned") == 2 and actions.count("knowledge.unpinned") == 1
+    assert actions.count("knowledge.pinned") == 1 and actions.count("knowledge.unpinned") == 1
 
 
 def mine(node: NodeProcess, word: str) -> bool:

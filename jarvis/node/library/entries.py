@@ -73,19 +73,18 @@ def read_entries(state: MVMap) -> dict[str, Entry]:
     pins: dict[str, set[bytes]] = {}
     copies: dict[str, set[bytes]] = {}
     for key in state.keys():  # noqa: SIM118
-        if pinned := _named(key, PIN):
+        if (entry := _entry(state, key)) is not None:
+            if len(found) < MAX_LISTED:
+                found[entry.document] = entry
+        elif pinned := _named(key, PIN):
             pins.setdefault(pinned[0], set()).add(pinned[1])
-        elif copied := _named(key, COPY):
-            if any(write.at.author.startswith(copied[1]) for write in state.writes(key)):
-                copies.setdefault(copied[0], set()).add(copied[1])
-        elif (entry := _entry(state, key)) and len(found) < MAX_LISTED:
-            found[entry.document] = entry
-    return {
-        name: replace(
-            entry, pins=frozenset(pins.get(entry.origin, ())), copies=frozenset(copies.get(name, ())) - {entry.holder}
-        )
-        for name, entry in found.items()
-    }
+        elif (copied := _named(key, COPY)) and _is_own(state, key, copied[1]):
+            copies.setdefault(copied[0], set()).add(copied[1])
+    for name, entry in found.items():
+        wished, had = pins.get(entry.origin), copies.get(name)
+        if wished or had:  # few have any
+            found[name] = replace(entry, pins=frozenset(wished or ()), copies=frozenset(had or ()) - {entry.holder})
+    return found
 
 
 def find(wanted: str, entries: Mapping[str, Entry]) -> Entry:
@@ -104,19 +103,26 @@ def copies_said(state: MVMap, node: bytes) -> set[str]:
 
 def keys_of(state: MVMap, document: str) -> Iterator[Key]:
     """All that is said of a document; of the wishes for copies only when no other was read from the same file."""
-    entries = read_entries(state)
-    origin = entries[document].origin if document in entries else ""
-    lasts = all(one.origin != origin for name, one in entries.items() if name != document)
+    entry = _entry(state, document)
+    texts = [key for key in state.keys() if isinstance(key, str)]  # noqa: SIM118
+    wishes = [key for key in texts if entry is not None and key.startswith(f"{PIN}{entry.origin}/")]
     yield document
-    for key in state.keys():  # noqa: SIM118
-        if isinstance(key, str) and (
-            key.startswith(f"{COPY}{document}/") or (origin and lasts and key.startswith(f"{PIN}{origin}/"))
-        ):
-            yield key
+    yield from (key for key in texts if key.startswith(f"{COPY}{document}/"))
+    if entry is not None and wishes:
+        others = (_entry(state, key) for key in texts if key != document)
+        if not any(other is not None and other.origin == entry.origin for other in others):
+            yield from wishes
 
 
 def tidy(title: str) -> str:
+    if title.isprintable() and "  " not in title and len(title) <= MAX_TITLE_CHARS:
+        return title.strip()
     return " ".join("".join(one if one.isprintable() else " " for one in title).split())[:MAX_TITLE_CHARS]
+
+
+def _is_own(state: MVMap, key: Key, node: bytes) -> bool:
+    """Whether the node itself wrote it."""
+    return any(write.at.author.startswith(node) for write in state.writes(key))
 
 
 def _named(key: Key, kind: str) -> tuple[str, bytes] | None:
