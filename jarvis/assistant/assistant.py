@@ -30,6 +30,7 @@ from jarvis.assistant.skills.questions import OPEN
 from jarvis.assistant.skills.said import Said
 from jarvis.assistant.templates.understanding import Understanding, replied, shipped
 from jarvis.assistant.types import Findings, Home, PastTurn, Reply, Request
+from jarvis.assistant.wording.words import split, without_politeness
 from jarvis.core.errors import DeadlineExceeded, InvalidInput, JarvisError
 
 log = structlog.get_logger()
@@ -46,6 +47,11 @@ TOO_LONG = "Sorry, that is too long for me."
 NOT_HEARD = "Sorry, I didn't hear anything."
 APOLOGIES = (NO_MODEL, BROKE_OFF, FAILED, TOO_LONG, NOT_HEARD)
 """Worth having as sound, since what fails may take the voice with it."""
+HINT = (
+    "Turn on the kitchen lights. Set a timer for ten minutes. What's the weather? Add milk to the shopping list. "
+    "Pause the timer. Is the front door locked? What's the date today? Next song."
+)
+"""For a recogniser that heard what nobody would say here: what they do say."""
 
 
 class Assistant:
@@ -97,12 +103,16 @@ class Assistant:
         match = self.understand(text)
         return match is not None and bool(match.missing)
 
-    def likeliest(self, texts: Sequence[str]) -> int:
+    def likeliest(self, texts: Sequence[str]) -> int | None:
         """Which of several ways to hear the same is meant: the first, unless it is no intent and another is a whole
-        one, letter by letter. The first of those then, as they are sorted."""
+        one, letter by letter. None where no intent is among them."""
         if self.understand(texts[0]) is not None:
             return 0
-        return next((number for number, text in enumerate(texts) if self.whole_intent(text)), 0)
+        for number, text in enumerate(texts[1:], 1):
+            match = self._understanding.understand(without_politeness(split(text)), text)
+            if match is not None and match.whole and match.intent in self._skills:
+                return number
+        return None
 
     def hushes(self, text: str) -> bool:
         """Whether `text` needs no wake word while something rings: "stop", and what ends or delays it."""

@@ -84,17 +84,18 @@ class VoicePipeline:
         whole_intent: Callable[[str], bool],
         missing_slot: Callable[[str], bool] = lambda _: False,
         likeliest: Likeliest = first,
+        hint: str = "",
         replies: Replies | None = None,
     ) -> None:
         """`ears` of a worker of hearing.ears_engine.TARGET, `stt` one of hearing.stt.TARGET, `tts` one of
         speaking.tts.TARGET, or anything with their `call`. `whole_intent` says whether a text is a request with
-        nothing missing, `missing_slot` whether it is one that lacks something, `likeliest`
-        which of several ways to hear the same is meant. `replies` may be shared with others
-        of the same `tts`."""
+        nothing missing, `missing_slot` whether it is one that lacks something, `likeliest` which of several ways to
+        hear the same is meant, and `hint` is what people say here. `replies` may be shared with others of the same
+        `tts`."""
         self._ears, self._stt, self._tts = ears, stt, tts
         self._emit, self._clock = emit, clock
         self._settings = settings or VoiceSettings()
-        self._wording = Wording(whole_intent, missing_slot, likeliest)
+        self._wording = Wording(whole_intent, missing_slot, likeliest, hint)
         self._replies = replies if replies is not None else Replies()
         self._speaker = self._new_speaker()
         self._running: list[Conversation] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from jarvis.testing.virtual_time import run_virtual
 from jarvis.voice.hearing.ears import Ears
 from jarvis.voice.hearing.judge import Judge
 from jarvis.voice.hearing.senses import Senses
+from jarvis.voice.hearing.transcript import Transcript
 from jarvis.voice.hearing.windows import Evidence, Onset, Windows
 from jarvis.voice.streams import BLOCK_SAMPLES, Blocks, WavSource
 
@@ -95,6 +97,35 @@ def test_a_recogniser_that_fails_is_told_once_and_asked_again() -> None:
         await judge.wait()
         answer = judge.take()
         assert answer is not None and answer[0] == 2
+
+    run_virtual(main)
+
+
+def test_what_nobody_says_here_is_heard_again_with_a_hint() -> None:
+    class Guessing(Slow):
+        again = 0
+
+        async def call(self, method: str, *args: Any, deadline_s: float) -> Any:
+            if method == "again":
+                assert args == (7, "Stop the timer.")
+                self.again += 1
+                return ["Wake up.", "Stop the timer."]
+            return {**await super().call(method, *args, deadline_s=deadline_s), "number": 7}
+
+    async def heard(meant: dict[str, int], engine: Guessing) -> Transcript:
+        def likeliest(texts: Sequence[str]) -> int | None:
+            return next((number for number, text in enumerate(texts) if text in meant), None)
+
+        return await Judge(Ears(engine), engine, 20, likeliest, "Stop the timer.").transcribe(sound(5))
+
+    async def main() -> None:
+        engine = Guessing(0.1)
+        found = await heard({"Stop the timer.": 1}, engine)
+        assert (found.text, found.chosen, engine.again) == ("Stop the timer.", True, 1)
+        found = await heard({}, engine)
+        assert (found.text, found.chosen, engine.again) == ("5", False, 2)
+        found = await heard({"5": 1}, engine)
+        assert (found.text, found.chosen, engine.again) == ("5", False, 2)
 
     run_virtual(main)
 

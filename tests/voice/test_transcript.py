@@ -50,9 +50,9 @@ def test_of_several_texts_the_one_that_is_meant() -> None:
     answer |= {"logprob": -0.3, "no_speech": 0.0, "decode_ms": 1.0}
     asked: list[str] = []
 
-    def second(texts: Sequence[str]) -> int:
+    def second(texts: Sequence[str]) -> int | None:
         asked.extend(texts)
-        return 1
+        return 1 if len(texts) > 1 else None
 
     found = Transcript.of(answer, likeliest=second)
     assert asked == ["What's the wedding?", "What's the weather?", "Wet."]
@@ -60,7 +60,12 @@ def test_of_several_texts_the_one_that_is_meant() -> None:
     unknown = Transcript.of(answer)
     assert (unknown.text, unknown.chosen) == ("What's the wedding?", False)
     alone = Transcript.of({**answer, "others": []}, likeliest=second)
-    assert (alone.text, alone.chosen) == ("What's the wedding?", False)
+    assert (alone.text, alone.chosen, alone.strange) == ("What's the wedding?", False, True)
+    again = alone.or_among(["Jarvis, what's the weather?"], second)
+    assert (again.text, again.chosen, again.strange) == ("What's the weather?", True, False)
+    assert alone.or_among([], second) is alone
+    with pytest.raises(EngineFailed):
+        alone.or_among([3], second)  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("nonsense", [None, 3, {}, {"text": "a"}, {"text": "a", "logprob": None}])

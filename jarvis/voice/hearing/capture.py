@@ -64,6 +64,8 @@ class Wording:
     """One that lacks something."""
     likeliest: Likeliest = first
     """Which of several ways to hear it is meant."""
+    hint: str = ""
+    """Sentences as people say them here."""
 
 
 class Capture:

@@ -6,6 +6,7 @@ one of older sound answers nothing any more.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jarvis.core.errors import JarvisError
@@ -23,8 +24,11 @@ SHORT_AUDIO_S = 12
 class Judge:
     """Of one stream; `decode_ms` remembers how long a decode last took."""
 
-    def __init__(self, ears: Ears, stt: Engine, deadline_s: float, likeliest: Likeliest = first) -> None:
+    def __init__(
+        self, ears: Ears, stt: Engine, deadline_s: float, likeliest: Likeliest = first, hint: str = ""
+    ) -> None:
         self._ears, self._stt, self._deadline_s, self._likeliest = ears, stt, deadline_s, likeliest
+        self._hint = hint
         self.decode_ms = 0.0
         self.decodes = 0
         """Of sound that might go on."""
@@ -62,8 +66,7 @@ class Judge:
     async def transcribe(self, audio: Samples) -> Transcript:
         """The text alone, when nothing is known yet. Raises what the recogniser raises."""
         seconds = len(audio) / RATE_HZ
-        answer = await self._stt.call("transcribe", audio.tobytes(), deadline_s=self._deadline_s + seconds)
-        transcript = Transcript.of(answer, likeliest=self._likeliest)
+        transcript = await self._heard(audio, self._deadline_s + seconds)
         if seconds <= SHORT_AUDIO_S:
             self.decode_ms = transcript.decode_ms
         return transcript
@@ -80,12 +83,22 @@ class Judge:
             self.decodes += 1
             finished = asyncio.create_task(self._finished(audio), name="smart turn")
             try:
-                answer = await self._stt.call("transcribe", audio.tobytes(), deadline_s=self._deadline_s)
-                transcript = Transcript.of(answer, await finished, self._likeliest)
+                transcript = await self._heard(audio, self._deadline_s)
+                transcript = replace(transcript, finished=await finished)
             finally:
                 finished.cancel()
             self.decode_ms = transcript.decode_ms
             self._answer = number, transcript
+
+    async def _heard(self, audio: Samples, deadline_s: float) -> Transcript:
+        """What is said in `audio`. Where nobody says such a thing here, it is heard once more by somebody who knows
+        what they do say; that is believed only where it makes sense from end to end."""
+        answer = await self._stt.call("transcribe", audio.tobytes(), deadline_s=deadline_s)
+        transcript = Transcript.of(answer, likeliest=self._likeliest)
+        if not (transcript.strange and transcript.understood and self._hint and "number" in answer):
+            return transcript
+        texts = await self._stt.call("again", answer["number"], self._hint, deadline_s=deadline_s)
+        return transcript.or_among(texts, self._likeliest)
 
     async def _finished(self, audio: Samples) -> float:
         try:

@@ -52,7 +52,7 @@ class Listener:
         wording: Wording,
     ) -> None:
         self._emit, self._clock, self._settings, self._wording = emit, clock, settings, wording
-        self._judge = Judge(ears, stt, settings.stt_deadline_s, wording.likeliest)
+        self._judge = Judge(ears, stt, settings.stt_deadline_s, wording.likeliest, wording.hint)
         self._windows = Windows()
         self._onset, self._evidence = Onset(), Evidence()
         self._recent: deque[Samples] = deque()

@@ -34,6 +34,8 @@ OTHERS_WITHIN = 0.5
 """Log probability of a token by which other words may be less likely than the likeliest."""
 OTHERS_LEAST = -1.0
 """Below, they are guesses at noise."""
+MAX_HINT_TOKENS = 200
+"""Of the 223 that the decoder can be told before an utterance."""
 REPETITION_RATIO = 2.4
 """zlib's compression ratio above which text repeats itself; the threshold of Whisper's own decoder."""
 
@@ -56,10 +58,12 @@ class WhisperEngine:
             self._whisper.hf_tokenizer, multilingual, task="transcribe", language=language or "en"
         )
         self._suppressed = [-1, *self._special_tokens()]
+        self._number = 0
+        self._last: tuple[Any, float] | None = None
         self.transcribe(bytes(RATE_HZ))  # the first decode allocates; nobody should wait for that
 
     def transcribe(self, audio: bytes) -> dict[str, Value]:
-        """What is said in 16 kHz mono int16 `audio`: {text, others, logprob, no_speech, repeated, decode_ms}.
+        """What is said in 16 kHz mono int16 `audio`: {text, others, logprob, no_speech, repeated, decode_ms, number}.
 
         `others` are texts that it may have been as well, the likelier first; none for long audio. `logprob` is the mean
         log probability of a token (0 is certain), `no_speech` the model's own doubt, 0 to 1.
@@ -74,7 +78,19 @@ class WhisperEngine:
         began = time.perf_counter()
         samples = np.frombuffer(audio, np.int16).astype(np.float32) / 32768.0
         result = self._decode_all(samples)
-        return {**result, "decode_ms": (time.perf_counter() - began) * 1000}
+        return {**result, "decode_ms": (time.perf_counter() - began) * 1000, "number": self._number}
+
+    def again(self, number: int, hint: str) -> list[str]:
+        """What utterance `number` may have been, the likeliest first, if sentences like those in `hint` are usual. None
+        of it where another was heard since, or it was long. What a decoder is told to expect it also hears where it
+        was not said: only what makes sense from end to end may be believed."""
+        if number != self._number or self._last is None:
+            return []
+        encoded, seconds = self._last
+        tokenizer = self._tokenizer
+        before = [tokenizer.sot_prev, *tokenizer.encode(f" {hint.strip()}")[-MAX_HINT_TOKENS:]]
+        texts, scores, _ = self._generate(encoded, [*before, *self._prompt(encoded)], seconds)
+        return _distinct("", _near(texts, scores))
 
     def _decode_all(self, samples: Any) -> dict[str, Value]:
         if len(samples) <= SHORT_AUDIO_S * RATE_HZ:
@@ -98,14 +114,26 @@ class WhisperEngine:
         padded = np.zeros(window_s * RATE_HZ, np.float32)
         padded[: len(samples)] = samples
         features = self._whisper.feature_extractor(padded, padding=0)
-        encoded = self._whisper.encode(features)
-        prompt = self._prompt(encoded)
+        encoded, seconds = self._whisper.encode(features), len(samples) / RATE_HZ
+        self._number += 1
+        self._last = (encoded, seconds) if window_s == SHORT_WINDOW_S else None
+        texts, scores, no_speech = self._generate(encoded, self._prompt(encoded), seconds)
+        return {
+            "text": texts[0],
+            "others": _distinct(texts[0], _near(texts, scores)),
+            "logprob": scores[0],
+            "no_speech": no_speech,
+            "repeated": _compression_ratio(texts[0]) > REPETITION_RATIO,
+        }
+
+    def _generate(self, encoded: Any, prompt: list[int], seconds: float) -> tuple[list[str], list[float], float]:
+        """Texts, the log probability of a token of each, and whether it may be no speech."""
         answer = self._whisper.model.generate(
             encoded,
             [prompt],
             beam_size=BEAM,
             num_hypotheses=BEAM,
-            max_length=len(prompt) + _token_bound(len(samples) / RATE_HZ),
+            max_length=len(prompt) + _token_bound(seconds),
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,
@@ -113,14 +141,7 @@ class WhisperEngine:
         )[0]
         texts = [self._tokenizer.decode(tokens).strip() for tokens in answer.sequences_ids]
         scores = [_logprob(*one) for one in zip(answer.scores, answer.sequences_ids, strict=True)]
-        text, least = texts[0], max(scores[0] - OTHERS_WITHIN, OTHERS_LEAST)
-        return {
-            "text": text,
-            "others": _distinct(text, [one for one, score in zip(texts, scores, strict=True) if score >= least]),
-            "logprob": scores[0],
-            "no_speech": float(answer.no_speech_prob),
-            "repeated": _compression_ratio(text) > REPETITION_RATIO,
-        }
+        return texts, scores, float(answer.no_speech_prob)
 
     def _prompt(self, encoded: Any) -> list[int]:
         tokenizer, whisper = self._tokenizer, self._whisper
@@ -138,6 +159,12 @@ class WhisperEngine:
 def _token_bound(seconds: float) -> int:
     """The fastest speech is about 7 tokens a second; a decoder that loops must not fill its 448."""
     return min(16 + int(10 * seconds), 440)
+
+
+def _near(texts: Sequence[str], scores: Sequence[float]) -> list[str]:
+    """Those that are nearly as likely as the first."""
+    least = max(scores[0] - OTHERS_WITHIN, OTHERS_LEAST)
+    return [text for text, score in zip(texts, scores, strict=True) if score >= least]
 
 
 def _logprob(score: float, tokens: Sequence[int]) -> float:

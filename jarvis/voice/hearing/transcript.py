@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jarvis.core.codec import Value
 from jarvis.core.errors import EngineFailed
@@ -21,11 +21,12 @@ _NOISE_MARK = re.compile(r"^\W*[\[(♪][^\])]*[\])♪]?\W*$")
 
 
 MAX_OTHERS = 8
-Likeliest = Callable[[Sequence[str]], int]
-"""Of several texts for the same sound, the likelier first: which one it is, by what people say here."""
+Likeliest = Callable[[Sequence[str]], int | None]
+"""Of several texts for the same sound, the likelier first: which one it is, by what people say here; None when they say
+nothing of it."""
 
 
-def first(texts: Sequence[str]) -> int:
+def first(texts: Sequence[str]) -> int | None:
     """Nothing is known of what people say."""
     return 0
 
@@ -40,6 +41,8 @@ class Transcript:
     """Smart Turn's probability, where it was asked."""
     chosen: bool = False
     """It is not what the decoder found likeliest."""
+    strange: bool = False
+    """It is none of what people say here."""
 
     @classmethod
     def of(cls, answer: Value, finished: float = 0.0, likeliest: Likeliest = first) -> Transcript:
@@ -47,17 +50,26 @@ class Transcript:
         try:
             heard = [answer["text"], *answer.get("others", [])[:MAX_OTHERS]]
             texts = [without_wake_phrase(str(one)) for one in heard]
-            which = likeliest(texts) if len(texts) > 1 else 0
+            which = likeliest(texts)
             return cls(
-                texts[which],
+                texts[which or 0],
                 float(answer["logprob"]),
                 float(answer["no_speech"]),
                 float(answer["decode_ms"]),
                 finished,
-                which > 0,
+                chosen=bool(which),
+                strange=which is None,
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise EngineFailed("The hearing engine's answer makes no sense.") from None
+
+    def or_among(self, texts: Sequence[str], likeliest: Likeliest) -> Transcript:
+        """One of `texts`, where people say that here, else this. Raises EngineFailed for what are no texts."""
+        if not isinstance(texts, list) or not all(isinstance(one, str) for one in texts):
+            raise EngineFailed("The hearing engine's answer makes no sense.")
+        others = [without_wake_phrase(one) for one in texts[:MAX_OTHERS]]
+        which = likeliest([self.text, *others])
+        return replace(self, text=others[which - 1], chosen=True, strange=False) if which else self
 
     @property
     def understood(self) -> bool:
