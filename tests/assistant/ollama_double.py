@@ -1,5 +1,5 @@
-"""A local double of Ollama's HTTP API, as its documentation describes it: /api/tags and /api/chat as lines of JSON.
-It can be up without a model, slow, cut off in mid-answer, or talk nonsense."""
+"""A local double of Ollama's HTTP API, as its documentation describes it: /api/tags and /api/chat as lines of JSON,
+calls of tools among them. It can be up without a model, slow, cut off in mid-answer, or talk nonsense."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ class OllamaDouble:
     asked: list[dict[str, Any]] = field(default_factory=list)
     """The chat requests received."""
     looked: int = 0
+    steps: list[list[tuple[str, dict[str, Any]]]] = field(default_factory=list)
+    """What is called, a list for each round, as {name: arguments}, where tools may be."""
+    takes_tools: bool = True
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a client went away before the answer was over."""
     url: str = ""
@@ -39,6 +42,9 @@ class OllamaDouble:
         self.asked.append(asked)
         if asked["model"] not in [model["model"] for model in self.models]:
             return web.json_response({"error": f"model '{asked['model']}' not found"}, status=404)
+        if asked.get("tools") and not self.takes_tools:
+            error = f"registry.ollama.ai/library/{asked['model']} does not support tools"
+            return web.json_response({"error": error}, status=400)
         if self.mode == "error_500":
             return web.json_response({"error": "llama runner process has terminated"}, status=500)
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
@@ -58,6 +64,11 @@ class OllamaDouble:
 
         if self.mode == "slow":
             await asyncio.sleep(3600)
+        calls = self._calls()
+        if calls:
+            await line("", message={"role": "assistant", "content": "", "tool_calls": calls})
+            await line("", done=True, done_reason="stop", prompt_eval_count=100, eval_count=10)
+            return
         if self.mode == "garbage":
             await response.write(b"}{ \xff\xfe nonsense\n")
             return
@@ -82,6 +93,19 @@ class OllamaDouble:
             await line("and on. " * 100)
             await asyncio.sleep(0)
         await line("", done=True, done_reason="stop", prompt_eval_count=26, eval_count=9)
+
+    def _calls(self) -> list[dict[str, Any]]:
+        """Each comes whole, its arguments as an object."""
+        asked = self.asked[-1]
+        at = sum(bool(one.get("tool_calls")) for one in asked["messages"])
+        if at >= len(self.steps) or not asked.get("tools"):
+            return []
+        return [{"function": {"name": name, "arguments": arguments}} for name, arguments in self.steps[at]]
+
+    def results(self) -> list[tuple[str, str]]:
+        """What was told of the calls: the tool's name, and what it gave."""
+        said = self.asked[-1]["messages"]
+        return [(one["tool_name"], one["content"]) for one in said if one["role"] == "tool"]
 
 
 @contextlib.asynccontextmanager

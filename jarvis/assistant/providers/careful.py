@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from copy import copy
+from functools import partial
 from typing import Any, cast
 
 from jarvis.assistant.language.model import Availability, LanguageModel, Message, TooLong, Usage, closing
@@ -85,22 +86,24 @@ class Careful:
     async def available(self) -> Availability:
         if not self._breaker.begin():
             return Availability(False, f"{self._breaker.reason} It is left alone for a while.")
+        how = self._breaker.abandoned  # being there is not yet answering, and whoever looks may leave
+        try:
+            found = await self._look()
+            if found.outage:
+                how = partial(self._breaker.failed, found.reason, REST_S)
+        finally:
+            how()
+        self._there = found.ok
+        return found
+
+    async def _look(self) -> Availability:
         try:
             async with asyncio.timeout(self._look_s):
-                found = await self._model.available()
+                return await self._model.available()
         except TimeoutError:
-            found = Availability(False, f"{self.name} did not answer in time.", outage=True)
+            return Availability(False, f"{self.name} did not answer in time.", outage=True)
         except Exception as error:  # a plugin's model may raise anything
-            found = Availability(False, f"{self.name} broke ({type(error).__name__}).", outage=True)
-        except BaseException:
-            self._breaker.abandoned()
-            raise
-        self._there = found.ok
-        if found.outage:
-            self._breaker.failed(found.reason, rest_s=REST_S)
-        else:
-            self._breaker.abandoned()  # being there is not yet answering
-        return found
+            return Availability(False, f"{self.name} broke ({type(error).__name__}).", outage=True)
 
     async def complete(
         self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float
@@ -122,20 +125,19 @@ class Careful:
 
     async def _judged(self, messages: Sequence[Message], max_tokens: int, ends: float) -> AsyncIterator[str | Usage]:
         """Tells the breaker how it went, whatever happens."""
+        how = self._breaker.abandoned  # whoever asked has left
         try:
             async with closing(self._fitted(messages, max_tokens, ends)) as pieces:
                 async for piece in pieces:
                     yield piece
+            how = self._breaker.succeeded
         except (InvalidInput, Missing):  # the question or the settings are wrong, not the server
-            self._breaker.abandoned()
             raise
         except JarvisError as error:
-            self._breaker.failed(str(error), rest_s=_rest_s(error))
+            how = partial(self._breaker.failed, str(error), _rest_s(error))
             raise
-        except BaseException:  # whoever asked has left
-            self._breaker.abandoned()
-            raise
-        self._breaker.succeeded()
+        finally:
+            how()
 
     async def _fitted(self, messages: Sequence[Message], max_tokens: int, ends: float) -> AsyncIterator[str | Usage]:
         """The estimate of tokens is rough: what is too long after all loses its oldest half and is tried again. What

@@ -7,13 +7,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import json
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from jarvis.assistant.language.model import Availability, Message, Usage
+from jarvis.assistant.language.model import Availability, Usage
 from jarvis.assistant.providers.calls import is_loopback
 from jarvis.assistant.providers.presets import suggested
+from jarvis.assistant.providers.rounds import Call, Called, CallingModel, MayCall, as_function
 from jarvis.core.errors import (
     DeadlineExceeded,
     EngineFailed,
@@ -30,7 +32,7 @@ SILENCE_S = 60.0
 """The connection's own bound; whoever asks waits for less."""
 
 
-class OllamaModel:
+class OllamaModel(CallingModel):
     """`model` names the one to ask for; empty takes the first chat model the server has."""
 
     def __init__(
@@ -45,10 +47,8 @@ class OllamaModel:
         trusted: bool = True,
     ) -> None:
         """`look_s` bounds asking whether it is there."""
-        self.name, self.trusted = name, trusted
-        self.context_tokens, self.max_tokens = context_tokens, max_tokens
+        super().__init__(name, context_tokens=context_tokens, max_tokens=max_tokens, trusted=trusted)
         self._url, self._wanted, self._look_s = url, model, look_s
-        self._model = ""
 
     @property
     def elsewhere(self) -> bool:
@@ -57,22 +57,24 @@ class OllamaModel:
 
     async def available(self) -> Availability:
         try:
-            self._model = await self._choose()
+            self._known.model = await self._choose()
         except Missing as error:  # it answers at once: a pull is seen at once
             return Availability(False, f"{error} {error.fix}")
         except JarvisError as error:
             return Availability(False, str(error), outage=isinstance(error, Temporary))
-        return Availability(True, model=self._model)
+        return Availability(True, model=self._known.model)
 
-    async def complete(
-        self, messages: Sequence[Message], *, max_tokens: int, deadline_s: float
+    async def _step(
+        self, messages: Sequence[Mapping[Any, Any]], max_tokens: int, calls: Called, may_call: MayCall
     ) -> AsyncIterator[str | Usage]:
-        if not self._model:
-            self._model = await self._choose()
+        """Its protocol knows no "none": where no more may be called, tools are not named."""
+        if not self._known.model:
+            self._known.model = await self._choose()
         async with self._client() as client, _translated():
             stream = await client.chat(
-                self._model,
+                self._known.model,
                 messages=[dict(message) for message in messages],
+                tools=[as_function(tool) for tool in self._offered] if may_call == "auto" else None,
                 stream=True,
                 think=False,  # thoughts are not for the ear
                 options={"num_predict": max_tokens, "num_ctx": self.context_tokens},
@@ -81,11 +83,22 @@ class OllamaModel:
                 async for part in stream:
                     if part.message.content:
                         yield part.message.content
+                    for called in part.message.tool_calls or ():  # each comes whole
+                        arguments = json.dumps(dict(called.function.arguments))
+                        calls.add(len(calls.all()), name=called.function.name, arguments=arguments)
                     if part.done:
                         if part.prompt_eval_count and part.eval_count:
                             yield Usage(part.prompt_eval_count, part.eval_count)
                         return
         raise EngineFailed("Ollama stopped in the middle of its answer.")
+
+    def _told(self, said: str, calls: Sequence[Call], results: Sequence[str]) -> list[Mapping[str, Any]]:
+        made = [{"function": {"name": one.name, "arguments": json.loads(one.arguments)}} for one in calls]
+        came = [
+            {"role": "tool", "tool_name": one.name, "content": result}
+            for one, result in zip(calls, results, strict=True)
+        ]
+        return [{"role": "assistant", "content": said, "tool_calls": made}, *came]
 
     async def _choose(self) -> str:
         """The model to ask for. Raises Missing with what to pull, Unreachable, EngineFailed."""
