@@ -46,6 +46,8 @@ def _tell(row: dict[str, object]) -> None:
         note(f"refused    {row['path']}: {row['reason']}")
     else:
         say(f"{row['state']:<9}  {row['title']}  ({row['chunks']} chunks, {plain(row['document_id'])[:8]})")
+        if row["reason"]:
+            note(f"           {row['reason']}")
 
 
 @knowledge.command("list")

@@ -12,6 +12,7 @@ from jarvis.node.directory import DataDirectory
 from jarvis.node.library.answering import Answering
 from jarvis.node.library.copies import Copies
 from jarvis.node.library.face import Library
+from jarvis.node.library.giving import Giving
 from jarvis.node.library.index import Index
 from jarvis.node.library.pinning import Pinning
 from jarvis.node.library.search import Search
@@ -33,13 +34,18 @@ def library(
         folder=directory.index,
         follow=config.follow,
     )
+    captions = thinking.captions(lambda: config.value("knowledge.captions"))
     shelf = Shelf(
         kept.journal,
         kept.members,
         kept.audit,
         index,
         kept.node_id,
-        reading=lambda: Reading(others=added.plugins.file_processors(), transcribe=transcriber(thinking.own_stt)),
+        reading=lambda: Reading(
+            others=added.plugins.file_processors(),
+            transcribe=transcriber(thinking.own_stt),
+            describes=captions,
+        ),
         wall_ms=kept.clock.wall_ms,
         connected=peering.connected,
     )
@@ -54,7 +60,7 @@ def library(
         near=peering.nearest,
         may_leave=lambda: not privacy.closed(),
     )
-    copies = Copies(kept.journal, kept.members, shelf, peering.requests, kept.clock, kept.node_id, near=peering.nearest)
+    copies = Copies(kept.journal, kept.members, shelf, peering.requests, kept.node_id, near=peering.nearest)
     pinning = Pinning(
         kept.journal,
         kept.members,
@@ -67,4 +73,5 @@ def library(
     )
     answering = Answering(search, shelf, kept.node_id, kept.members.room_of)
     watching = Watching(kept.journal, shelf, kept.clock.wall_ms)
-    return Library(shelf, index, copies, pinning, search, answering, watching)
+    giving = Giving(kept.journal, shelf, peering.requests, kept.clock)
+    return Library(shelf, index, copies, giving, pinning, search, answering, watching)

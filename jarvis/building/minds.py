@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from jarvis.assistant.assistant import Assistant
+from jarvis.assistant.language.captions import Captions
 from jarvis.assistant.language.model import LanguageModel
 from jarvis.assistant.language.tools import Toolbox
 from jarvis.building.links import Links
@@ -50,6 +51,14 @@ class Minds:
             self.assistant.rank([*served.values(), *self._behind])
 
         return take
+
+    def captions(self, allowed: Callable[[], Awaitable[str]]) -> Captions:
+        """What the models that see say of pictures; `allowed` as there."""
+
+        def seeing() -> list[LanguageModel]:
+            return [model for wanted, model in self._served.items() if wanted.vision]
+
+        return Captions(seeing, self.assistant.spending, allowed)
 
     def rouse(self) -> None:
         """Load what an answer will need: somebody has begun to speak."""

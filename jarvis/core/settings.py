@@ -61,6 +61,8 @@ class LlmSettings(BaseModel):
     """Answers under way at a time."""
     first_words_s: float = Field(20.0, gt=0, le=60)
     """How long to wait for the beginning of an answer before the next model is asked."""
+    vision: bool = False
+    """Can be shown pictures."""
     trusted: bool = True
     """May be asked for sums and facts. Not for a model of less than about three billion parameters."""
 

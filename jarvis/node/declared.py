@@ -71,6 +71,13 @@ DECLARED: Mapping[str, Declared] = {
         choices=("memory", "disk"),
         own=True,
     ),
+    "knowledge.captions": Declared(
+        "here",
+        "Whether language models that see describe pictures that are added here: those on this device (here), any that "
+        "is set (yes), or none (no).",
+        choices=("here", "yes", "no"),
+        here=True,
+    ),
     "audio.input": Declared("", "A node's microphone, by any part of its name; empty for the system's.", own=True),
     "audio.output": Declared("", "A node's loudspeaker, by any part of its name; empty for the system's.", own=True),
     "audio.volume": Declared("100", "How loud a node speaks, 0 to 100.", own=True, least=0, most=100),

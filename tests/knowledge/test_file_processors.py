@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from jarvis.core.errors import InvalidInput
 from jarvis.knowledge.files.builtin import PROCESSORS
 from jarvis.knowledge.files.reader import processor_for
+from jarvis.knowledge.files.reading import Reading
 from jarvis.plugins.kinds import FileLimits, FileText
 from tests.knowledge import documents
 
@@ -192,3 +195,55 @@ def test_each_ending_has_one_processor() -> None:
 def test_a_comment_that_never_ends_is_text(tmp_path: Path) -> None:
     text = read(written(tmp_path / "a.md", "<!-- a --> b <!-- c\n\nd"))
     assert [part.text for part in text.parts] == ["b <!-- c", "d"]
+
+
+class Eyes:
+    """Describes pictures; remembers what it was shown."""
+
+    def __init__(self, why: str = "", told: tuple[str, str] | None = ("a red boat", "eyes")) -> None:
+        self.why, self.told, self.shown = why, told, []  # type: ignore[var-annotated]
+
+    async def hindrance(self) -> str:
+        return self.why
+
+    async def describe(self, picture: bytes) -> tuple[str, str] | None:
+        self.shown.append(picture)
+        return self.told
+
+
+@pytest.mark.parametrize(
+    ("eyes", "place", "note"),
+    [
+        (Eyes(), "described by eyes", ""),
+        (Eyes(why="Without a caption: nobody."), "", "Without a caption: nobody."),
+        (Eyes(told=None), "", "gave none"),
+    ],
+)
+def test_a_picture_is_described_by_who_can_see(tmp_path: Path, eyes: Eyes, place: str, note: str) -> None:
+    pictures = pytest.importorskip("PIL.Image")
+    pictures.new("RGBA", (3_000, 1_500)).save(tmp_path / "the_boat.png")
+
+    async def main() -> None:
+        async with Reading(describes=eyes) as reading, asyncio.timeout(30):
+            found = await reading.read(tmp_path / "the_boat.png")
+        facts, *captions = found.chunks
+        assert "3000 by 1500" in facts.text and note in found.note and bool(note) == bool(found.note)
+        assert [(one.place, one.index) for one in captions] == ([(place, 1)] if place else [])
+        if place:
+            assert captions[0].text == "Picture the boat: a red boat"
+            with pictures.open(io.BytesIO(eyes.shown[0])) as shown:
+                assert (shown.format, shown.size) == ("JPEG", (768, 384)) and shown.getpixel((5, 5)) == (255, 255, 255)
+
+    asyncio.run(main())
+
+
+def test_a_picture_too_large_to_unpack_is_shown_to_nobody(tmp_path: Path) -> None:
+    pictures, eyes = pytest.importorskip("PIL.Image"), Eyes()
+    pictures.new("1", (8_000, 8_000)).save(tmp_path / "a.png")
+
+    async def main() -> None:
+        async with Reading(describes=eyes) as reading, asyncio.timeout(30):
+            found = await reading.read(tmp_path / "a.png")
+        assert "more than 50000000 points" in found.note and len(found.chunks) == 1 and not eyes.shown
+
+    asyncio.run(main())

@@ -9,6 +9,7 @@ from typing import Any
 
 from jarvis.assistant.language.model import Availability, Usage, closing
 from jarvis.assistant.providers.calls import Calls, Headers, Throttled
+from jarvis.assistant.providers.pictures import for_anthropic
 from jarvis.assistant.providers.rounds import Call, Called, CallingModel, MayCall
 from jarvis.core.errors import EngineFailed, JarvisError, NotAllowed
 from jarvis.plugins.kinds import Tool
@@ -54,7 +55,7 @@ class AnthropicModel(CallingModel):
         body: dict[str, Any] = {
             "model": self._model,
             "max_tokens": max_tokens,
-            "messages": [dict(message) for message in messages if message["role"] != "system"],
+            "messages": [for_anthropic(message) for message in messages if message["role"] != "system"],
             "stream": True,
         }
         if system := "\n".join(message["content"] for message in messages if message["role"] == "system"):

@@ -14,6 +14,7 @@ from typing import Any
 
 from jarvis.assistant.language.model import Availability, Usage
 from jarvis.assistant.providers.calls import is_loopback
+from jarvis.assistant.providers.pictures import for_ollama
 from jarvis.assistant.providers.presets import suggested
 from jarvis.assistant.providers.rounds import Call, Called, CallingModel, MayCall, as_function
 from jarvis.core.errors import (
@@ -73,7 +74,7 @@ class OllamaModel(CallingModel):
         async with self._client() as client, _translated():
             stream = await client.chat(
                 self._known.model,
-                messages=[dict(message) for message in messages],
+                messages=[for_ollama(message) for message in messages],
                 tools=[as_function(tool) for tool in self._offered] if may_call == "auto" else None,
                 stream=True,
                 think=False,  # thoughts are not for the ear

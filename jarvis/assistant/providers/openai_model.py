@@ -9,6 +9,7 @@ from typing import Any
 
 from jarvis.assistant.language.model import Availability, Usage, closing
 from jarvis.assistant.providers.calls import Calls, Headers
+from jarvis.assistant.providers.pictures import for_openai
 from jarvis.assistant.providers.rounds import Call, Called, CallingModel, MayCall, as_function
 from jarvis.core.errors import EngineFailed, JarvisError, Missing, Temporary
 
@@ -51,7 +52,7 @@ class OpenAIModel(CallingModel):
         length = "max_completion_tokens" if self._calls.host == OFFICIAL else "max_tokens"
         body: dict[str, Any] = {
             "model": model,
-            "messages": messages,
+            "messages": [for_openai(message) for message in messages],
             "stream": True,
             "stream_options": {"include_usage": True},
             length: max_tokens,

@@ -1,8 +1,9 @@
 """Pictures by what their files say of them: when, with what and where they were taken, and how somebody described them.
-No picture is ever unpacked: only the head of its file is read."""
+For that only the head of a file is read; a picture is unpacked, within bounds, to be shown to a model that sees."""
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ from jarvis.knowledge.files.opening import opened, refused
 from jarvis.knowledge.files.outline import Outline
 from jarvis.plugins.kinds import FileLimits, FileText
 
+MAX_POINTS = 50_000_000
+"""Of a picture that is unpacked: 200 MB; cameras make half as many."""
+SHOWN_POINTS = 768
+"""Of the longer side, as it is shown to a model: enough to read a sign, and about a thousand tokens."""
 MAX_SAID_CHARS = 2_000
 """Of one description; more is no caption."""
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "TIFF")
@@ -42,6 +47,31 @@ class Image:
                 raise refused(path, "is not a picture that can be read") from None
         outline.add("\n".join([f"Picture {path.stem.replace('_', ' ')}.", *facts]), place="")
         return outline.text(path.name)
+
+
+def scaled(path: Path, limits: FileLimits) -> bytes:
+    """A picture as a small JPEG, upright and without what its file says of it, such as where it was taken. Raises
+    InvalidInput."""
+    from PIL import Image as Pictures
+    from PIL import ImageOps
+
+    with opened(path, limits) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its size, which is looked at below
+        try:
+            with Pictures.open(file, formats=_FORMATS) as picture:
+                if picture.width * picture.height > MAX_POINTS:
+                    raise refused(path, f"has more than {MAX_POINTS} points")
+                picture.draft("RGB", (SHOWN_POINTS, SHOWN_POINTS))  # a JPEG is unpacked at half its size or less
+                small = ImageOps.exif_transpose(picture)
+                small.thumbnail((SHOWN_POINTS, SHOWN_POINTS))
+                plain = Pictures.new("RGB", small.size, "white")
+                shown = small.convert("RGBA")
+                plain.paste(shown, mask=shown)
+        except (OSError, ValueError, SyntaxError, Pictures.DecompressionBombError):
+            raise refused(path, "is not a picture that can be read") from None
+    jpeg = io.BytesIO()
+    plain.save(jpeg, "JPEG", quality=80)
+    return jpeg.getvalue()
 
 
 def _facts(picture: Any) -> list[str]:

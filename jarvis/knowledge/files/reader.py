@@ -10,15 +10,18 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 from jarvis.core.codec import Value
 from jarvis.core.errors import InvalidInput, JarvisError
 from jarvis.knowledge.chunks import Chunk, split
 from jarvis.knowledge.files.builtin import PROCESSORS
+from jarvis.knowledge.files.image import scaled
 from jarvis.knowledge.files.opening import refused
 from jarvis.knowledge.files.projects import summary
 from jarvis.plugins.kinds import FileLimits, FileProcessor, FileText
 
+T = TypeVar("T")
 PROJECT = "project"
 MEMORY_BYTES = 1024 * 1024 * 1024
 """Address space. Most of it is libraries and reserve: a book of a thousand pages takes 200 MiB."""
@@ -52,16 +55,32 @@ class Reader:
         processor = processor_for(file, self._processors)
         return self._told(file, processor.name, max_tokens, lambda: processor.read(file, self._limits))
 
+    def picture(self, path: str) -> bytes:
+        """A picture as a small JPEG. Raises InvalidInput, Missing."""
+        file = Path(path)
+        return self._bounded(file, "a picture", lambda: scaled(file, self._limits))
+
     def project(self, folder: str, files: list[str], max_tokens: int) -> dict[str, Value]:
         """What is in a folder of source code, in the same form."""
         root, paths = Path(folder), [Path(one) for one in files]
         return self._told(root, PROJECT, max_tokens, lambda: summary(root, paths, self._limits))
 
     def _told(self, file: Path, processor: str, max_tokens: int, read: Callable[[], FileText]) -> dict[str, Value]:
+        def told() -> dict[str, Value]:
+            text = read()
+            chunks = bounded(file, split(text, max_tokens))
+            return {
+                "title": text.title,
+                "processor": processor,
+                "chunks": [[chunk.text, chunk.place] for chunk in chunks],
+            }
+
+        return self._bounded(file, processor, told)
+
+    def _bounded(self, file: Path, processor: str, work: Callable[[], T]) -> T:
         try:
             with _no_longer_than(self._limits.max_seconds):
-                text = read()
-                chunks = bounded(file, split(text, max_tokens))
+                return work()
         except _TooLong:
             raise refused(file, f"takes longer than {self._limits.max_seconds:g} s to read", "Cut it up.") from None
         except (MemoryError, RecursionError):
@@ -70,11 +89,6 @@ class Reader:
             raise
         except Exception as error:  # of a library that met what its authors did not think of
             raise refused(file, f"cannot be read as {processor} ({type(error).__name__})") from None
-        return {
-            "title": text.title,
-            "processor": processor,
-            "chunks": [[chunk.text, chunk.place] for chunk in chunks],
-        }
 
 
 def bounded(path: Path, chunks: list[Chunk]) -> list[Chunk]:

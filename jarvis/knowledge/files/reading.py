@@ -6,16 +6,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from jarvis.core.codec import Value
-from jarvis.core.errors import DeadlineExceeded, EngineFailed, Missing, PluginFailed, Temporary
+from jarvis.core.errors import DeadlineExceeded, EngineFailed, InvalidInput, Missing, PluginFailed, Temporary
 from jarvis.engines.worker import Worker
 from jarvis.knowledge.chunks import MAX_TOKENS, Chunk, split
 from jarvis.knowledge.files.builtin import PROCESSORS
+from jarvis.knowledge.files.image import Image
 from jarvis.knowledge.files.opening import opened, refused
 from jarvis.knowledge.files.outline import Outline
 from jarvis.knowledge.files.projects import is_project
@@ -24,6 +25,7 @@ from jarvis.plugins.guard import apart
 from jarvis.plugins.kinds import FileLimits, FileProcessor, FileText
 
 TARGET = "jarvis.knowledge.files.reader:Reader"
+IMAGE = Image().name
 SOUND = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 BLOCK_BYTES = 1024 * 1024
 GRACE_S = 15.0
@@ -38,6 +40,8 @@ class ReadFile:
     processor: str
     """By whose name it was read, such as `pdf`."""
     chunks: tuple[Chunk, ...]
+    note: str = ""
+    """What a person should know of it, in a sentence."""
 
 
 class Asked(Protocol):
@@ -45,6 +49,16 @@ class Asked(Protocol):
 
     async def call(self, method: str, *args: Value, deadline_s: float) -> Value: ...
     async def close(self) -> None: ...
+
+
+class Describes(Protocol):
+    """Says what is to be seen in a picture (`jarvis.assistant.language.captions`)."""
+
+    async def hindrance(self) -> str:
+        """Why nobody can now; "" when it is worth asking."""
+
+    async def describe(self, picture: bytes) -> tuple[str, str] | None:
+        """Words, and whose they are."""
 
 
 class Reading:
@@ -56,10 +70,11 @@ class Reading:
         *,
         others: Sequence[FileProcessor] = (),
         transcribe: Transcribe | None = None,
+        describes: Describes | None = None,
         limits: FileLimits | None = None,
         worker: Asked | None = None,
     ) -> None:
-        self._others, self._transcribe = tuple(others), transcribe
+        self._others, self._transcribe, self._describes = tuple(others), transcribe, describes
         self._limits = limits or FileLimits()
         self._worker: Asked = worker or Worker("files", TARGET, {"limits": list(astuple(self._limits))}, repeats=False)
 
@@ -100,8 +115,26 @@ class Reading:
                 return _cut(path, self._held(path, text, one.name), one.name, max_tokens)
         if suffix in SOUND:
             return _cut(path, await self._heard(path), "sound", max_tokens)
-        processor_for(path)  # no process need be started to say that nobody reads it
-        return await self._asked("read", path, str(path), max_tokens)
+        processor = processor_for(path)  # no process need be started to say that nobody reads it
+        found = await self._asked("read", path, str(path), max_tokens)
+        return await self._described(path, found) if processor.name == IMAGE else found
+
+    async def _described(self, path: Path, found: ReadFile) -> ReadFile:
+        """With one chunk more, which says whose words it is. A picture that cannot be shown has none."""
+        if self._describes is None:
+            return found
+        if why := await self._describes.hindrance():
+            return replace(found, note=why)
+        try:
+            picture = await self._called("picture", path, str(path))
+        except InvalidInput as error:
+            return replace(found, note=f"Without a caption: {error}")
+        told = await self._describes.describe(picture)
+        if told is None:
+            return replace(found, note="Without a caption: the model that sees gave none.")
+        words, who = told
+        caption = Chunk(f"Picture {path.stem.replace('_', ' ')}: {words}", f"described by {who}", len(found.chunks))
+        return replace(found, chunks=(*found.chunks, caption))
 
     async def project(self, folder: Path, files: Sequence[Path], max_tokens: int = MAX_TOKENS) -> ReadFile | None:
         """What `files`, those of a folder that can be read, are together; None when it is no project of source code.
@@ -111,12 +144,15 @@ class Reading:
         return await self._asked("project", folder, str(folder), [str(one) for one in files], max_tokens)
 
     async def _asked(self, method: str, path: Path, *args: Value) -> ReadFile:
-        try:
-            told = await self._worker.call(method, *args, deadline_s=self._limits.max_seconds + GRACE_S)
-        except (EngineFailed, DeadlineExceeded):
-            raise refused(path, "broke the process that read it: it is damaged, or made to do that") from None
+        told = await self._called(method, path, *args)
         chunks = tuple(Chunk(text, place, index) for index, (text, place) in enumerate(told["chunks"]))
         return ReadFile(told["title"], told["processor"], chunks)
+
+    async def _called(self, method: str, path: Path, *args: Value) -> Any:
+        try:
+            return await self._worker.call(method, *args, deadline_s=self._limits.max_seconds + GRACE_S)
+        except (EngineFailed, DeadlineExceeded):
+            raise refused(path, "broke the process that read it: it is damaged, or made to do that") from None
 
     async def _heard(self, path: Path) -> FileText:
         if self._transcribe is None:

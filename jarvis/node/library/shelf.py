@@ -274,7 +274,7 @@ class Shelf:
         for name in before:
             await self._remove(name)
         self._index.wake()
-        return _row(source, "added", document, title, len(chunks))
+        return _row(source, "added", document, title, len(chunks), reason=read.note)
 
     async def _keep(
         self, document: str, origin: str, about: About, chunks: Sequence[tuple[str, str]], size: int
