@@ -70,8 +70,26 @@ def coverage(words: Sequence[str], text: str) -> float:
     """How many of the words stand in the text in some form, 0 to 1."""
     if not words:
         return 0.0
-    there = {word.casefold()[:STEM_CHARS] for word in _WORD.findall(text)}
-    return sum(word[:STEM_CHARS] in there for word in words) / len(words)
+    text = text.casefold()
+    return sum(_holds(text, word[:STEM_CHARS]) for word in words) / len(words)
+
+
+def _holds(text: str, stem: str) -> bool:
+    """Whether a word of the text begins so, or is that where the stem is shorter than others. It takes a twentieth of
+    cutting the text into words, and a question has a hundred passages."""
+    at = text.find(stem)
+    while at >= 0:
+        end = at + len(stem)
+        ends = len(stem) == STEM_CHARS or not _goes_on(text[end : end + 2])
+        if ends and not _goes_on(text[max(at - 2, 0) : at][::-1]):
+            return True
+        at = text.find(stem, at + 1)
+    return False
+
+
+def _goes_on(beside: str) -> bool:
+    """Whether a word reaches into the two characters beside one of its own, the nearer first."""
+    return beside[:1].isalnum() or (beside[:1] in ("'", "’") and beside[1:].isalnum())
 
 
 def without_chance_hits(question: str, passages: Sequence[Passage]) -> list[Passage]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from jarvis.knowledge.retrieval import Passage, coverage, excerpt, fits, rank, words_of
+from jarvis.knowledge.retrieval import STEM_CHARS, Passage, coverage, excerpt, fits, rank, words_of
 
 
 def passage(name: str, words: float | None, meaning: float | None, *, text: str = "", document: str = "") -> Passage:
@@ -50,6 +52,28 @@ def test_what_is_ranked_was_given_and_falls(scores, most) -> None:
     assert len(ranked) == min(most, len(known))
     assert {one.passage.text for one in ranked} <= {one.text for one in known}
     assert [one.score for one in ranked] == sorted((one.score for one in ranked), reverse=True)
+
+
+_TEXTS = st.lists(
+    st.tuples(
+        st.sampled_from("don't cat scat uncafé Cats what's 220 Café o’neil x descaling Descale describe ß İ a".split()),  # noqa: SIM905
+        st.sampled_from([" ", ", ", "_", "-", "\n", ". ", "' ", " '"]),
+    ),
+    max_size=12,
+).map(lambda pairs: "".join(f"{word}{gap}" for word, gap in pairs))
+
+
+@given(_TEXTS, _TEXTS)
+@settings(max_examples=80, deadline=None)
+def test_a_text_holds_the_words_that_it_falls_into(text, question) -> None:
+    words = words_of(question)
+    there = {word.casefold()[:STEM_CHARS] for word in words_of_text(text)}
+    plainly = sum(word[:STEM_CHARS] in there for word in words) / max(len(words), 1)
+    assert coverage(words, text) == plainly
+
+
+def words_of_text(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+(?:['’][^\W_]+)?", text)
 
 
 def test_words_that_tell_nothing_are_not_looked_for() -> None:
