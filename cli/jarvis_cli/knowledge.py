@@ -69,10 +69,9 @@ def listing(state: State) -> None:
 
 
 def _copy(one: dict[str, Any]) -> str:
-    """Such as "study", once it is whole, or "study 43 %"."""
-    if one["percent"] == 100:
-        return plain(one["name"])
-    return f"{plain(one['name'])} {'waits' if one['percent'] is None else str(one['percent']) + ' %'}"
+    """Such as "study", once it is whole, or "study 43 %", or "study away"."""
+    percent = "" if one["percent"] == 100 else " ?" if one["percent"] is None else f" {one['percent']} %"
+    return plain(one["name"]) + (percent if one["online"] else " away")
 
 
 @knowledge.command()

@@ -12,6 +12,7 @@ from jarvis.node.directory import DataDirectory
 from jarvis.node.library.answering import Answering
 from jarvis.node.library.copies import Copies
 from jarvis.node.library.face import Library
+from jarvis.node.library.giving import Giving
 from jarvis.node.library.index import Index
 from jarvis.node.library.pinning import Pinning
 from jarvis.node.library.search import Search
@@ -59,7 +60,7 @@ def library(
         near=peering.nearest,
         may_leave=lambda: not privacy.closed(),
     )
-    copies = Copies(kept.journal, kept.members, shelf, peering.requests, kept.clock, kept.node_id, near=peering.nearest)
+    copies = Copies(kept.journal, kept.members, shelf, peering.requests, kept.node_id, near=peering.nearest)
     pinning = Pinning(
         kept.journal,
         kept.members,
@@ -72,4 +73,5 @@ def library(
     )
     answering = Answering(search, shelf, kept.node_id, kept.members.room_of)
     watching = Watching(kept.journal, shelf, kept.clock.wall_ms)
-    return Library(shelf, index, copies, pinning, search, answering, watching)
+    giving = Giving(kept.journal, shelf, peering.requests, kept.clock)
+    return Library(shelf, index, copies, giving, pinning, search, answering, watching)

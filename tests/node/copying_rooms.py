@@ -15,8 +15,9 @@ from jarvis.core.time import SystemClock
 from jarvis.crdt.dots import Dot
 from jarvis.crdt.mvmap import MVMap, MVMapKind
 from jarvis.crdt.registry import KNOWLEDGE
-from jarvis.node.library.copies import TOPIC, Copies
+from jarvis.node.library.copies import Copies
 from jarvis.node.library.entries import Entry
+from jarvis.node.library.giving import TOPIC, Giving
 from jarvis.node.library.pieces import Blob, Chunk, blob_of, read_wanted
 from jarvis.node.library.pinning import Pinning
 from jarvis.node.library.shelf import About, Shelf
@@ -54,7 +55,11 @@ class Home:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one.run()) for room in self.rooms.values() for one in (room.shelf, room.copies)]
+            tasks = [
+                group.create_task(one.run())
+                for room in self.rooms.values()
+                for one in (room.shelf, room.copies, room.giving)
+            ]
             try:
                 yield
             finally:
@@ -70,6 +75,9 @@ class Room:
     name: str
     handlers: dict[str, Any] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget)
+    looked: int = 0
+    commits: int = 0
+    """Of its store alone."""
 
     def __post_init__(self) -> None:
         self.id = self.name.encode().ljust(16, b".")
@@ -80,7 +88,8 @@ class Room:
             return frozenset(self.near())
 
         self.shelf = Shelf(one, one, one, one, self.id, reading=lambda: one, wall_ms=lambda: 0, connected=connected)
-        self.copies = Copies(one, one, self.shelf, one, SystemClock(), self.id, near=self.near)
+        self.copies = Copies(one, one, self.shelf, one, self.id, near=self.near)
+        self.giving = Giving(one, self.shelf, one, SystemClock())
         self.pinning = Pinning(one, one, one, self.shelf, self.copies, one, self.id, connected=connected)
 
     def near(self) -> list[bytes]:
@@ -119,9 +128,11 @@ class Room:
 
     async def state(self, document: str, view: Any) -> Any:
         assert document == KNOWLEDGE
+        self.looked += 1
         return view(self.home.state)
 
     async def change_local(self, work: Any) -> Any:
+        self.commits += 1
         await asyncio.sleep(0)
         return self.store.transact(work)
 

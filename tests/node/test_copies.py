@@ -11,7 +11,7 @@ import pytest
 
 from jarvis.core.errors import InvalidInput, NotAllowed, NotFound, Overloaded
 from jarvis.crdt.mvmap import MVMap
-from jarvis.node.library import copies
+from jarvis.node.library import copies, giving
 from jarvis.node.library.entries import copies_said, copy_key, keys_of, pin_key, read_entries
 from jarvis.node.library.pieces import Blob, Cut, blob_of, leaf, read_wanted, write_chunks, write_given, write_wanted
 from tests.node.copying_rooms import Home, Room, long_content, until
@@ -54,6 +54,20 @@ def test_a_copy_is_fetched_counts_when_it_is_whole_and_is_a_source_itself() -> N
             assert await shown(kitchen) == {"hall": 100, "study": 100}
             home.rooms.pop("study")  # it has left
             assert await shown(kitchen) == {"hall": 100}
+
+    asyncio.run(body())
+
+
+def test_waiting_for_somebody_costs_the_disk_nothing() -> None:
+    async def body() -> None:
+        home, _, study, hall = three()
+        home.away.add("kitchen")
+        async with home.running():
+            await hall.pinning.pin("book", "study")
+            await until(lambda: study.problem("book") == "The kitchen is away.")
+            looked, commits = study.looked, study.commits
+            await until(lambda: study.looked > looked + 10)
+            assert study.commits == commits == 0
 
     asyncio.run(body())
 
@@ -165,7 +179,7 @@ def test_an_entry_that_lies_makes_no_copy() -> None:
             index = read_wanted(body)[1]
             return write_given(pieces[index], cut.proof(index))
 
-        kitchen.handlers[copies.TOPIC] = answer
+        kitchen.handlers[giving.TOPIC] = answer
         async with home.running():
             await study.pinning.pin("book", "here")
             await until(lambda: study.problem("book") == copies.SPOILT)
@@ -245,7 +259,7 @@ def test_pieces_are_for_who_is_to_keep_a_copy_and_not_without_end() -> None:
         home, kitchen, study, hall = three()
         async with home.running():
             await kitchen.shelf.settled()
-            ask = kitchen.handlers[copies.TOPIC]
+            ask = kitchen.handlers[giving.TOPIC]
             with pytest.raises(NotAllowed):
                 await ask(study.id, write_wanted("book", 0))
             with pytest.raises(NotFound):
@@ -255,7 +269,7 @@ def test_pieces_are_for_who_is_to_keep_a_copy_and_not_without_end() -> None:
             with pytest.raises(InvalidInput):
                 await ask(hall.id, write_wanted("book", PIECES))
             with pytest.raises(Overloaded):
-                for _ in range(int(copies.BURST) * 20):
+                for _ in range(int(giving.BURST) * 20):
                     await ask(hall.id, write_wanted("book", 0))
 
     asyncio.run(body())

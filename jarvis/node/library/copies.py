@@ -1,5 +1,5 @@
 """Copies of other rooms' documents that this node is to keep, so that the home goes on answering when their holder is
-gone: fetched piece by piece from whoever has them, and given to others that are to keep one.
+gone: fetched piece by piece from whoever has them.
 
 A copy counts once all of it lies in the store and is what its name says. What has come is kept there, so that nothing
 is asked for twice, whatever breaks meanwhile. Fetching must never be in the way of anything else: two pieces at a
@@ -15,43 +15,24 @@ from dataclasses import replace
 
 import structlog
 
-from jarvis.core.errors import InvalidBytes, InvalidInput, JarvisError, NotAllowed, NotFound, Overloaded, StoreFull
+from jarvis.core.errors import InvalidBytes, JarvisError, StoreFull
 from jarvis.core.ids import to_text
-from jarvis.core.time import Clock
 from jarvis.crdt.registry import KNOWLEDGE
 from jarvis.node.library.entries import Entry, copies_said, copy_key
 from jarvis.node.library.fetching import Fetching
-from jarvis.node.library.pieces import (
-    PIECE_CHUNKS,
-    Blob,
-    Chunk,
-    Cut,
-    Progress,
-    leaf,
-    read_given,
-    read_wanted,
-    write_chunks,
-    write_given,
-    write_wanted,
-)
+from jarvis.node.library.giving import TOPIC, read_all
+from jarvis.node.library.pieces import Blob, Progress, read_given, write_wanted
 from jarvis.node.library.shelf import About, Shelf
 from jarvis.node.membership.members import Members
 from jarvis.node.membership.requests import Requests
 from jarvis.node.records.journal import Journal
 from jarvis.store.protocol import Transaction
 
-TOPIC = "knowledge.piece"
 PIECE_S = 3.0
 PAUSE_S = 0.1
 """After two pieces: half a megabyte a second. A copy is never urgent, and whoever gives it has other things to do."""
 RETRY_S = 2.0
 """So often it is looked whether somebody who has what is missing is there."""
-BURST, PER_S = 80.0, 40.0
-"""Pieces that a peer may ask for at once, and more each second: twice what a node asks for."""
-READY_S = 0.2
-"""For reading all of a document before its first piece is given: else whoever asks comes again. The link waits."""
-MAX_READY = 4
-"""Documents of which it is remembered how they are cut: half a MiB each at most."""
 CHUNK_BYTES = 2_560
 """What a chunk takes beside its text, which stands in the words' index again: its vector and its rows."""
 SPOILT = "What its holder says of it is not true: it cannot be copied."
@@ -68,13 +49,12 @@ class Copies:
         members: Members,
         shelf: Shelf,
         requests: Requests,
-        clock: Clock,
         node_id: bytes,
         *,
         near: Callable[[], Sequence[bytes]],
     ) -> None:
         self._journal, self._members, self._shelf, self._requests = journal, members, shelf, requests
-        self._clock, self._node_id, self._near = clock, node_id, near
+        self._node_id, self._near = node_id, near
         self.progress: dict[str, Progress] = {}
         """Of the copies that are to be here and are not whole."""
         self._liars: dict[str, set[bytes]] = {}
@@ -83,29 +63,19 @@ class Copies:
         """Documents whose entry was found to lie: nothing of them is fetched again."""
         self._came: dict[str, int] = {}
         """Pieces of a document that came in this life, for the log."""
-        self._cuts: dict[str, asyncio.Task[Cut | None]] = {}
-        self._budgets: dict[bytes, tuple[float, float]] = {}
-        """Of members: pieces left, and when that was so."""
         self._problem = ""
         """Said last in the log."""
         self._wake = asyncio.Event()
-        self._group: asyncio.TaskGroup | None = None
         shelf.listen(self._wake.set)
-        requests.serve(TOPIC, self._asked)
 
     async def run(self) -> None:
-        """Fetch what is to be here, and give what others are to keep, until cancelled."""
+        """Fetch what is to be here, until cancelled."""
         await self._shelf.settled()
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            try:
-                while True:
-                    self._wake.clear()
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(RETRY_S if await self._tried() else None):
-                            await self._wake.wait()
-            finally:
-                self._group = None
+        while True:
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RETRY_S if await self._tried() else None):
+                    await self._wake.wait()
 
     async def _tried(self) -> bool:
         """Whether anything is still missing."""
@@ -149,6 +119,7 @@ class Copies:
             await self._journal.write(
                 (KNOWLEDGE, lambda state: [state.put(copy_key(one, self._node_id), True) for one in new]),
                 (KNOWLEDGE, lambda state: [state.delete(copy_key(one, self._node_id)) for one in gone]),
+                makes_room=not new,
             )
 
     # --- fetching -------------------------------------------------------------------------------------------------
@@ -158,8 +129,10 @@ class Copies:
         if entry.blob is None or entry.document in self._spoilt:
             return self._say(entry, SPOILT)
         try:
-            fetching = Fetching(entry.blob, await self._begin(entry, entry.blob))
             failed: dict[bytes, str] = {}
+            if self._source(entry, failed) is None and self.progress[entry.document].pieces < entry.blob.pieces:
+                return self._say(entry, self._why_not(entry, failed))  # nothing is begun that nobody can go on with
+            fetching = Fetching(entry.blob, await self._begin(entry, entry.blob))
             while not fetching.whole:
                 if not self._is_still_missing(entry):
                     return True
@@ -266,7 +239,7 @@ class Copies:
     async def _finish(self, entry: Entry, blob: Blob) -> bool:
         """It counts if all that lies in the store is what the name says; else it is erased."""
         try:
-            found = (await self._read_all(entry.document))[1]
+            found = (await read_all(self._journal, entry.document))[1]
         except InvalidBytes:
             found = None
         if found != blob:
@@ -285,74 +258,6 @@ class Copies:
         log.info("a copy is whole", document=entry.document, pieces=blob.pieces, came=self._came.get(entry.document, 0))
         self._shelf.look()
         return True
-
-    # --- giving ---------------------------------------------------------------------------------------------------
-
-    async def _asked(self, peer: bytes, body: bytes) -> bytes:
-        """A piece, for a peer that is to keep a copy."""
-        document, index = read_wanted(body)
-        self._admit(peer)
-        entry = self._shelf.entries.get(document)
-        if entry is None or document not in self._shelf.held:
-            raise NotFound("That document is not here.")
-        if peer not in entry.pins:
-            raise NotAllowed("That room is not known to keep a copy.")
-        cut = await self._cut_of(document)
-        if index >= len(cut.leaves):
-            raise InvalidInput("That document has fewer pieces.")
-        first, count = cut.chunks_of(index)
-        chunks = await self._journal.read(lambda tx, _: tx.library.content(document, first, count))
-        piece = write_chunks(chunks)
-        if leaf(piece) != cut.leaves[index]:
-            raise NotFound("That document is being erased.")
-        return write_given(piece, cut.proof(index))
-
-    def _admit(self, peer: bytes) -> None:
-        now = self._clock.mono_ms()
-        left, at_ms = self._budgets.get(peer, (BURST, now))
-        left = min(BURST, left + (now - at_ms) / 1000 * PER_S)
-        if left < 1:
-            raise Overloaded("That room gave enough for now.")
-        self._budgets[peer] = left - 1, now
-
-    async def _cut_of(self, document: str) -> Cut:
-        """Raises Overloaded while it is still being read."""
-        reading = self._cuts.pop(document, None)
-        if reading is None:
-            if self._group is None:
-                raise Overloaded("That room has only just begun.")
-            reading = self._group.create_task(self._cut(document), name="cut")
-        self._cuts[document] = reading  # the last of them now
-        while len(self._cuts) > MAX_READY:
-            self._cuts.pop(next(iter(self._cuts)))
-        await asyncio.wait({reading}, timeout=READY_S)
-        if not reading.done():
-            raise Overloaded("That room is getting it ready.")
-        cut = reading.result()
-        if cut is None:
-            self._cuts.pop(document, None)
-            raise NotFound("That document cannot be read.")
-        return cut
-
-    async def _cut(self, document: str) -> Cut | None:
-        """None when it cannot be read: whoever asks is told."""
-        try:
-            return (await self._read_all(document))[0]
-        except JarvisError as error:
-            log.warning("a document was not read for its copies", document=document, reason=str(error))
-            return None
-
-    async def _read_all(self, document: str) -> tuple[Cut, Blob]:
-        """How what lies here is cut, and its name. Raises InvalidBytes when nothing does."""
-        cut, first = Cut(), 0
-
-        def some(tx: Transaction, _: object) -> list[Chunk]:
-            return tx.library.content(document, first, PIECE_CHUNKS)
-
-        while chunks := await self._journal.read(some):
-            cut.add(chunks)
-            first += len(chunks)
-        return cut, cut.blob()
 
 
 def _about(tx: Transaction, document: str) -> About | None:

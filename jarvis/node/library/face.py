@@ -9,6 +9,7 @@ from typing import Any
 from jarvis.assistant.types import Findings
 from jarvis.node.library.answering import Answering
 from jarvis.node.library.copies import Copies
+from jarvis.node.library.giving import Giving
 from jarvis.node.library.index import Index
 from jarvis.node.library.pinning import Pinning
 from jarvis.node.library.search import Search
@@ -24,12 +25,13 @@ class Library:
         shelf: Shelf,
         index: Index,
         copies: Copies,
+        giving: Giving,
         pinning: Pinning,
         search: Search,
         answering: Answering,
         watching: Watching,
     ) -> None:
-        self._shelf, self._index, self._copies, self._pinning = shelf, index, copies, pinning
+        self._shelf, self._index, self._copies, self._giving, self._pinning = shelf, index, copies, giving, pinning
         self._search, self._answering, self._watching = search, answering, watching
 
     async def load(self) -> None:
@@ -42,6 +44,7 @@ class Library:
             group.create_task(self._shelf.run(), name="documents")
             group.create_task(self._index.run(), name="index")
             group.create_task(self._copies.run(), name="copies")
+            group.create_task(self._giving.run(), name="giving copies")
             group.create_task(self._watching.run(), name="watched folders")
 
     async def list(self) -> Rows:

@@ -1,0 +1,121 @@
+"""Giving pieces of a document to those that are to keep a copy of it, and to nobody else, from this node's own or from
+a whole copy. It must never hold up what else goes over a link: whoever asks for a long document comes again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from jarvis.core.errors import InvalidInput, JarvisError, NotAllowed, NotFound, Overloaded
+from jarvis.core.time import Clock
+from jarvis.node.library.pieces import (
+    PIECE_CHUNKS,
+    Blob,
+    Chunk,
+    Cut,
+    leaf,
+    read_wanted,
+    write_chunks,
+    write_given,
+)
+from jarvis.node.library.shelf import Shelf
+from jarvis.node.membership.requests import Requests
+from jarvis.node.records.journal import Journal
+from jarvis.store.protocol import Transaction
+
+TOPIC = "knowledge.piece"
+BURST, PER_S = 80.0, 40.0
+"""Pieces that a peer may ask for at once, and more each second: twice what a node asks for."""
+READY_S = 0.2
+"""For reading all of a document before its first piece is given, while the link's records wait."""
+MAX_READY = 4
+"""Documents of which it is remembered how they are cut: half a MiB each at most."""
+
+log = structlog.get_logger()
+
+
+class Giving:
+    def __init__(self, journal: Journal, shelf: Shelf, requests: Requests, clock: Clock) -> None:
+        self._journal, self._shelf, self._clock = journal, shelf, clock
+        self._cuts: dict[str, asyncio.Task[Cut | None]] = {}
+        """Of documents that were asked for, the last of them last."""
+        self._budgets: dict[bytes, tuple[float, float]] = {}
+        """Of members: pieces left, and when that was so."""
+        self._group: asyncio.TaskGroup | None = None
+        requests.serve(TOPIC, self._asked)
+
+    async def run(self) -> None:
+        """Give until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self._group = None
+
+    async def _asked(self, peer: bytes, body: bytes) -> bytes:
+        document, index = read_wanted(body)
+        self._admit(peer)
+        entry = self._shelf.entries.get(document)
+        if entry is None or document not in self._shelf.held:
+            raise NotFound("That document is not here.")
+        if peer not in entry.pins:
+            raise NotAllowed("That room is not known to keep a copy.")
+        cut = await self._cut_of(document)
+        if index >= len(cut.leaves):
+            raise InvalidInput("That document has fewer pieces.")
+        first, count = cut.chunks_of(index)
+        chunks = await self._journal.read(lambda tx, _: tx.library.content(document, first, count))
+        piece = write_chunks(chunks)
+        if leaf(piece) != cut.leaves[index]:
+            raise NotFound("That document is being erased.")
+        return write_given(piece, cut.proof(index))
+
+    def _admit(self, peer: bytes) -> None:
+        now = self._clock.mono_ms()
+        left, at_ms = self._budgets.get(peer, (BURST, now))
+        left = min(BURST, left + (now - at_ms) / 1000 * PER_S)
+        if left < 1:
+            raise Overloaded("That room gave enough for now.")
+        self._budgets[peer] = left - 1, now
+
+    async def _cut_of(self, document: str) -> Cut:
+        """Raises Overloaded while it is still being read."""
+        reading = self._cuts.pop(document, None)
+        if reading is None:
+            if self._group is None:
+                raise Overloaded("That room has only just begun.")
+            reading = self._group.create_task(self._cut(document), name="cut")
+        self._cuts[document] = reading
+        while len(self._cuts) > MAX_READY:
+            self._cuts.pop(next(iter(self._cuts)))
+        await asyncio.wait({reading}, timeout=READY_S)
+        if not reading.done():
+            raise Overloaded("That room is getting it ready.")
+        cut = reading.result()
+        if cut is None:
+            self._cuts.pop(document, None)
+            raise NotFound("That document cannot be read.")
+        return cut
+
+    async def _cut(self, document: str) -> Cut | None:
+        """None when it cannot be read: whoever asks is told."""
+        try:
+            return (await read_all(self._journal, document))[0]
+        except JarvisError as error:
+            log.warning("a document was not read for its copies", document=document, reason=str(error))
+            return None
+
+
+async def read_all(journal: Journal, document: str) -> tuple[Cut, Blob]:
+    """How what lies here is cut, and its name. Raises InvalidBytes when nothing does."""
+    cut, first = Cut(), 0
+
+    def some(tx: Transaction, _: object) -> list[Chunk]:
+        return tx.library.content(document, first, PIECE_CHUNKS)
+
+    while chunks := await journal.read(some):
+        cut.add(chunks)
+        first += len(chunks)
+    return cut, cut.blob()
