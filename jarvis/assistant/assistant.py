@@ -17,6 +17,7 @@ from jarvis.assistant.intents import Match, match_intent
 from jarvis.assistant.language.chat import asks, is_talk
 from jarvis.assistant.language.guard import Doubt, doubt, unknown
 from jarvis.assistant.language.home_tools import home_tools
+from jarvis.assistant.language.instructions import Instructions, built_in
 from jarvis.assistant.language.model import LanguageModel, ModelStatus, Usage, closing
 from jarvis.assistant.language.prompt import messages_for
 from jarvis.assistant.language.sentences import Sentences
@@ -71,7 +72,12 @@ class Assistant:
         self._answer_deadline_s, self._mono_s = answer_deadline_s, mono_s
         self._scales: dict[str, TokenScale] = {}
         self.spending = Spending()
+        self._instructions = built_in()
         self.rank(models)
+
+    def instruct(self, instructions: Instructions) -> None:
+        """Tell models this first, from the next question on."""
+        self._instructions = instructions
 
     def rank(self, models: Sequence[LanguageModel]) -> None:
         """Ask these from the next question on, in the order of preference."""
@@ -245,7 +251,14 @@ class Assistant:
             raise DeadlineExceeded("There is no time left to answer.")
         scale = self._scales.get(model.name) or TokenScale()  # an answer may outlast its ranking
         window, length = model.context_tokens - (tools.tokens if tools is not None else 0), model.max_tokens
-        messages = messages_for(request, window, length, factor=scale.factor, tools=tools is not None)
+        messages = messages_for(
+            request,
+            window,
+            length,
+            factor=scale.factor,
+            tools=tools is not None,
+            instructions=self._instructions,
+        )
         told: Usage | None = None
         text, ok = "", True
         try:

@@ -22,6 +22,8 @@ from jarvis.node.links.comparison import Comparison
 from jarvis.node.listeners import Listeners
 from jarvis.node.live_settings import LiveSettings
 from jarvis.node.minds.phrases import FOLDER, Phrases
+from jarvis.node.minds.prompts import FOLDER as PROMPTS
+from jarvis.node.minds.prompts import Prompts
 from jarvis.node.node import Node, Parts
 from jarvis.node.records.retention import Retention
 from jarvis.node.records.rewriting import RewritingTask
@@ -114,6 +116,7 @@ async def build(settings: Settings, directory: DataDirectory, key: SigningKey, s
                     kept.events, clock, added.plugins.listeners, added.plugins.follow, held.privacy.closed
                 ),
                 apologies=Apologies(kept.events, talking.speech.prepare, APOLOGIES),
+                prompts=Prompts(directory.path / PROMPTS, thinking.assistant),
                 settings=live,
                 close=store.close,
             )

@@ -47,6 +47,7 @@ from jarvis.node.minds.engines import Engines
 from jarvis.node.minds.house import HouseDevices
 from jarvis.node.minds.offered import OfferedEngines
 from jarvis.node.minds.phrases import Phrases
+from jarvis.node.minds.prompts import Prompts
 from jarvis.node.plugins import NodePlugins
 from jarvis.node.records.audit import Audit
 from jarvis.node.records.horizon import Compaction
@@ -122,6 +123,7 @@ class Parts:
     plugins: NodePlugins
     phrases: Phrases
     listeners: Listeners
+    prompts: Prompts
     settings: LiveSettings
     close: Callable[[], Awaitable[None]]
     """Closes the store, last of all."""
@@ -200,6 +202,7 @@ class Node:
                 group.create_task(parts.apologies.run(), name="apologies")
                 group.create_task(parts.listeners.run(), name="plugins' listeners")
                 group.create_task(parts.phrases.run(), name="sentences")
+                group.create_task(parts.prompts.run(), name="prompts")
                 group.create_task(parts.settings.run(), name="settings")
                 group.create_task(parts.library.run(), name="library")
                 group.create_task(parts.claims.run(), name="claims")
@@ -356,6 +359,7 @@ class Node:
             "audio": self._parts.listening.state(),
             "plugins": self._parts.plugins.component(),
             "sentences": self._parts.phrases.component(),
+            "prompts": self._parts.prompts.component(),
             "home_assistant": self._parts.house.component(),
             **self._parts.engines.components(),
         }

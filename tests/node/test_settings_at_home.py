@@ -31,6 +31,15 @@ def test_other_servers_and_values_hold_without_a_restart(home: Home) -> None:
         (data / "jarvis.toml").write_text(f'bind = "::1"\n{server}[config]\n"audio.volume" = "30"\n')
         until(lambda: "llm.new" in kitchen.get("/api/v2/health")["components"], WITHIN_S, "the new server")
         assert kitchen.ask(QUESTION)["provider"] == "new"
+        heads = [double.asked[-1]["messages"][0]["content"]]
+        (data / "prompts").mkdir()
+        (data / "prompts" / "system.txt").write_text("You are {name}, and all doors are locked. {abilities}")
+        until(lambda: kitchen.get("/api/v2/health")["components"]["prompts"]["detail"] == "system.txt", WITHIN_S)
+        for _ in range(2):
+            assert kitchen.ask(QUESTION)["provider"] == "new"
+            heads.append(double.asked[-1]["messages"][0]["content"])
+        assert heads[0] != heads[1] == heads[2] and heads[1].startswith("You are Friday, and all doors are locked.")
+        assert kitchen.ask("Who is at the door?")["source"] == "intent", "words move no guard"
         rows = {row["key"]: (row["value"], row["source"]) for row in kitchen.get("/api/v2/config")}
         assert rows["audio.volume"] == ("30", "file") and rows["assistant.name"] == ("Friday", "file")
 

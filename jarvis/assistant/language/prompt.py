@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from jarvis.assistant.language.instructions import Instructions, built_in
 from jarvis.assistant.language.model import Message
 from jarvis.assistant.language.tokens import estimated_tokens
 from jarvis.assistant.types import PastTurn, Request
@@ -24,19 +25,14 @@ LINE_CHARS = 80
 SUMMARY_ASKS = "What did we talk about before?"
 
 
-def head(request: Request, tools: bool = False) -> str:
-    """The same for every turn and room. Short and plain on purpose: told of its room, the small model says that it is
-    a kitchen."""
-    return (
-        f"You are {request.assistant_name}, a friendly voice assistant. "
-        "Answer in one or two short spoken sentences, without lists or markup. "
-        f"{'Apart from your tools you' if tools else 'You'} have no sensors, no internet and no control over devices: "
-        "when asked for such things, say that you can't."
-    )
-
-
 def messages_for(
-    request: Request, context_tokens: int, max_tokens: int, *, factor: float = 1.0, tools: bool = False
+    request: Request,
+    context_tokens: int,
+    max_tokens: int,
+    *,
+    factor: float = 1.0,
+    tools: bool = False,
+    instructions: Instructions | None = None,
 ) -> list[Message]:
     """Head, lines about the older turns, the last turns that fit beside an answer of `max_tokens`, and what was just
     said. `factor` is the model's own tokens for each that is estimated."""
@@ -44,7 +40,8 @@ def messages_for(
     def cost(messages: Sequence[Message]) -> int:
         return math.ceil(factor * sum(map(estimated_tokens, messages)))
 
-    system: Message = {"role": "system", "content": head(request, tools)}
+    head = (instructions or built_in()).head(request.assistant_name, tools=tools)
+    system: Message = {"role": "system", "content": head}
     now: Message = {"role": "user", "content": request.text[:MAX_TEXT_CHARS]}
     left = context_tokens - max_tokens - cost([system, now])
     pairs = [_pair(turn) for turn in request.turns if turn.heard and turn.reply]
