@@ -107,13 +107,14 @@ class Search:
         entries = self._shelf.entries
         meant = [entry for name, entry in entries.items() if not only or name in only]
         holders = {node for entry in meant for node in entry.sources} - {self._node_id}
-        vector = await self._index.vector_of(text, within_s=OWN_S) if entries else None
+        # Words are looked for meanwhile: the model is another process.
+        vector, words = await asyncio.gather(self._vector(text), self._by_words(text, only))
         question = Question(text, vector, max(1, min(most, MAX_PASSAGES)), only)
         alone = here or not self._may_leave()
         asked = [] if alone else [one for one in self._near() if one in holders][:MAX_ASKED]
         body = write_question(question)
         (own, by_meaning), answers = await asyncio.gather(
-            self._own(question, within_s=OWN_S), asyncio.gather(*(self._ask(peer, body) for peer in asked))
+            self._own(question, words), asyncio.gather(*(self._ask(peer, body) for peer in asked))
         )
         answered = {peer for peer, answer in zip(asked, answers, strict=True) if answer is not None}
         theirs = [one for answer in answers for one in answer or () if self._known(one)]
@@ -165,15 +166,22 @@ class Search:
         entry = self._shelf.entries.get(passage.document)
         return entry is not None and passage.holder in entry.sources
 
-    async def _own(self, question: Question, *, within_s: float) -> tuple[list[Passage], bool]:
-        """This node's passages, and whether their meaning was looked at."""
+    async def _vector(self, text: str) -> bytes | None:
+        return await self._index.vector_of(text, within_s=OWN_S) if self._shelf.entries else None
+
+    async def _by_words(self, text: str, only: frozenset[str]) -> list[tuple[int, float]]:
         if not self._shelf.held:
-            return [], question.vector is not None
-        most = CANDIDATES_OF_SOME if question.only else CANDIDATES
-        words, near = await asyncio.gather(
-            self._journal.read(lambda tx, _: tx.library.search(words_of(question.text), most)),
-            self._nearest(question.vector, most, within_s),
-        )
+            return []
+        return await self._journal.read(lambda tx, _: tx.library.search(words_of(text), _candidates(only)))
+
+    async def _own(self, question: Question, words: list[tuple[int, float]]) -> tuple[list[Passage], bool]:
+        """This node's passages, those found by `words` among them, and whether their meaning was looked at."""
+        near = await self._nearest(question, within_s=OWN_S)
+        return await self._passages(question, words, near), near is not None
+
+    async def _passages(
+        self, question: Question, words: list[tuple[int, float]], near: list[tuple[int, float]] | None
+    ) -> list[Passage]:
         by_words, by_meaning = dict(words), dict(near or ())
         ids = list(dict.fromkeys((*by_words, *by_meaning)))
         chunks = await self._journal.read(lambda tx, _: tx.library.chunks(ids))
@@ -182,13 +190,16 @@ class Search:
             for one in chunks
             if one.document in self._shelf.held and (not question.only or one.document in question.only)
         ]
-        return (passages if near is None else without_chance_hits(question.text, passages)), near is not None
+        return passages if near is None else without_chance_hits(question.text, passages)
 
     def _passage(self, chunk: StoredChunk, words: float | None, meaning: float | None) -> Passage:
         return Passage(self._node_id, chunk.document, chunk.position, chunk.place, chunk.text, words, meaning)
 
-    async def _nearest(self, vector: bytes | None, most: int, within_s: float) -> list[tuple[int, float]] | None:
-        return None if vector is None else await self._index.nearest(vector, most, within_s=within_s)
+    async def _nearest(self, question: Question, *, within_s: float) -> list[tuple[int, float]] | None:
+        """None when meaning could not be looked at."""
+        if question.vector is None or not self._shelf.held:
+            return None if question.vector is None else []
+        return await self._index.nearest(question.vector, _candidates(question.only), within_s=within_s)
 
     async def _ask(self, peer: bytes, body: bytes) -> list[Passage] | None:
         """A peer's passages; None when it did not give any answer in time."""
@@ -204,7 +215,10 @@ class Search:
         """A peer's question to this node's library."""
         self._admit(peer)
         question = read_question(body)
-        passages, _ = await self._own(question, within_s=THEIRS_S)
+        words, near = await asyncio.gather(
+            self._by_words(question.text, question.only), self._nearest(question, within_s=THEIRS_S)
+        )
+        passages = await self._passages(question, words, near)
         return write_passages([one.passage for one in rank(passages, question.most)])
 
     def _admit(self, peer: bytes) -> None:
@@ -214,3 +228,7 @@ class Search:
         if left < 1:
             raise Overloaded("That room was asked often enough for now.")
         self._budgets[peer] = left - 1, now
+
+
+def _candidates(only: frozenset[str]) -> int:
+    return CANDIDATES_OF_SOME if only else CANDIDATES
