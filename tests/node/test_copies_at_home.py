@@ -84,7 +84,7 @@ def test_a_copy_survives_every_break_answers_and_is_erased(home: Home, quiet: di
     until(lambda: answers() == [("Lighthouse book", "kitchen", False)], KNOWN_S, "the holder's answer, once")
     kitchen.kill()
     until(lambda: answers() == [("Lighthouse book", "bedroom", True)], KNOWN_S, "the copy's answer")
-    assert search(hall, question)["silent"] == [], "nothing is missing"
+    until(lambda: search(hall, question)["silent"] == [], KNOWN_S, "nothing being missing")
     said = until(
         lambda: (
             (reply := hall.ask("What does the lighthouse book say about elderberry cordial?", "new")["reply"])
@@ -132,7 +132,8 @@ def test_wishes_are_for_the_file_and_can_be_taken_back(home: Home, quiet: dict[s
     until(lambda: copy_of(kitchen)["percent"] == 100, COPIED_S, "the copy")
     assert mine(bedroom, "elderberry")
     bedroom.stop()
-    assert (copy_of(kitchen)["online"], copy_of(kitchen)["percent"]) == (False, 100)
+    until(lambda: not copy_of(kitchen)["online"], KNOWN_S, "its absence")
+    assert copy_of(kitchen)["percent"] == 100
     (papers / "book.md").write_text("# Lighthouse book\n\nThe barrels hold gooseberry lemonade now.")
     second = knowledge(kitchen, "add", str(papers), env=quiet)[0]["document_id"]
     assert second != first and copy_of(kitchen)["percent"] is None
