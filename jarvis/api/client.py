@@ -67,6 +67,8 @@ class Client:
             while line := answer.readline(LINE_BYTES):
                 if line.strip():
                     yield json.loads(line)
+            if answer.chunked and answer.chunk_left is not None:  # the library takes a killed node for the end
+                raise self._silent()
         except (OSError, ValueError, http.client.HTTPException):
             raise self._silent() from None
         finally:

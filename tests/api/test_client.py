@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -88,6 +91,30 @@ def test_a_port_nobody_listens_on_is_unreachable(tmp_path: Path) -> None:
     runtime.write(tmp_path, runtime.Runtime("http://127.0.0.1:1", TOKEN, os.getpid()))
     with pytest.raises(errors.Unreachable):
         Client(tmp_path).get("/healthz")
+
+
+@pytest.mark.parametrize(
+    ("tail", "whole"), [(b"0\r\n\r\n", True), (b"", False), (b"4\r\n{2", False), (b"5\r\n{2}\n\n\r\n", False)]
+)
+def test_a_stream_that_a_killed_node_left_is_no_whole_answer(tail: bytes, whole: bool, tmp_path: Path) -> None:
+    """Whatever was between two pieces when it ended: a command that was told half must not say that it is done."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        runtime.write(tmp_path, runtime.Runtime(f"http://127.0.0.1:{listening.getsockname()[1]}", TOKEN, os.getpid()))
+
+        def answer() -> None:
+            peer, _ = listening.accept()
+            with peer:
+                peer.recv(65_536)
+                peer.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{}\n\n\r\n" + tail)
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        rows = []
+        with contextlib.nullcontext() if whole else pytest.raises(errors.Unreachable):
+            for row in Client(tmp_path).stream("/api/v2/knowledge"):
+                rows.append(row)
+        answering.join(10)
+    assert rows[0] == {}
 
 
 def test_another_nodes_port_with_a_stale_token_is_unreachable(tmp_path: Path) -> None:
