@@ -3,7 +3,7 @@ they are needed when the voice can make no more. Pure; it says nothing itself.""
 
 from __future__ import annotations
 
-from jarvis.assistant.assistant import BROKE_OFF, FAILED, NO_MODEL, NOT_HEARD
+from jarvis.assistant.replies import BROKE_OFF, FAILED, NO_MODEL, NOT_HEARD
 from jarvis.assistant.skills.questions import NO_WEATHER
 from jarvis.assistant.wording.durations import say_duration
 

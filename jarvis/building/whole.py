@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jarvis.assistant.assistant import APOLOGIES
+from jarvis.assistant.replies import APOLOGIES
 from jarvis.building.conversations import conversations
 from jarvis.building.library import library
 from jarvis.building.links import links

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from jarvis.assistant import assistant as module
+from jarvis.assistant import replies as module
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.language.guard import Kind
 from jarvis.assistant.skills.basic import SKILLS

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jarvis.assistant import assistant as module
+from jarvis.assistant import replies as module
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.providers.llama_model import CONTEXT_TOKENS, MODEL, LlamaModel, llama_worker
 from jarvis.core.errors import EngineFailed, InvalidInput, JarvisError, Missing

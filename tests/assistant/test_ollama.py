@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jarvis.assistant import assistant as module
+from jarvis.assistant import replies as module
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.language.model import Usage
 from jarvis.assistant.providers import presets

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from jarvis.assistant.assistant import FAILED, Assistant
+from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.language.model import Usage
 from jarvis.assistant.language.tools import MAX_CALLS, MAX_STEPS, Toolbox
 from jarvis.assistant.providers import rounds
 from jarvis.assistant.providers.careful import Careful
 from jarvis.assistant.providers.ollama_model import OllamaModel
+from jarvis.assistant.replies import FAILED
 from jarvis.assistant.types import Reply
 from jarvis.plugins.kinds import Tool, ToolContext
 from tests.assistant.homes import MemoryHome, request, turn, whole

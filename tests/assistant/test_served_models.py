@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import structlog
 
-from jarvis.assistant import assistant as module
+from jarvis.assistant import replies as module
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.language.model import Availability, Message, Usage
 from jarvis.assistant.providers.anthropic_model import AnthropicModel

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from jarvis.assistant.assistant import FAILED, Assistant
+from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.language import tools as module
 from jarvis.assistant.language.model import Usage
 from jarvis.assistant.language.schema import misfit
 from jarvis.assistant.language.tools import MAX_CALLS, MAX_STEPS, Toolbox
 from jarvis.assistant.providers.careful import Careful
 from jarvis.assistant.providers.openai_model import OpenAIModel
+from jarvis.assistant.replies import FAILED
 from jarvis.assistant.types import Reply
 from jarvis.core.errors import InvalidInput
 from jarvis.plugins.kinds import Tool, ToolContext

@@ -22,7 +22,7 @@ import pytest
 import soundfile
 
 from jarvis.api.client import Client
-from jarvis.assistant.assistant import BROKE_OFF, FAILED
+from jarvis.assistant.replies import BROKE_OFF, FAILED
 from jarvis.core.errors import EngineFailed, JarvisError
 from jarvis.models import cache
 from jarvis.testing.processes import NodeProcess, jarvis, until
