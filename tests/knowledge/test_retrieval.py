@@ -93,6 +93,22 @@ def test_the_best_of_a_library_may_still_be_nothing() -> None:
     assert coverage([], descale) == 0.0
 
 
+def test_in_a_large_library_something_is_always_near() -> None:
+    """What shares no word with a question has to be nearer than what shares some, and that nearer than what has all."""
+    text = "Descale the boiler every autumn with citric acid."
+    for question, among, enough in (
+        ("remove limescale", 1, 0.33),
+        ("remove limescale", 10_000, 0.49),
+        ("boiler guarantee", 10_000, 0.3),
+        ("descaling boiler", 10_000, 0.175),
+    ):
+        assert fits(question, passage("", 3.0, enough, text=text), among=among)
+        assert not fits(question, passage("", 3.0, enough - 0.01, text=text), among=among)
+    assert not fits("descale boiler guarantee", passage("", 3.0, None, text=text), compared=True), "it is not near"
+    assert fits("descale boiler guarantee", passage("", 3.0, None, text=text)), "nobody looked whether it is"
+    assert fits("descale boiler", passage("", 3.0, None, text=text), compared=True), "its vector may not be there yet"
+
+
 def test_an_excerpt_is_where_the_words_stand() -> None:
     text = "Press the green button. Wait. Descale it with citric acid every autumn. Then rinse it twice! Call us."
     assert excerpt("when do I descale it", text, 60) == "Descale it with citric acid every autumn."

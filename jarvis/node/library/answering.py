@@ -29,6 +29,8 @@ class Answering:
         meant = frozenset(name for name, one in entries.items() if coverage(words_of(source), one.title) == 1.0)
         text = question if meant or not source else f"{question} {source}"
         found = await self._search.find(text, PASSAGES, only=meant, here=here)
+        among = sum(one.chunks for name, one in entries.items() if not meant or name in meant)
+        compared = {one.passage.holder for one in found.ranked if one.passage.meaning is not None}
         quotations = [
             Quotation(
                 document=one.passage.document,
@@ -41,7 +43,7 @@ class Answering:
                 copy=one.passage.document in found.in_place,
             )
             for one in found.ranked
-            if fits(text, one.passage)
+            if fits(text, one.passage, among=among, compared=one.passage.holder in compared)
         ]
         titles = [entries[name].title for name in sorted(meant)]
         return Findings(len(entries), quotations, [self._room_of(one) for one in found.silent], titles)
