@@ -31,7 +31,13 @@ from jarvis.store.writer import GroupWriter, Job
 sys.modules.setdefault("pysqlite3", sqlcipher3)
 sys.modules.setdefault("pysqlite3.dbapi2", sqlcipher)
 
+# For types that nobody here has it would load numpy: an eighth of a node's start, and 10 MB.
+_numpy = sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]
+
 from sqlite_utils import Database  # noqa: E402
+
+if _numpy is None:
+    del sys.modules["numpy"]
 
 from jarvis.store.migrations import migrate  # noqa: E402
 

@@ -6,6 +6,8 @@ import asyncio
 import os
 import sqlite3
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -474,3 +476,9 @@ def test_only_the_owner_may_read_the_files(disk: SqlCipherForm) -> None:
         assert disk.path.parent.stat().st_mode & 0o777 == 0o700
 
     run(disk, body)
+
+
+def test_the_store_loads_no_numpy_and_leaves_it_to_others() -> None:
+    """sqlite-utils would, for every node and every command that opens a store."""
+    seen = "import sys, jarvis.store.sqlcipher; assert 'numpy' not in sys.modules; import numpy; numpy.arange(3)"
+    subprocess.run([sys.executable, "-c", seen], check=True, timeout=60)
