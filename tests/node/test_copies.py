@@ -254,6 +254,28 @@ def test_what_is_wanted_no_more_is_erased_also_in_the_middle(how: str, when: int
     asyncio.run(body())
 
 
+def test_what_is_removed_while_it_is_begun_leaves_not_even_its_title() -> None:
+    async def body() -> None:
+        home, _, study, hall = three()
+        change_local, begun = study.change_local, asyncio.Event()
+
+        async def slowly(work: Any) -> Any:
+            if not begun.is_set():
+                begun.set()
+                await hall.shelf.remove("book")
+                await until(lambda: "book" not in study.shelf.entries)
+            return await change_local(work)
+
+        study.change_local = slowly  # type: ignore[method-assign]
+        async with home.running():
+            await hall.pinning.pin("book", "study")
+            await begun.wait()
+            await until(lambda: study.commits > 1)
+            await until(lambda: not study.store.view(lambda tx: tx.library.documents()))
+
+    asyncio.run(body())
+
+
 def test_pieces_are_for_who_is_to_keep_a_copy_and_not_without_end() -> None:
     async def body() -> None:
         home, kitchen, study, hall = three()

@@ -135,6 +135,7 @@ class Copies:
             fetching = Fetching(entry.blob, await self._begin(entry, entry.blob))
             while not fetching.whole:
                 if not self._is_still_missing(entry):
+                    self._shelf.look()  # it may have been begun after it was erased
                     return True
                 peer = self._source(entry, failed)
                 if peer is None:

@@ -20,8 +20,8 @@ from jarvis.knowledge.embedding import MAX_CHARACTERS
 HASH_BYTES = 32
 PIECE_BYTES = 28 * 1024
 """Of an answer's 32 KiB, and two of them leave a link idle enough for partial transcripts (links.link_run)."""
-PIECE_CHUNKS = 100
-"""In one work of the store."""
+PIECE_CHUNKS = 50
+"""What comes at once, two pieces, is one work of the store: a hundred chunks, ten milliseconds."""
 MAX_PIECES = 4_096
 """112 MiB; the longest text that is read from a file has half of it."""
 _PROOF_HASHES = MAX_PIECES.bit_length()
