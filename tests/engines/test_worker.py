@@ -293,6 +293,23 @@ def alive(pid: int) -> bool:
         return False
 
 
+def test_a_child_is_given_no_secret_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("JARVIS_LLM_FIRST_KEY", "JARVIS_HOME_ASSISTANT_TOKEN_FILE", "CREDENTIALS_DIRECTORY", "JARVIS_OTHER")
+    for name in names:
+        monkeypatch.setenv(name, "x")
+
+    async def run() -> None:
+        worker = Worker("test", TARGET, {})
+        try:
+            await worker.start()
+            given = [await worker.call("environment", name, deadline_s=10) for name in names]
+            assert given == [None, None, None, "x"]
+        finally:
+            await worker.close()
+
+    asyncio.run(run())
+
+
 def test_a_child_keeps_its_libraries_from_reporting_their_use() -> None:
     async def run() -> None:
         worker = Worker("test", TARGET, {})

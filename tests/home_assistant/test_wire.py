@@ -120,3 +120,9 @@ def test_a_thing_is_where_it_is_or_where_its_device_is() -> None:
         "light.unknown_one": None,
     }
     assert found["light.device"].names[0] == "Meter" and found["light.unknown_one"].names == ("unknown one",)
+
+
+def test_words_that_quote_the_token_are_not_repeated() -> None:
+    error = {"code": "home_assistant_error", "message": "Unauthorized: Bearer a-token-1, go away"}
+    assert "Unauthorized" in str(refusal(error, "another")) and str(refusal(error)) != str(refusal(error, "a-token-1"))
+    assert str(refusal(error, "a-token-1")) == "Home Assistant could not do it."

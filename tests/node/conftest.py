@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jarvis.testing.processes import NodeProcess, jarvis, linked, until
+from tests.home_assistant.double import HomeAssistantDouble, furnished
 
 ROOMS = ("kitchen", "bedroom", "hall")
 LINK_S = 15.0
@@ -96,3 +99,17 @@ def home(founded: Path, quiet: dict[str, str], tmp_path: Path) -> Iterator[Home]
     made = Home(tmp_path, quiet)
     yield made
     made.close()
+
+
+@pytest.fixture
+def house() -> Iterator[HomeAssistantDouble]:
+    """It runs in a thread of its own, as it would on a machine of its own."""
+    double, loop = furnished(), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(double.start(), loop).result(10)
+    yield double
+    asyncio.run_coroutine_threadsafe(double.stop(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()

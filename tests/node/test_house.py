@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jarvis.testing.processes import NodeProcess, until
-from tests.home_assistant.double import TOKEN, HomeAssistantDouble, furnished
-
-
-@pytest.fixture
-def house() -> Iterator[HomeAssistantDouble]:
-    """It runs in a thread of its own, as it would on a machine of its own."""
-    double, loop = furnished(), asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(double.start(), loop).result(10)
-    yield double
-    asyncio.run_coroutine_threadsafe(double.stop(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
-    loop.close()
+from tests.home_assistant.double import TOKEN, HomeAssistantDouble
 
 
 def part(node: NodeProcess) -> dict[str, Any]:

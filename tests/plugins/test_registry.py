@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -100,6 +101,18 @@ def test_a_hook_gets_its_settings_when_it_asks(folder: Path) -> None:
     plugins = Plugins(folder)
     story(lambda: plugins.switch_on("letters", {"what": "Counts vowels"}))
     assert plugins.tools()[0].description == "Counts vowels"
+
+
+def test_a_hook_gets_its_secret_when_it_asks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tools(takes="setup").replace('"Counts letters"', 'setup.secret("token") or "none"')
+    (folder / "letters.py").write_text(source)
+    (folder / "held").write_text("a-secret\n")
+    (folder / "held").chmod(0o600)
+    for file, held in (("", "none"), (str(folder / "held"), "a-secret")):
+        monkeypatch.setenv("JARVIS_PLUGIN_LETTERS_TOKEN_FILE", file)
+        plugins = Plugins(folder)
+        story(partial(plugins.switch_on, "letters", {}))
+        assert plugins.tools()[0].description == held
 
 
 FAULTY = {
