@@ -1,5 +1,5 @@
 """Commands, as people say them, against what is understood of them: how many come to the right intent with the right
-slots. Six hundred were written down before there were templates, two hundred after and without a look at them."""
+slots. Six hundred were written down before there were templates, five hundred after and without a look at them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from jarvis.assistant.intents import Match, match_intent
 from jarvis.assistant.skills.basic import SKILLS
 
 FILE = Path(__file__).with_name("commands.toml")
 LATER = Path(__file__).with_name("commands_later.toml")
 ROOMS = ("kitchen", "bedroom", "living room", "office", "bathroom")
+FRESH = Path(__file__).with_name("commands_fresh.toml")
 WANTED = 0.98
 WANTED_LATER = 0.96
 """82 % at the first look, before the templates were taught some of it. Of what is missed nearly nothing may be taken
 for another command."""
+WANTED_FRESH = 0.95
+"""74 % at the first look."""
 MIXED_UP = 0.02
 SHOWN = 40
 """Of those that went wrong, when too many did."""
@@ -65,16 +70,18 @@ def test_commands_are_understood() -> None:
     assert right >= WANTED, f"{right:.1%} of {len(every)} commands\n{shown}"
 
 
-def test_commands_that_were_written_later() -> None:
-    every, missed = commands(LATER), wrong(LATER)
+@pytest.mark.parametrize(("file", "wanted"), [(LATER, WANTED_LATER), (FRESH, WANTED_FRESH)])
+def test_commands_that_were_written_later(file: Path, wanted: float) -> None:
+    every, missed = commands(file), wrong(file)
     right = 1 - len(missed) / len(every)
-    assert right >= WANTED_LATER, f"{right:.1%} of {len(every)} commands\n" + "\n".join(missed[:SHOWN])
+    assert right >= wanted, f"{right:.1%} of {len(every)} commands\n" + "\n".join(missed[:SHOWN])
     other = [one.said for one in every if (match := understood(one.said)) and match.intent != one.intent]
     assert len(other) <= MIXED_UP * len(every), other
 
 
 def test_nothing_is_made_of_what_is_no_command() -> None:
-    taken = [(one.said, match.intent) for one in commands() if one.intent is None and (match := understood(one.said))]
+    every = [*commands(), *commands(FRESH)]
+    taken = [(one.said, match.intent) for one in every if one.intent is None and (match := understood(one.said))]
     assert taken == []
 
 

@@ -153,6 +153,8 @@ def test_things_are_found_and_told_as_they_are(
          [{"temperature": 20.0}]),
         ("climate_warmer", {"area": "bedroom"}, "The Bedroom radiator is set to 21 degrees.", [{"temperature": 21.0}]),
         ("climate_cooler", {"area": "bedroom"}, "The Bedroom radiator is set to 19 degrees.", [{"temperature": 19.0}]),
+        ("climate_warmer", {"area": "bedroom", "degrees": 2.5}, "The Bedroom radiator is set to 22.5 degrees.",
+         [{"temperature": 22.5}]),
     ],
 )  # fmt: skip
 def test_how_much_and_which_colour(intent: str, slots: dict[str, Any], said: str, data: Sequence[Any]) -> None:

@@ -63,6 +63,9 @@ PLAYING = state(PLAYER, "playing", "TV", media_title="Yesterday", media_artist="
         ("What's playing?", "It's “Yesterday” by The Beatles, on the TV.", ""),
         ("Resume the music", "Nothing is paused.", ""),
         ("Play some jazz", "I can't choose music. I can go on with what was paused.", ""),
+        ("Pause the TV", "Paused the TV.", "media_pause"),
+        ("Next on the TV", "Skipped on the TV.", "media_next_track"),
+        ("Pause the stereo", "There is no music player here that I could control.", ""),
         ("Pause the music in the cellar", "I don't know a room called cellar.", ""),
     ],
 )
@@ -75,6 +78,7 @@ def test_keys_of_a_player(text: str, answer: str, service: str) -> None:
 def test_what_was_paused_goes_on_and_of_several_it_is_asked_which() -> None:
     paused = state(PLAYER, "paused", "TV"), state("media_player.radio", "paused", "Radio")
     assert said("Resume the music", states=home_with(*paused)) == "Which one: the TV or the Radio?"
+    assert said("Resume the TV", states=home_with(*paused)) == "Resumed the TV."
     assert said("Resume the music", states=home_with(paused[0])) == "Resumed the TV."
     assert said("Resume the music", deaf=True, states=home_with(paused[0])).startswith("I asked the TV to go on, but")
     assert said("Resume the music", states={}) == "There is no music player here that I could control."

@@ -68,15 +68,22 @@ async def _players(states: Sequence[str], match: Match, request: Request, home: 
 
 
 async def _all(match: Match, request: Request, home: Home) -> list[Thing]:
-    """Those of the room that was named, or of the home. Raises Unclear for none."""
+    """Those of the room that was named, or of the home, and of the kind that was. Raises Unclear for none."""
     house = await home.devices.house()
     players = [thing for thing in house.things if thing.domain == "media_player"]
     if area := str(match.slots.get("area", "")):
         rooms = areas_called(house, area, request.room)
         players = [player for player in players if player.area in rooms]
+    if kind := str(match.slots.get("thing", "")):
+        players = [player for player in players if kind in _kinds(player)]
     if not players:
         raise Unclear(NO_PLAYER)
     return players
+
+
+def _kinds(player: Thing) -> set[str]:
+    """What people call it: by its name's words, and by what Home Assistant says it is."""
+    return {*" ".join(player.names).casefold().split(), player.device_class}
 
 
 def _in(states: Sequence[str]) -> Callable[[Thing], bool]:

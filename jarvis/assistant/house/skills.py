@@ -119,11 +119,15 @@ async def set_temperature(match: Match, request: Request, home: Home) -> Said:
 
 
 async def warmer(match: Match, request: Request, home: Home) -> Said:
-    return await _heat(home, heaters(match, request, await home.devices.house()), lambda one: _target(one) + 1)
+    return await _heat(
+        home, heaters(match, request, await home.devices.house()), lambda one: _target(one) + _step(match)
+    )
 
 
 async def cooler(match: Match, request: Request, home: Home) -> Said:
-    return await _heat(home, heaters(match, request, await home.devices.house()), lambda one: _target(one) - 1)
+    return await _heat(
+        home, heaters(match, request, await home.devices.house()), lambda one: _target(one) - _step(match)
+    )
 
 
 def heaters(match: Match, request: Request, house: House) -> list[Thing]:
@@ -157,6 +161,11 @@ async def scene(match: Match, request: Request, home: Home) -> Said:
     confirm("start", found[:1], [one for one in found[:1] if lets_in(one)], match, request, home)
     await home.devices.act(f"{found[0].domain}.turn_on", found[:1], {}, lambda thing: True)
     return Said(f"Started {told(found[0])}.")
+
+
+def _step(match: Match) -> float:
+    """By how many degrees."""
+    return float(match.slots.get("degrees", 1))
 
 
 def _target(heater: Thing) -> float:

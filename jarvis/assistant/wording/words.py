@@ -72,6 +72,8 @@ _BEFORE = [
         "would you", "will you", "can you please", "could you please", "would you please", "will you please",
         "i want you to", "i would like you to", "i need you to", "can we", "could we", "shall we", "why do not you",
         "i will", "go ahead and", "would you mind", "yes", "yeah", "sorry", "thanks", "thank you",
+        "quick", "wait", "hang on", "ah", "erm", "listen",
+        "excuse me", "be so kind and", "be so kind as to", "do me a favor and", "do me a favour and",
     )
 ]  # fmt: skip
 _AFTER = [
@@ -79,6 +81,8 @@ _AFTER = [
     for phrase in (
         "please", "thanks", "thank you", "thanks a lot", "now", "right now", "just now", "for me", "ok", "okay",
         "will you", "would you", "can you", "could you", "at the moment", "then", "again please", "if you can",
+        "quickly", "real quick", "immediately", "at once", "very much",
+        "thank you very much", "if you do not mind", "if you would", "if possible", "cheers", "mate", "buddy", "dear",
     )
 ]  # fmt: skip
 _BEFORE.sort(key=len, reverse=True)
