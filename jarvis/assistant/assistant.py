@@ -19,10 +19,10 @@ from jarvis.assistant.language.instructions import Instructions
 from jarvis.assistant.language.model import LanguageModel, ModelStatus
 from jarvis.assistant.language.tools import Toolbox
 from jarvis.assistant.replies import NOT_HEARD, spoken
-from jarvis.assistant.skills.basic import SKILLS, Skill
 from jarvis.assistant.skills.knowledge import citation
 from jarvis.assistant.skills.memory import remembered
 from jarvis.assistant.skills.questions import OPEN
+from jarvis.assistant.skills.registry import SKILLS, Skill
 from jarvis.assistant.skills.said import Said
 from jarvis.assistant.templates.understanding import Understanding, replied, shipped
 from jarvis.assistant.types import Findings, Home, PastTurn, Reply, Request

@@ -3,8 +3,8 @@ a skill for one of them is told so. Their sentences are files that `templates` r
 
 from __future__ import annotations
 
-from jarvis.assistant.skills.basic import SKILLS
 from jarvis.assistant.skills.questions import OPEN
+from jarvis.assistant.skills.registry import SKILLS
 from jarvis.assistant.templates.understanding import ENGLISH
 from jarvis.plugins.hooks import hookimpl
 from jarvis.plugins.kinds import IntentPack, Metadata

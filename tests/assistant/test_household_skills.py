@@ -11,7 +11,7 @@ import pytest
 
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.intents import Match
-from jarvis.assistant.skills.basic import SKILLS
+from jarvis.assistant.skills.registry import SKILLS
 from jarvis.assistant.templates.understanding import shipped
 from jarvis.assistant.types import Home, PastTurn, Request, RoomInfo
 from jarvis.assistant.wording.moments import Moment

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jarvis.assistant.intents import Match
-from jarvis.assistant.skills.basic import SKILLS
+from jarvis.assistant.skills.registry import SKILLS
 from jarvis.assistant.types import Home, Request
 from jarvis.assistant.wording.measures import UNITS, convert, unit_at
 from jarvis.assistant.wording.reckoning import MAX_PARTS, reckon, say_number

@@ -8,12 +8,10 @@ from datetime import datetime
 
 from jarvis.assistant.directions import room_of, same
 from jarvis.assistant.intents import Match
-from jarvis.assistant.skills.said import Said, a_list, the
+from jarvis.assistant.skills.said import MAX_SPOKEN, Said, a_list, in_asked_room, the
 from jarvis.assistant.types import Heard, Home, PastTurn, Request
 from jarvis.assistant.wording.words import split
 
-MAX_SPOKEN = 5
-"""More nobody keeps in mind."""
 MAX_CHARS = 120
 """Of one thing that was said, when several are told."""
 _NEWEST = frozenset({"just", "last", "latest", "previous", "question", "recent", "now"})
@@ -55,10 +53,6 @@ def last(request: Request, room: str | None, fits: Callable[[PastTurn], bool]) -
 
 def elsewhere(turn: PastTurn, request: Request) -> bool:
     return bool(turn.room) and not same(turn.room, request.room)
-
-
-def in_asked_room(match: Match) -> str:
-    return f" in {the(match.slots['room'])}" if "room" in match.slots else ""
 
 
 def _one(turn: PastTurn, request: Request) -> Said:

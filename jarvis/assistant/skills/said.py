@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from jarvis.assistant.intents import Match
+
 MAX_SPOKEN = 5
 """Items of a list read aloud; more than that nobody keeps in mind."""
 
@@ -37,3 +39,8 @@ def a_list(things: Iterable[str]) -> str:
 def capital(text: str) -> str:
     """Names keep their capitals, which `capitalize` takes."""
     return text[:1].upper() + text[1:]
+
+
+def in_asked_room(match: Match) -> str:
+    """ " in the kitchen", where a room was named."""
+    return f" in {the(match.slots['room'])}" if "room" in match.slots else ""

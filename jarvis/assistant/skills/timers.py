@@ -1,10 +1,10 @@
-"""What the intents about timers do and say. As in `skills` nothing is invented."""
+"""What the intents about timers do and say: set, tell, end and change one."""
 
 from __future__ import annotations
 
 from jarvis.assistant.intents import Match
-from jarvis.assistant.skills.said import MAX_SPOKEN, Said, capital
-from jarvis.assistant.skills.which import called, cancel, in_asked_room, left, named, same_name, the_one, timers_of
+from jarvis.assistant.skills.said import MAX_SPOKEN, Said, capital, in_asked_room
+from jarvis.assistant.skills.which import called, cancel, left, named, same_name, the_one, timers_of
 from jarvis.assistant.types import Home, Request, TimerInfo
 from jarvis.assistant.wording.durations import say_duration
 

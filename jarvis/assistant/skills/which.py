@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from jarvis.assistant.directions import same
 from jarvis.assistant.intents import Match
-from jarvis.assistant.skills.said import MAX_SPOKEN, Said, the
+from jarvis.assistant.skills.said import MAX_SPOKEN, Said, in_asked_room, the
 from jarvis.assistant.types import Home, Request, TimerInfo
 from jarvis.assistant.wording.durations import say_duration
 from jarvis.assistant.wording.recurring import say_days
@@ -74,10 +74,6 @@ def left(timer: TimerInfo) -> str:
 
 def same_name(own: str, asked: str) -> bool:
     return own.casefold() == asked.casefold()
-
-
-def in_asked_room(match: Match) -> str:
-    return f" in {the(match.slots['room'])}" if "room" in match.slots else ""
 
 
 def _chosen(match: Match, request: Request, timers: Sequence[TimerInfo]) -> list[TimerInfo]:

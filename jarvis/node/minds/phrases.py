@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from jarvis.assistant.assistant import Assistant
-from jarvis.assistant.skills.basic import SKILLS
+from jarvis.assistant.skills.registry import SKILLS
 from jarvis.assistant.templates.collection import Collected, collect
 from jarvis.core.files import read_text, why
 from jarvis.node.saved_files import SavedFiles
