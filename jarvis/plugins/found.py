@@ -11,7 +11,7 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -63,9 +63,15 @@ def in_folder(folder: Path) -> list[Found]:
 
 
 def all_of(builtins: Sequence[ModuleType], folder: Path) -> dict[str, Found]:
-    """By name. Of two of a name the first counts, built-in before package before folder."""
+    """By name. Of two of a name the first counts, built-in before package before folder; the other is named with its
+    source, and why it is not run."""
     found: dict[str, Found] = {}
     for one in (*map(builtin, builtins), *packaged(), *in_folder(folder)):
+        name = one.metadata.name
+        if name in found:
+            why = f"The {found[name].source} plugin {name!r} has that name already."
+            named = replace(one.metadata, name=f"{name} ({one.source})")
+            one = replace(one, metadata=named, problem=why, fix="Give it another name.")
         found.setdefault(one.metadata.name, one)
     return found
 

@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 import json
 import re
+import tomllib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,10 @@ from jarvis.plugins.kinds import (
     Tool,
     ToolContext,
 )
+from jarvis.plugins.schemas import fault
 
+OWN_TOOLS = frozenset({"ask_home", "search_documents"})
+"""Those of `jarvis.assistant.language.home_tools`: they come first, and another of the name would never be called."""
 SKILL_S = 15.0
 """For what somebody waits to hear."""
 TOOL_S = 60.0
@@ -76,6 +80,12 @@ def _intents(pack: Any, guard: Guard) -> Any:
     _must("jarvis_intents", pack, IntentPack, _NAME)
     _is(isinstance(pack.language, str) and isinstance(pack.templates, str), f"{pack.name}: its templates are no text")
     _is(len(pack.templates.encode()) <= MAX_TEMPLATES_BYTES, f"{pack.name} has over {MAX_TEMPLATES_BYTES} bytes")
+    try:
+        tomllib.loads(pack.templates)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BadConfiguration(
+            f"{pack.name}: its templates are no TOML: {error}.", fix="docs/sentences.md says how they are written."
+        ) from None
     _is(isinstance(pack.skills, Mapping), f"{pack.name}: its skills are no mapping")
     skills = {}
     for intent, skill in pack.skills.items():
@@ -95,6 +105,9 @@ def _tools(tool: Any, guard: Guard) -> Any:
         raise BadConfiguration(f"{tool.name}: its parameters are no JSON.") from None
     _is(len(schema) <= MAX_SCHEMA_BYTES, f"{tool.name}: its parameters have over {MAX_SCHEMA_BYTES} bytes")
     _is(tool.parameters.get("type") == "object", f"{tool.name}: its parameters are no schema of an object")
+    wrong = fault(tool.parameters)
+    _is(not wrong, f"{tool.name}: of its parameters, {wrong}")
+    _is(tool.name not in OWN_TOOLS, f"{tool.name} is a tool that Jarvis has itself")
     _takes(tool.run, 2, f"the tool {tool.name!r}", awaited=True)
 
     async def run(arguments: dict[str, Any], context: ToolContext) -> str:

@@ -54,6 +54,11 @@ class Hooks:
 HOOKS = tuple(name for name in vars(Hooks) if name.startswith("jarvis_"))
 
 
+def _own(module: ModuleType, name: str) -> bool:
+    """Whether it is a function of that module, and not one that was imported."""
+    return getattr(getattr(module, name, None), "__module__", None) == module.__name__
+
+
 def gather(module: ModuleType, setup: Setup) -> dict[str, Any]:
     """Call every hook of `module`, and only of it: what each gave, unchecked. Whatever the hooks raise goes through.
 
@@ -64,9 +69,11 @@ def gather(module: ModuleType, setup: Setup) -> dict[str, Any]:
         manager.register(module)
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        raise BadConfiguration(
-            str(error).splitlines()[-1].strip(), fix="docs/plugins.md names the hooks and what they take."
-        ) from None
+        said = str(error).splitlines()[-1].strip().partition(" in plugin <module")[0]
+        raise BadConfiguration(f"{said}.", fix=f"The hooks are {', '.join(HOOKS)}; see docs/plugins.md.") from None
+    unmarked = [name for name in HOOKS if _own(module, name) and manager.parse_hookimpl_opts(module, name) is None]
+    if unmarked:
+        raise BadConfiguration(f"{unmarked[0]} is not marked as a hook.", fix="Write @hookimpl above it.")
     callers = manager.get_hookcallers(module) or []
     implementations = [(caller.name, one) for caller in callers for one in caller.get_hookimpls()]
     if any(one.wrapper or one.hookwrapper for _, one in implementations):

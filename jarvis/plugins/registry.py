@@ -171,9 +171,9 @@ class Plugins:
             for other, theirs in self._running.items():
                 both = set(names) & set(names_of(hook, theirs.gifts.get(hook, [])))
                 if both:
+                    off = "" if self.builtin(other) else f", or switch the other off: `jarvis plugin disable {other}`"
                     raise BadConfiguration(
-                        f"The plugin {other!r} gives the {min(both)} already.",
-                        fix=f"Give it another name, or switch the other off: `jarvis plugin disable {other}`.",
+                        f"The plugin {other!r} gives the {min(both)} already.", fix=f"Give it another name{off}."
                     )
 
     def _broke(self, name: str, sentence: str) -> None:

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from jarvis.assistant.assistant import Assistant
+from jarvis.assistant.language.home_tools import home_tools
 from jarvis.assistant.language.model import Usage
 from jarvis.assistant.language.tools import MAX_STEPS, Toolbox
 from jarvis.assistant.providers.anthropic_model import AnthropicModel
 from jarvis.assistant.providers.careful import Careful
 from jarvis.assistant.providers.openai_model import OpenAIModel
 from jarvis.assistant.types import Findings, Quotation, Reply
+from jarvis.plugins.gifts import OWN_TOOLS
 from jarvis.plugins.kinds import Tool, ToolContext
 from tests.assistant.homes import MemoryHome, request, turn, whole
 from tests.assistant.served_doubles import AnthropicDouble, OpenAIDouble, Send, ServedDouble, served
@@ -237,3 +239,11 @@ def test_a_model_with_a_small_window_gets_none() -> None:
             assert "tools" not in double.asked[-1]
 
     asyncio.run(run())
+
+
+def test_no_plugin_may_take_the_names_of_the_homes_tools() -> None:
+    async def nothing(*_: Any) -> Any:
+        raise AssertionError
+
+    own = home_tools(lambda _: None, nothing, MemoryHome(), request("x"), lambda _: None)
+    assert {one.name for one in own} == OWN_TOOLS

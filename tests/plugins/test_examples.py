@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from jarvis.assistant.intents import match_intent
+from jarvis.assistant.templates.collection import collect
 from jarvis.core.errors import InvalidInput, PluginFailed
 from jarvis.engines.worker import Worker
 from jarvis.plugins import found
@@ -63,6 +65,11 @@ def test_the_one_on_the_page_is_made_in_ten_minutes(tmp_path: Path) -> None:
     (tool,) = on(tmp_path, "dice").tools()
     said = asyncio.run(tool.run({"sides": 2}, ToolContext("", "", False, None)))
     assert said in ("It shows 1.", "It shows 2.")
+    (pack,) = on(tmp_path, "dice").intents()
+    found = collect([(pack.name, pack.templates)], {*pack.skills}).understanding
+    match = match_intent("Roll a die with 2 sides.", understanding=found)
+    assert match is not None and match.intent == "dice_roll"
+    assert asyncio.run(pack.skills["dice_roll"](match, None, None)) in ("It shows 1.", "It shows 2.")
 
 
 def test_the_moon_has_the_phase_it_had(folder: Path) -> None:

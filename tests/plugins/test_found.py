@@ -123,6 +123,9 @@ def test_of_two_of_a_name_the_built_in_one_counts(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(found, "entry_points", lambda *, group: points if group == found.ENTRY_POINTS else [])
     there = found.all_of([ours], tmp_path)
     assert there["dice"].source == "builtin"
+    second, third = there["dice (package)"], there["dice (folder)"]
+    assert "builtin plugin 'dice' has that name already" in second.problem == third.problem
+    assert third.place == str(tmp_path / "dice.py")
     assert (there["cards"].source, there["cards"].place) == ("package", "os.path:join")
     with pytest.raises(BadConfiguration, match="names no module"):
         there["cards"].load()

@@ -103,6 +103,11 @@ def strange(**changed: Any) -> Any:
     return type("Strange", (Lines,), changed)()
 
 
+def of(schema: Any) -> dict[str, Any]:
+    """Parameters with one, `a`."""
+    return {"type": "object", "properties": {"a": schema}}
+
+
 class Sync:
     def __call__(self, arguments: Any, context: Any) -> str:
         return ""
@@ -122,6 +127,15 @@ BAD = [
     ("jarvis_tools", replace(TOOL, parameters={"type": "object", "x": object()}), "are no JSON"),
     ("jarvis_tools", replace(TOOL, parameters={"type": "array"}), "no schema of an object"),
     ("jarvis_tools", replace(TOOL, parameters={"type": "object", "x": "y" * 20_000}), "bytes"),
+    ("jarvis_tools", replace(TOOL, name="ask_home"), "that Jarvis has itself"),
+    ("jarvis_tools", replace(TOOL, parameters=of({"pattern": "^x"})), "a has 'pattern', which is not looked at"),
+    ("jarvis_tools", replace(TOOL, parameters=of({"type": "text"})), "a has a type that is none"),
+    ("jarvis_tools", replace(TOOL, parameters=of({"items": {"anyOf": []}})), "a part of a has 'anyOf'"),
+    ("jarvis_tools", replace(TOOL, parameters=of({"maximum": "9"})), "a maximum that is no number"),
+    ("jarvis_tools", replace(TOOL, parameters=of(5)), "a is no schema"),
+    ("jarvis_tools", replace(TOOL, parameters={"type": "object", "required": "ab"}), "than a list of names"),
+    ("jarvis_tools", replace(TOOL, parameters={"type": "object", "enum": 5}), "an enum that is no list"),
+    ("jarvis_intents", replace(PACK, templates="[[intent]\nname = 5"), "are no TOML"),
     ("jarvis_tools", replace(TOOL, run=None), "is no function"),
     ("jarvis_tools", replace(TOOL, run=twice), "does not take 2 arguments"),
     ("jarvis_tools", replace(TOOL, run=lambda arguments, context: ""), "is no `async def`"),

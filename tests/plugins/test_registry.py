@@ -122,6 +122,7 @@ FAULTY = {
     "it is another": ("PLUGIN = Metadata('cards', '1', '')\n", "calls itself 'cards'"),
     "it is no plugin any more": ("PLUGIN = 5\n", "no Metadata"),
     "it has a hook that is none": ("@hookimpl\ndef jarvis_toast(): return []\n", "jarvis_toast"),
+    "it has a hook without its mark": ("def jarvis_events(): return []\n", "jarvis_events is not marked"),
     "its hook takes too much": ("@hookimpl\ndef jarvis_events(node): return []\n", "node"),
     "its hook raises": ("@hookimpl\ndef jarvis_events(): raise KeyError('tea')\n", "KeyError: 'tea'"),
     "its hook gives no list": ("@hookimpl\ndef jarvis_events(): return 5\n", "jarvis_events gives no list"),
