@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -198,7 +198,7 @@ class Watching:
             if some:
                 await self._tried(folder, self._read_changes(folder, some))
 
-    async def _tried(self, folder: _Folder, work: Any) -> None:
+    async def _tried(self, folder: _Folder, work: Awaitable[None]) -> None:
         """A folder that cannot be read hinders no other; it says why."""
         try:
             await work
@@ -219,7 +219,7 @@ class Watching:
         await self._add(folder, files, stop)
         if not stop.is_set():
             await self._documents.add_project(folder.path, files)
-            await self._remove_gone(folder, folder.path)
+            await self._remove_gone(folder, {folder.path})
             folder.state = "watched"
 
     async def _read_changes(self, folder: _Folder, paths: set[Path]) -> None:
@@ -241,8 +241,7 @@ class Watching:
         for path in paths:
             folder.refused.pop(str(path), None)
         await self._add(folder, await asyncio.to_thread(look), self._stop)
-        for path in paths:
-            await self._remove_gone(folder, path)
+        await self._remove_gone(folder, paths)
         folder.state = "watched"
 
     async def _add(self, folder: _Folder, files: Sequence[Path | Refused], stop: asyncio.Event) -> None:
@@ -255,15 +254,21 @@ class Watching:
                 if stop.is_set():
                     return
 
-    async def _remove_gone(self, folder: _Folder, below: Path) -> None:
-        """Documents of files at or under `below` that are there no more. None when the folder itself has gone since it
-        was looked at: reading it may have taken an hour."""
-        for source, document in self._documents.sources().items():
-            if Path(source).is_relative_to(below) and await asyncio.to_thread(_is_gone, folder.path, Path(source)):
+    async def _remove_gone(self, folder: _Folder, below: Set[Path]) -> None:
+        """Documents of files at or under these paths that are there no more. None when the folder itself has gone since
+        it was looked at: reading it may have taken an hour."""
+        sources = self._documents.sources()
+        for source in await asyncio.to_thread(lambda: [one for one in sources if _is_below(Path(one), below)]):
+            if await asyncio.to_thread(_is_gone, folder.path, Path(source)):
                 if not await asyncio.to_thread(_holds_anything, folder.path):
                     raise _missing(folder.path)
                 with contextlib.suppress(NotFound):  # somebody else was quicker
-                    await self._documents.remove(document)
+                    await self._documents.remove(sources[source])
+
+
+def _is_below(path: Path, places: Set[Path]) -> bool:
+    """At or under one of them: thousands of files may change at once, in a library of thousands."""
+    return path in places or not places.isdisjoint(path.parents)
 
 
 def _holds_anything(folder: Path) -> bool:
