@@ -34,10 +34,10 @@ def install(state: State, audio: str, store_key: Path | None) -> None:
     from jarvis_cli import units
 
     DataDirectory(state.data_dir).must_hold_a_node()
-    load(data_dir=state.data_dir, audio=audio)  # a mistake is told now, not in a log
+    env = load(data_dir=state.data_dir, audio=audio).env  # a mistake is told now, not in a log
     unit = _unit(state)
     command = [sys.executable, "-m", "jarvis_cli", "--data-dir", str(state.data_dir), "run", "--audio", audio]
-    units.write(unit, units.text(unit, command, state.data_dir, store_key and store_key.absolute()))
+    units.write(unit, units.text(unit, command, state.data_dir, store_key and store_key.absolute(), env))
     problem = units.why_no_systemd()
     if not problem:
         units.tell("daemon-reload")

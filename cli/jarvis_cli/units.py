@@ -35,7 +35,7 @@ RestartPreventExitStatus=2 77 78
 KillMode=mixed
 TimeoutStopSec=15
 UMask=0077
-{credentials}
+{given}
 # What a user's systemd can enforce without root.
 NoNewPrivileges=yes
 RestrictSUIDSGID=yes
@@ -70,18 +70,19 @@ def unit_of(data_dir: Path, default_dir: Path) -> Unit:
     return Unit(f"{name}.service", config / "systemd" / "user" / f"{name}.service")
 
 
-def text(unit: Unit, command: list[str], data_dir: Path, store_key: Path | None) -> str:
+def text(unit: Unit, command: list[str], data_dir: Path, store_key: Path | None, env: str = "") -> str:
+    """`env` is the environment whose settings hold, "" for none."""
     from jarvis.node.directory import CREDENTIAL
 
-    credentials = ""
+    given = f"Environment=JARVIS_ENV={env}\n" if env else ""
     if store_key is not None:
         kind = "LoadCredentialEncrypted" if store_key.suffix == ".cred" else "LoadCredential"
-        credentials = f"{kind}={CREDENTIAL}:{_escaped(str(store_key))}\n"
+        given += f"{kind}={CREDENTIAL}:{_escaped(str(store_key))}\n"
     return _TEXT.format(
         unit=unit.name,
         data_dir_shown=_escaped(str(data_dir)),
         command=" ".join(map(_quoted, command)),
-        credentials=credentials,
+        given=given,
     )
 
 

@@ -43,10 +43,10 @@ def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path, name: str, ke
     data_dir = tmp_path / name
     unit = units.Unit("jarvis.service", tmp_path / "jarvis.service")
     command = [sys.executable, "-m", "jarvis_cli", "--data-dir", str(data_dir), "run", "--audio", "device:Jabra 410"]
-    content = units.text(unit, command, data_dir, Path(key) if key else None)
+    content = units.text(unit, command, data_dir, Path(key) if key else None, "test" if key else "")
     units.write(unit, content)
     assert verified(unit.path, tmp_path) == ""
-    assert ("LoadCredential" in content) == (key is not None)
+    assert ("LoadCredential" in content) == ("Environment=JARVIS_ENV=test\n" in content) == (key is not None)
     unit.path.write_text(content.replace("RestartSec=", "RestartSecs="))
     assert "RestartSecs" in verified(unit.path, tmp_path)
 

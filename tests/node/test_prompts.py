@@ -1,4 +1,4 @@
-"""What models are told first, in a household's own words: taken up, refused with the reason, and the same for each turn."""
+"""What models are told first, in a household's own words: taken up, refused with the reason, the same for each turn."""
 
 from __future__ import annotations
 
