@@ -214,7 +214,7 @@ class Shelf:
                     return None
                 text = "\n".join(one.text for one in about.chunks).encode()
                 digest = hashlib.sha256(text).digest()
-                return self._unchanged(folder, digest) or await self._replace(folder, len(text), digest, about)
+                return await self._known(folder, digest) or await self._replace(folder, len(text), digest, about)
             except InvalidInput as error:
                 return _row(folder, "refused", reason=str(error))
 
@@ -241,18 +241,23 @@ class Shelf:
 
     async def _add(self, reading: Reading, file: Path) -> Row:
         size, digest = await asyncio.to_thread(reading.measure, file)
-        return self._unchanged(file, digest) or await self._replace(file, size, digest, await reading.read(file))
+        return await self._known(file, digest) or await self._replace(file, size, digest, await reading.read(file))
 
     def _from(self, source: Path) -> Sequence[str]:
         """The documents that were read from there."""
         return [name for name, about in self.held.items() if about.source == str(source)]
 
-    def _unchanged(self, source: Path, digest: bytes) -> Row | None:
-        for name in self._from(source):
-            about = self.held[name]
-            if about.digest == digest:
-                return _row(source, "unchanged", name, about.title, self.entries[name].chunks)
-        return None
+    async def _known(self, source: Path, digest: bytes) -> Row | None:
+        """What was read there before and is the same. Older ones that an end in between has left beside it are
+        removed."""
+        names = self._from(source)
+        same = next((name for name in names if self.held[name].digest == digest), None)
+        if same is None:
+            return None
+        for name in names:
+            if name != same:
+                await self._remove(name)
+        return _row(source, "unchanged", same, self.held[same].title, self.entries[same].chunks)
 
     async def _replace(self, source: Path, size: int, digest: bytes, read: ReadFile) -> Row:
         """Keep what was read instead of what was read there before."""
