@@ -17,7 +17,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 if any(name.startswith("JARVIS_TEST_") for name in os.environ):
     os.environ.setdefault("PYTEST_TIMEOUT", "0")
 
+LONG = ("node", "cli", "voice")
+"""Rooms whose files start real programs: up to a minute and a half for a single test."""
+
 _running: dict[str, None] = {}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first, so that in the end no worker waits for one file of another's."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
 
 
 def pytest_runtest_logstart(nodeid: str) -> None:
