@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jarvis.core.errors import InvalidInput
+from jarvis.node.minds import transcribing
 from jarvis.node.minds.transcribing import PIECE_S, pieces, transcriber
 
 np = pytest.importorskip("numpy", reason="the voice extra is not installed")
@@ -57,3 +58,31 @@ def test_what_nobody_said_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "no.wav").write_bytes(b"words")
     with pytest.raises(InvalidInput, match="not a sound file"):
         asyncio.run(heard(tmp_path / "no.wav"))
+
+
+def test_a_file_that_kills_who_unpacks_it_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "deadly_sound.py").write_text("import os\nclass Deadly:\n    def read(self, path): os._exit(11)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(transcribing, "TARGET", "deadly_sound:Deadly")
+
+    async def heard() -> None:
+        with pytest.raises(InvalidInput, match=r"memo\.mp3 broke the process"):
+            async for _ in transcriber(Recogniser())(tmp_path / "memo.mp3"):
+                raise AssertionError
+
+    asyncio.run(heard())
+
+
+def test_a_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
+    from jarvis.voice import wav
+
+    (tmp_path / "outside").mkdir()
+    wav.write(tmp_path / "outside" / "memo.wav", noise(1), 16_000)
+    (tmp_path / "sub").symlink_to(tmp_path / "outside")
+
+    async def heard() -> None:
+        with pytest.raises(InvalidInput, match="cannot be read"):
+            async for _ in transcriber(Recogniser())(tmp_path / "sub" / "memo.wav"):
+                raise AssertionError
+
+    asyncio.run(heard())

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from jarvis.core.errors import InvalidInput
+from jarvis.engines.confined import open_without_links
 from jarvis.plugins.kinds import FileLimits
 
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _ALLOWED = frozenset("\t\n\r\f\v\x1b")
 """Control characters that text files do hold: a form feed between pages, an escape in a terminal's log."""
 
@@ -28,7 +28,7 @@ def refused(path: Path, why: str, fix: str = "") -> InvalidInput:
 def opened(path: Path, limits: FileLimits) -> Iterator[BinaryIO]:
     """The file to read from. Raises InvalidInput: absent, a link, no regular file, empty, over `max_bytes`."""
     try:
-        handle = _opened_without_links(path)
+        handle = open_without_links(path)
     except OSError as error:
         if any(one.is_symlink() for one in path.parents):
             raise refused(path, "lies behind a link", "Give the folder that the link names.") from None
@@ -44,22 +44,6 @@ def opened(path: Path, limits: FileLimits) -> Iterator[BinaryIO]:
         if found.st_size > limits.max_bytes:
             raise refused(path, f"is larger than {_mib(limits.max_bytes)}", "Cut it into pieces.")
         yield file
-
-
-def _opened_without_links(path: Path) -> int:
-    """Folder by folder: whoever may write to one could put a link in its place since it was looked at, and lead out of
-    what was given."""
-    *folders, name = path.absolute().parts
-    here = os.open(folders[0], _FOLDER)
-    try:
-        for folder in folders[1:]:
-            below = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=here)
-            os.close(here)
-            here = below
-        # Not blocking: opening a pipe that nobody writes to would wait for ever.
-        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=here)
-    finally:
-        os.close(here)
 
 
 def bytes_of(path: Path, limits: FileLimits) -> bytes:

@@ -4,9 +4,7 @@ file and takes no longer than it may. Whatever a library raises over a broken fi
 from __future__ import annotations
 
 import contextlib
-import resource
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -14,6 +12,7 @@ from typing import TypeVar
 
 from jarvis.core.codec import Value
 from jarvis.core.errors import InvalidInput, JarvisError
+from jarvis.engines.confined import MEMORY_BYTES, confine
 from jarvis.knowledge.chunks import Chunk, split
 from jarvis.knowledge.files.builtin import PROCESSORS
 from jarvis.knowledge.files.image import scaled
@@ -23,8 +22,6 @@ from jarvis.plugins.kinds import FileLimits, FileProcessor, FileText
 
 T = TypeVar("T")
 PROJECT = "project"
-MEMORY_BYTES = 1024 * 1024 * 1024
-"""Address space. Most of it is libraries and reserve: a book of a thousand pages takes 200 MiB."""
 MAX_CHUNKS = 50_000
 """Of one file; what the longest text allowed makes, in any language that has spaces."""
 
@@ -44,10 +41,7 @@ class Reader:
     ) -> None:
         self._limits = FileLimits(*limits)
         self._processors = processors
-        sys.dont_write_bytecode = True
-        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        confine(memory_bytes)
 
     def read(self, path: str, max_tokens: int) -> dict[str, Value]:
         """{title, processor, chunks: [[text, place], ...]}. Raises InvalidInput for what cannot be read; Missing."""
