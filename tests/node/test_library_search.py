@@ -37,6 +37,7 @@ class Room:
     asked: list[bytes] = field(default_factory=list)
     vector: bytes | None = bytes(VECTOR_BYTES)
     held: dict[str, object] = field(default_factory=lambda: {"mine": None})
+    coming: dict[str, object] = field(default_factory=dict)
     handlers: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -145,6 +146,13 @@ def test_a_copy_answers_in_its_holders_place_and_nothing_is_missing(answer: Any)
     room.held["hers"] = None  # and a copy here does as well
     assert found(with_copies(room, hers=ME))[1] == ()
     assert found(with_copies(Room({HALL: answer, STUDY: answer}), hers=STUDY))[1] == (HALL, STUDY)
+
+
+def test_a_copy_that_is_not_whole_hides_nothing() -> None:
+    room = Room(near=(), vector=None, coming={"hers": None})
+    room.store.transact(lambda tx: tx.library.begin("hers", b""))
+    room.store.transact(lambda tx: tx.library.append("hers", [("", "Green, green boiler!")] * 60))
+    assert found(room)[0] == [(ME, "mine")]
 
 
 def test_a_holder_that_is_not_linked_is_named() -> None:

@@ -40,7 +40,7 @@ TOPIC = "knowledge.find"
 CANDIDATES = 50
 """Of each ranking; what is beyond is first in neither."""
 CANDIDATES_OF_SOME = 500
-"""When only some documents count: theirs may come late in both."""
+"""When only some documents count, or copies lie here that are not whole: those that count may come late in both."""
 PEERS_S = 0.15
 """For peers to answer: nobody notices it in a reply, and a link in a house takes some milliseconds."""
 OWN_S = 2.0
@@ -172,7 +172,7 @@ class Search:
     async def _by_words(self, text: str, only: frozenset[str]) -> list[tuple[int, float]]:
         if not self._shelf.held:
             return []
-        return await self._journal.read(lambda tx, _: tx.library.search(words_of(text), _candidates(only)))
+        return await self._journal.read(lambda tx, _: tx.library.search(words_of(text), self._candidates(only)))
 
     async def _own(self, question: Question, words: list[tuple[int, float]]) -> tuple[list[Passage], bool]:
         """This node's passages, those found by `words` among them, and whether their meaning was looked at."""
@@ -192,6 +192,9 @@ class Search:
         ]
         return passages if near is None else without_chance_hits(question.text, passages)
 
+    def _candidates(self, only: frozenset[str]) -> int:
+        return CANDIDATES_OF_SOME if only or self._shelf.coming else CANDIDATES
+
     def _passage(self, chunk: StoredChunk, words: float | None, meaning: float | None) -> Passage:
         return Passage(self._node_id, chunk.document, chunk.position, chunk.place, chunk.text, words, meaning)
 
@@ -199,7 +202,7 @@ class Search:
         """None when meaning could not be looked at."""
         if question.vector is None or not self._shelf.held:
             return None if question.vector is None else []
-        return await self._index.nearest(question.vector, _candidates(question.only), within_s=within_s)
+        return await self._index.nearest(question.vector, self._candidates(question.only), within_s=within_s)
 
     async def _ask(self, peer: bytes, body: bytes) -> list[Passage] | None:
         """A peer's passages; None when it did not give any answer in time."""
@@ -228,7 +231,3 @@ class Search:
         if left < 1:
             raise Overloaded("That room was asked often enough for now.")
         self._budgets[peer] = left - 1, now
-
-
-def _candidates(only: frozenset[str]) -> int:
-    return CANDIDATES_OF_SOME if only else CANDIDATES
