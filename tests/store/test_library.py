@@ -81,6 +81,7 @@ def test_common_words_rank_the_chunks_that_rarer_ones_choose(form: Any, monkeypa
 
     async def body(store: Store) -> None:
         await store.write(fill)
+        monkeypatch.setattr(library, "COMMON_SHARE", 1)
         asked = ["boiler", "valve", "heat", "pump", "never"]
         whole = await store.read(lambda t: t.library.search(asked, 40))
         assert {one for one, _ in whole} == holding("valve")
@@ -98,6 +99,11 @@ def test_common_words_rank_the_chunks_that_rarer_ones_choose(form: Any, monkeypa
                 assert some == fit[:most], "the rarest choose, and the score is that of all words"
             assert {one for one, _ in some} <= chosen, (rows, words)
             assert len(some) == min(most, len(chosen)), (rows, words)
+        monkeypatch.setattr(library, "COMMON_SHARE", 3)
+        alone, beside = [
+            await store.read(lambda t, w=w: t.library.search(w, 40)) for w in (["heat"], ["valve", "heat"])
+        ]
+        assert alone == beside and alone, "a word that is everywhere tells nothing"
 
     run(form, body)
 
