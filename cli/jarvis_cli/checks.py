@@ -15,10 +15,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jarvis.core.errors import JarvisError, install_extra
 from jarvis.core.files import OTHERS
 from jarvis.core.time import EARLIEST_WALL_MS
+
+if TYPE_CHECKING:
+    from jarvis.core.settings import Settings
 
 _WAIT_S = 2.0
 _MDNS = ("224.0.0.251", 5353)
@@ -42,12 +46,15 @@ def all_checks(data_dir: Path) -> Iterator[Check]:
     yield keys(data_dir)
     running = _running_node(data_dir)
     yield node(data_dir, running)
-    yield settings(data_dir, running)
-    yield ports(data_dir, running)
+    held, looked = settings(data_dir, running)
+    yield looked
+    if held is not None:
+        yield ports(held, running)
     yield from models()
     yield from sound()
-    yield ollama(data_dir)
-    yield from language_models(data_dir)
+    if held is not None:
+        yield ollama(held)
+        yield from language_models(held)
     yield home_assistant(data_dir, running)
     yield clock()
     yield mdns()
@@ -118,8 +125,9 @@ def node(data_dir: Path, running: str) -> Check:
     return Check(name, True, "The node does not run; its store opens.")
 
 
-def settings(data_dir: Path, running: str) -> Check:
-    """That a node can be started with them, and what of them the running one does not have yet."""
+def settings(data_dir: Path, running: str) -> tuple[Settings | None, Check]:
+    """That a node can be started with them, and what of them the running one does not have yet; and they themselves,
+    for the checks of what they name."""
     from jarvis.api.client import Client
     from jarvis.core.settings import load
 
@@ -128,22 +136,16 @@ def settings(data_dir: Path, running: str) -> Check:
         held = load(data_dir=data_dir)
         waiting = Client(data_dir).get("/api/v2/settings")["at_next_start"] if running else []
     except JarvisError as error:
-        return Check(name, False, str(error), error.fix)
+        return None, Check(name, False, str(error), error.fix)
     named = f"Environment {held.env}: " if held.env else ""
     files = ", ".join(file.name for file in held.files() if file.exists()) or "there is no jarvis.toml, nor need be"
     later = f" From the next start on: {', '.join(waiting)}." if waiting else ""
-    return Check(name, True, f"{named}{files}.{later}")
+    return held, Check(name, True, f"{named}{files}.{later}")
 
 
-def ports(data_dir: Path, running: str) -> Check:
+def ports(settings: Settings, running: str) -> Check:
     """That the ports somebody chose are free, if the node is yet to take them."""
-    from jarvis.core.settings import load
-
     name = "ports"
-    try:
-        settings = load(data_dir=data_dir)
-    except JarvisError as error:
-        return Check(name, False, str(error), error.fix)
     wanted = [(settings.api_port, "127.0.0.1", "api_port"), (settings.peer_port, settings.bind, "peer_port")]
     chosen = [one for one in wanted if one[0]]
     if running or not chosen:
@@ -196,15 +198,9 @@ def sound() -> Iterator[Check]:
         yield Check("sound", True, f"Microphone: {microphone}. Loudspeaker: {loudspeaker}.", optional=True)
 
 
-def ollama(data_dir: Path) -> Check:
+def ollama(settings: Settings) -> Check:
     """Whether a better language model than the built-in one can answer."""
-    from jarvis.core.settings import load
-
     name = "ollama"
-    try:
-        settings = load(data_dir=data_dir)
-    except JarvisError as error:
-        return Check(name, False, str(error), error.fix, optional=True)
     if not settings.ollama_url:
         return Check(name, True, "Turned off in the settings.", optional=True)
     from jarvis.assistant.providers.calls import is_loopback
@@ -219,14 +215,12 @@ def ollama(data_dir: Path) -> Check:
     return Check(name, False, found.reason, fix, optional=True)
 
 
-def language_models(data_dir: Path) -> Iterator[Check]:
+def language_models(settings: Settings) -> Iterator[Check]:
     """Those that the settings list; a server is looked for, a key is looked at, nothing is asked."""
     from jarvis.assistant.providers.offers import PROVIDERS
     from jarvis.building.models import served_models
-    from jarvis.core.settings import load
 
     try:
-        settings = load(data_dir=data_dir)
         served = served_models(settings, lambda: PROVIDERS)
         models = [served[one] for one in settings.llm]
     except JarvisError as error:

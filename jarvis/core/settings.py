@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -162,15 +163,19 @@ def load(**flags: Any) -> Settings:
     try:
         settings = Settings(**given)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        wrong = first["msg"].removeprefix("Value error, ")
-        where = f"the flag, the JARVIS_{name.upper()} variable or {SETTINGS_FILE}"
-        raise BadConfiguration(
-            f"The setting {name!r} is not valid: {wrong[0].lower()}{wrong[1:]}.",
-            fix=INSTEAD if first["type"] == "extra_forbidden" and names_a_secret(name) else f"Correct {where}.",
-        ) from None
+        raise _named(error.errors()[0]) from None
     except SettingsError as error:  # a variable that should be JSON
         raise BadConfiguration(f"The environment cannot be read: {error}.", fix="Correct the variable.") from None
     settings._given = given
     return settings
+
+
+def _named(error: ErrorDetails) -> BadConfiguration:
+    name = ".".join(str(part) for part in error["loc"])
+    fix = f"Correct the flag, the JARVIS_{name.upper()} variable or {SETTINGS_FILE}."
+    if error["type"] != "extra_forbidden":
+        wrong = error["msg"].removeprefix("Value error, ")
+        return BadConfiguration(f"The setting {name!r} is not valid: {wrong[0].lower()}{wrong[1:]}.", fix=fix)
+    if names_a_secret(name):
+        return BadConfiguration(f"A secret such as {name!r} has no place in the settings.", fix=INSTEAD)
+    return BadConfiguration(f"There is no setting {name!r}.", fix=fix)

@@ -28,7 +28,7 @@ class Line:
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
-        self._token = ""
+        self._hidden = ""
         self._last = 0
         self._sending = asyncio.Lock()
         self._waiting: dict[int, tuple[asyncio.Future[JarvisError | None], Take]] = {}
@@ -36,7 +36,7 @@ class Line:
 
     async def greet(self, token: str) -> str:
         """Be let in; gives Home Assistant's version. Raises NotAllowed for a wrong token."""
-        self._token = token
+        self._hidden = token
         asked = await self._one()
         if asked.get("type") != "auth_required":
             raise InvalidBytes("What answers there is no Home Assistant.")
@@ -102,7 +102,7 @@ class Line:
                 take(message.get("result"))
                 answered.set_result(None)
             else:
-                answered.set_result(refusal(message.get("error"), self._token))
+                answered.set_result(refusal(message.get("error"), self._hidden))
 
     async def _one(self) -> dict[str, Any]:
         found = await self._received()

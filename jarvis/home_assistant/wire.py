@@ -61,12 +61,12 @@ def messages(text: str) -> list[dict[str, Any]]:
     return several
 
 
-def refusal(error: Any, secret: str = "") -> JarvisError:
-    """The `error` of a result without success, as ours: in its words, unless they hold `secret`. What is answered is
+def refusal(error: Any, hidden: str = "") -> JarvisError:
+    """The `error` of a result without success, as ours: in its words, unless they hold `hidden`. What is answered is
     kept, and goes to every room."""
     code = error.get("code") if isinstance(error, dict) else ""
     said = error.get("message") if isinstance(error, dict) else ""
-    if secret and secret in str(said):
+    if hidden and hidden in str(said):
         said = ""
     words = "".join(one for one in str(said or "")[:MAX_SAID_CHARS] if one.isprintable()).strip().rstrip(".")
     because = f": {words}" if words else ""
