@@ -71,7 +71,7 @@ def test_a_quotation_is_looked_for_where_it_is_cited(tmp_path: Path) -> None:
 
     page = tmp_path / "page.md"
     page.write_text(
-        "# Oven\n\nHot.\n\n## Grill\n\nHeat *it* [up](x.md).\n\n```\n# no heading\n```\n\n## Care\n\nWipe it.\n"
+        "# Oven\n\nHot.\n\n## Grill\n\nHeat *it* [up](x.md).\n\n```sh\n# no heading\n```\n\n## Care\n\nWipe it.\n"
     )
     web = tmp_path / "page.html"
     web.write_text(

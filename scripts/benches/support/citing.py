@@ -63,8 +63,9 @@ def read(path: Path) -> Source:
 def _read_markdown(path: Path) -> Source:
     source, code = Source(), False
     for line in path.read_text().splitlines():
-        code ^= bool(_FENCE.match(line))
-        if not code and (found := _LINE_HEADING.fullmatch(line)):
+        if _FENCE.match(line):
+            code = not code
+        elif not code and (found := _LINE_HEADING.fullmatch(line)):
             source.head(len(found[1]), found[2])
         else:
             source.add(_TARGET.sub("]", line))
