@@ -67,6 +67,7 @@ class Stand:
     vectors: Worker
     embedding: Worker | None = None
     held: dict[str, Any] = field(default_factory=dict)
+    coming: dict[str, Any] = field(default_factory=dict)
     entries: dict[str, Any] = field(default_factory=dict)
     by_words: bool = True
     by_meaning: bool = True
@@ -116,6 +117,9 @@ class Wordless:
 @dataclass(frozen=True)
 class Entry:
     holder: bytes = ME
+    document: str = ""
+    copies: frozenset[bytes] = frozenset()
+    sources: frozenset[bytes] = frozenset((ME,))
 
 
 def unit(rng: random.Random) -> bytes:

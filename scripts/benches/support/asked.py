@@ -46,6 +46,7 @@ class Asked:
     by_words: bool = True
     by_meaning: bool = True
     entries: dict[str, Page] = field(default_factory=dict)
+    coming: dict[str, Page] = field(default_factory=dict)
     _vectors: dict[str, bytes] = field(default_factory=dict)
 
     @property
