@@ -206,6 +206,29 @@ def test_what_goes_away_while_it_is_read_is_kept(desk: Desk, tmp_path: Path) -> 
     running(main())
 
 
+def test_a_link_in_its_place_is_not_followed(desk: Desk, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "z.md").write_text("of somebody else")
+
+    async def main() -> None:
+        async with desk.runs() as watching:
+            await watching.begin(str(desk.folder))
+            await desk.state("watched")
+            there = dict(desk.shelf.texts)
+            desk.folder.rename(tmp_path / "was")
+            desk.folder.symlink_to(outside)
+            (tmp_path / "was" / "a.md").write_text("changed")  # which is still told of
+            row = await desk.state("missing")
+            assert "kept" in row["problem"] and desk.shelf.texts == there
+        desk.fresh()
+        async with desk.runs():
+            await desk.state("missing")
+            assert desk.shelf.texts == there
+
+    running(main())
+
+
 def test_what_cannot_be_watched_is_said(desk: Desk) -> None:
     async def main() -> None:
         async with desk.runs() as watching:

@@ -272,9 +272,10 @@ def _is_below(path: Path, places: Set[Path]) -> bool:
 
 
 def _holds_anything(folder: Path) -> bool:
+    """And is itself: a link in its place leads to somebody else's files."""
     try:
-        return any(folder.iterdir())
-    except OSError:
+        return folder.resolve() == folder and any(folder.iterdir())
+    except (OSError, RuntimeError):  # a loop
         return False
 
 
