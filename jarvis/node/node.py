@@ -184,7 +184,7 @@ class Node:
                 group.create_task(parts.invitations.run(), name="invitations")
                 group.create_task(parts.timers.run(), name="timers")
                 group.create_task(parts.compaction.run(), name="compaction")
-                group.create_task(recover(parts.journal), name="recovery")
+                group.create_task(recover(parts.journal, parts.peering.ask_again), name="recovery")
                 group.create_task(parts.retention.run(), name="retention")
                 group.create_task(parts.journal.follow_budget(parts.config.value, parts.peering.pause), name="budget")
                 group.create_task(parts.members.follow(), name="names")

@@ -121,6 +121,11 @@ class Sync:
         """Whether to ask nobody for anything, since nothing can be taken in."""
         self._asking.paused = paused
 
+    def ask_again(self) -> None:
+        """What peers sent was not taken in here, and can be now: none of them rests any longer."""
+        for peer in self.peers.values():
+            peer.rests.clear()
+
     def tick(self, now_ms: float) -> list[Effect]:
         """Called a few times a second: moves slow wants, spreads news, measures round trips."""
         self._asking.move_slow(now_ms)

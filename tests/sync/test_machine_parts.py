@@ -200,6 +200,14 @@ def test_a_want_moves_when_its_peer_is_slow_and_rests():
     assert sent(sync.tick(2 * PATIENCE_MS + 2.0), Want)
 
 
+def test_who_rests_is_asked_at_once_when_records_can_be_taken_in_again():
+    sync = made(PEER)
+    sync.received(PEER, Heads(((AUTHOR, Head(9, b"i" * 32)),)), 0.0, NOW)
+    assert not sent(sync.tick(PATIENCE_MS + 1.0), Want)
+    sync.ask_again()
+    assert sent(sync.tick(PATIENCE_MS + 2.0), Want) == [(PEER, Want(AUTHOR, 1, 9))]
+
+
 def test_suspicion_of_one_peer_has_a_bound(monkeypatch):
     monkeypatch.setattr(machine, "MAX_SUSPECTED", 2)
     sync = made(PEER)

@@ -325,6 +325,10 @@ class Peering:
         """Ask peers for nothing while there is no room for it."""
         self._sync.pause(paused)
 
+    def ask_again(self) -> None:
+        """What the store could not take in is asked for with the next tick."""
+        self._sync.ask_again()
+
     def broadcast(self, topic: str, body: bytes) -> None:
         self._send(self._sync.broadcast(topic, body))
 

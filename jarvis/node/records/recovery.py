@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 
 from jarvis.core.errors import JarvisError
 from jarvis.node.records.journal import Journal
@@ -15,8 +16,8 @@ ROOM_BYTES = 128 * 1024
 _TRIED = "store/tried"
 
 
-async def recover(journal: Journal) -> None:
-    """Until cancelled."""
+async def recover(journal: Journal, recovered: Callable[[], None]) -> None:
+    """Until cancelled. `recovered` is called each time that a write works again."""
     while True:
         await journal.troubled.wait()
         await asyncio.sleep(TRY_EVERY_S)
@@ -26,3 +27,4 @@ async def recover(journal: Journal) -> None:
             await journal.change_local(lambda tx: tx.delete(_TRIED))
         except JarvisError:
             continue  # the journal knows why
+        recovered()
