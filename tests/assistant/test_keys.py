@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from jarvis.assistant.assistant import Assistant
+from jarvis.assistant.providers.careful import Careful
 from jarvis.assistant.providers.keys import find_key
+from jarvis.assistant.providers.openai_model import OpenAIModel
+from jarvis.assistant.replies import FAILED, NO_MODEL
 from jarvis.core.errors import BadConfiguration
+from tests.assistant.homes import MemoryHome, request, whole
+from tests.assistant.served_doubles import KEY, OpenAIDouble, Send, served
 
 
 def test_the_first_that_is_set_counts(tmp_path: Path) -> None:
@@ -41,3 +48,23 @@ def test_what_is_no_key_is_refused_without_showing_it(tmp_path: Path, text: str)
 def test_a_key_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
     with pytest.raises(BadConfiguration, match="cannot be read"):
         find_key("some", tmp_path / "nothing", {})
+
+
+class Quoting(OpenAIDouble):
+    """Says the key as its answer, and as the name of its model."""
+
+    async def word(self, send: Send, word: str) -> None:
+        await super().word(send, f"You sent {self.headers[-1]['Authorization']}. ")
+
+
+@pytest.mark.parametrize("model", ["m", ""])
+def test_an_answer_that_quotes_the_key_is_not_heard(model: str) -> None:
+    async def main() -> None:
+        async with served(Quoting(models=["named-" + KEY])) as double:
+            asked = OpenAIModel(double.url + "/v1", model, headers=lambda: {"Authorization": f"Bearer {KEY}"})
+            assistant = Assistant([Careful(asked)])
+            reply = await assistant.answer(request("Tell me a joke about the sky."), MemoryHome())
+            assert await whole(reply) in (FAILED, NO_MODEL)
+            assert KEY not in str(await assistant.statuses())
+
+    asyncio.run(main())

@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,6 +33,8 @@ MAX_BODY_BYTES = 1024 * 1024
 """Of an answer that is not streamed, such as a list of models."""
 MAX_REASON_BYTES = 16 * 1024
 """Looked at of what a server says about a failure."""
+LEAST_KEY_CHARS = 16
+"""Of a header that holds a key; shorter ones are versions."""
 _TOO_LONG = ("context_length_exceeded", "exceed_context_size", "prompt is too long", "maximum context length")
 """How OpenAI, llama.cpp, Anthropic and vLLM say it."""
 Headers = Callable[[], Mapping[str, str]]
@@ -83,16 +85,18 @@ class Calls:
                 body += more
             if len(body) > MAX_BODY_BYTES:
                 raise EngineFailed(f"{self.who} answered far too much.")
+            self._must_not_quote(self._keys(), body.decode("utf-8", "replace"))
             return self.read(body)
 
     async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[ServerEvent]:
         """The events of a streamed answer; closing it hangs up."""
-        events = ServerEvents()
+        events, keys = ServerEvents(), self._keys()
         async with self._call("POST", path, body) as response:
             if response.content_type != "text/event-stream":
                 raise EngineFailed(f"{self.who} answered something that is not its protocol.")
             async for received in response.content.iter_any():
                 for event in events.feed(received):
+                    self._must_not_quote(keys, event.data)
                     yield event
 
     def read(self, text: bytes | str) -> Any:
@@ -101,6 +105,14 @@ class Calls:
             return json.loads(text)
         except (ValueError, RecursionError):
             raise EngineFailed(f"{self.who} answered something that is not its protocol.") from None
+
+    def _keys(self) -> list[str]:
+        return [value.split()[-1] for value in self._headers().values() if len(value) >= LEAST_KEY_CHARS]
+
+    def _must_not_quote(self, keys: Sequence[str], text: str) -> None:
+        """What a server answers is kept, and goes to every room: one that says its key in there is not heard out."""
+        if any(key in text for key in keys):
+            raise EngineFailed(f"{self.who} quotes its key.")
 
     @contextlib.asynccontextmanager
     async def _call(
