@@ -236,8 +236,11 @@ def test_what_cannot_be_watched_is_said(desk: Desk) -> None:
                 await watching.begin(str(desk.folder / "a.md"))
             with pytest.raises(InvalidInput, match="absent"):
                 await watching.begin(str(desk.folder / "absent"))
-            with pytest.raises(NotFound, match="is not watched"):
-                await watching.end(str(desk.folder))
+            for none in (str(desk.folder), "a\0b"):
+                with pytest.raises(NotFound, match="is not watched"):
+                    await watching.end(none)
+            with pytest.raises(InvalidInput, match=r"a\?b cannot be read"):
+                await watching.begin("a\0b")
             await watching.begin(str(desk.folder))
             assert len(await watching.list()) == 1
             assert (await watching.begin(str(desk.folder)))["path"] == str(desk.folder), "once more changes nothing"

@@ -118,6 +118,6 @@ def given(path: str | os.PathLike[str]) -> Path:
             raise ValueError("its name holds what nobody can write down")
         return found
     except (OSError, RuntimeError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error) or "no such path"
+        why = getattr(error, "strerror", None) or str(error).rstrip(".") or "no such path"
         shown = _CONTROL.sub("?", str(path)).encode("utf-8", "replace").decode()
         raise InvalidInput(f"{shown} cannot be read: {why}.", fix="Check the path.") from None

@@ -112,7 +112,10 @@ class Watching:
     async def end(self, path: str) -> Row:
         """What was read of it stays. Raises NotFound."""
         await self._loaded.wait()
-        folder = await asyncio.to_thread(lambda: Path(path).resolve())
+        try:
+            folder = await asyncio.to_thread(lambda: Path(path).resolve())
+        except (OSError, RuntimeError, ValueError):  # a loop, or what is no path at all
+            raise NotFound("That is not watched.", fix="`jarvis knowledge watched` shows which are.") from None
         async with self._choosing:
             if folder not in self._folders:
                 raise NotFound(f"{folder} is not watched.", fix="`jarvis knowledge watched` shows which are.")
