@@ -75,6 +75,13 @@ def test_keys_of_a_player(text: str, answer: str, service: str) -> None:
     assert called == ([f"{service} {PLAYER}"] if service else [])
 
 
+def test_what_a_sensor_says_has_its_unit() -> None:
+    outside = state("sensor.outdoor_humidity", "64", "Outdoor humidity", unit_of_measurement="%")
+    assert said("What is the outdoor humidity?", states=home_with(outside)) == "The Outdoor humidity is 64 percent."
+    assert said("What is the value of outdoor humidity?", states=home_with(outside)).endswith("is 64 percent.")
+    assert said("What is the air quality?", states=home_with(outside)) == "I don't know a device called air quality."
+
+
 def test_what_was_paused_goes_on_and_of_several_it_is_asked_which() -> None:
     paused = state(PLAYER, "paused", "TV"), state("media_player.radio", "paused", "Radio")
     assert said("Resume the music", states=home_with(*paused)) == "Which one: the TV or the Radio?"

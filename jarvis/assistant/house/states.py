@@ -62,6 +62,10 @@ def is_so(thing: Thing, state: str) -> bool | None:
     return False if word == _OPPOSITE.get(wanted) else None
 
 
+_UNITS = {"%": "percent", "°C": "degrees", "°F": "degrees", "W": "watts", "kWh": "kilowatt hours"}
+"""As a voice says them."""
+
+
 def how_it_is(thing: Thing) -> str:
     """ "the front door is locked", and what is known beyond that."""
     word = word_of(thing)
@@ -70,6 +74,8 @@ def how_it_is(thing: Thing) -> str:
     position = thing.attributes.get("current_position")
     if thing.domain == "cover" and word == "open" and isinstance(position, (int, float)) and 0 < position < 100:
         word = f"{round(position)} percent open"
+    if thing.domain == "sensor" and (unit := str(thing.attributes.get("unit_of_measurement") or "")):
+        word = f"{word} {_UNITS.get(unit, unit)}"
     return f"{told(thing)} {verb(thing)} {word}"
 
 
