@@ -62,7 +62,7 @@ def test_an_answer_that_quotes_the_key_is_not_heard(model: str) -> None:
     async def main() -> None:
         async with served(Quoting(models=["named-" + KEY])) as double:
             asked = OpenAIModel(double.url + "/v1", model, headers=lambda: {"Authorization": f"Bearer {KEY}"})
-            assistant = Assistant([Careful(asked)])
+            assistant = Assistant([Careful(asked, look_s=15)])
             reply = await assistant.answer(request("Tell me a joke about the sky."), MemoryHome())
             assert await whole(reply) in (FAILED, NO_MODEL)
             assert KEY not in str(await assistant.statuses())

@@ -33,7 +33,7 @@ class Bench:
             Tool("knock", "Knocks at a door.", DOOR, self._doing("knocked")),
             Tool("unlock", "Unlocks a door.", DOOR, self._doing("unlocked"), dangerous=True),
         ]
-        model = Careful(OllamaModel(double.url, context_tokens=8192, **more), first_piece_s=5, idle_s=5)
+        model = Careful(OllamaModel(double.url, context_tokens=8192, look_s=15, **more), look_s=15, first_piece_s=15)
         self.assistant = Assistant([model], toolbox=Toolbox(lambda: tools, self._used))
 
     def _doing(self, what: str) -> Callable[[dict[str, Any], ToolContext], Awaitable[str]]:
