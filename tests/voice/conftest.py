@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,11 +16,14 @@ from jarvis.core.events import Event
 from jarvis.core.time import SystemClock
 from jarvis.engines.worker import Worker
 from jarvis.models import cache
+from jarvis.testing.sound_card import Card, SoundCards
 from jarvis.voice import wav
+from jarvis.voice.devices import audio
 from jarvis.voice.hearing import ears_engine, stt
 from jarvis.voice.hearing.ears import Ears
 from jarvis.voice.pipeline import VoicePipeline
 from jarvis.voice.speaking import tts
+from tests.voice.sound_devices import Install
 
 T = TypeVar("T")
 DEFAULT_AUDIO = Path(__file__).resolve().parents[3] / "shared" / "audio"
@@ -125,3 +129,19 @@ def quiet(seconds: float) -> Any:
 @pytest.fixture(scope="session")
 def silence() -> Callable[[float], Any]:
     return quiet
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    made: list[SoundCards] = []
+
+    def put(*cards: Card) -> SoundCards:
+        made.append(SoundCards(*cards))
+        monkeypatch.setitem(sys.modules, "sounddevice", made[-1])
+        return made[-1]
+
+    monkeypatch.setattr(audio, "_open", set())
+    yield put
+    for one in made:
+        for stream in list(one.streams):
+            stream.close()
