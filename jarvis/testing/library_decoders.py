@@ -27,8 +27,9 @@ def _passages(data: bytes) -> None:
 
 
 def _wanted(data: bytes) -> None:
-    document, index = pieces.read_wanted(data)
-    assert len(document) <= pieces.MAX_ID_CHARS and 0 <= index < pieces.MAX_PIECES
+    wanted = pieces.read_wanted(data)
+    assert len(wanted.document) <= pieces.MAX_ID_CHARS and 0 <= wanted.index < pieces.MAX_PIECES
+    assert pieces.read_wanted(pieces.write_wanted(wanted)) == wanted
 
 
 def _given(data: bytes) -> None:
@@ -65,7 +66,7 @@ def library_targets() -> list[Target]:
     return [
         Target("library-question", _question, lambda: list(map(words.write_question, asked))),
         Target("library-passages", _passages, _examples),
-        Target("library-wanted", _wanted, lambda: [pieces.write_wanted(_ID, 7)]),
+        Target("library-wanted", _wanted, lambda: [pieces.write_wanted(pieces.Wanted(_ID, bytes(32), 7))]),
         Target("library-given", _given, lambda: [pieces.write_given(piece, [bytes(32)] * 12)]),
         Target("library-chunks", _chunks, lambda: [piece]),
         Target("library-progress", _progress, lambda: [pieces.write_progress({_ID: pieces.Progress(3, "Away.")})]),

@@ -172,7 +172,7 @@ class Room:
 
     async def ask(self, peer: bytes, topic: str, body: bytes, *, within_s: float) -> bytes:
         other = self.home.rooms[self.room_of(peer)]
-        index = read_wanted(body)[1] if topic == TOPIC else -1
+        index = read_wanted(body).index if topic == TOPIC else -1
         if topic == TOPIC:
             self.home.asked.append((self.name, other.name, index))
         await asyncio.sleep(0)

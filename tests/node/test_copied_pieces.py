@@ -22,6 +22,7 @@ from jarvis.node.library.pieces import (
     Chunk,
     Cut,
     Progress,
+    Wanted,
     belongs,
     blob_of,
     read_chunks,
@@ -110,12 +111,16 @@ def test_what_is_no_text_of_a_document_is_refused(wrong: bytes) -> None:
 
 
 def test_words_over_links_are_read_with_care() -> None:
-    assert read_wanted(write_wanted("abc", 7)) == ("abc", 7)
+    wanted = Wanted("abc", bytes(32), 7)
+    assert read_wanted(write_wanted(wanted)) == wanted
     told = {"abc": Progress(3, "The kitchen is away."), "def": Progress(0)}
     assert read_progress(write_progress(told)) == told
     many = {str(n): Progress(n, "x" * 500) for n in range(300)}
     assert 0 < len(read_progress(write_progress(many))) <= 100
-    for wrong in (b"", pack([]), pack(["a", -1]), pack(["a" * 65, 1]), pack(["a", MAX_PIECES]), pack([1, 1])):
+    for wrong in (
+        *(b"", pack([]), pack(["a", bytes(32), -1]), pack(["a" * 65, bytes(32), 1])),
+        *(pack(["a", bytes(32), MAX_PIECES]), pack([1, bytes(32), 1]), pack(["a", bytes(31), 1])),
+    ):
         with pytest.raises(InvalidBytes):
             read_wanted(wrong)
     for wrong in (b"", pack([b"a", [b"short"]]), pack([b"a"]), pack(["a", []]), pack([b"a" * 32 * 1024, []])):

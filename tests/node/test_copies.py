@@ -13,11 +13,22 @@ from jarvis.core.errors import InvalidInput, NotAllowed, NotFound, Overloaded
 from jarvis.crdt.mvmap import MVMap
 from jarvis.node.library import copies, giving
 from jarvis.node.library.entries import copies_said, copy_key, keys_of, pin_key, read_entries
-from jarvis.node.library.pieces import Blob, Cut, blob_of, leaf, read_wanted, write_chunks, write_given, write_wanted
+from jarvis.node.library.pieces import (
+    Blob,
+    Cut,
+    Wanted,
+    blob_of,
+    leaf,
+    read_wanted,
+    write_chunks,
+    write_given,
+    write_wanted,
+)
 from tests.node.copying_rooms import Home, Room, long_content, until
 
 BOOK = long_content()
-PIECES = (blob_of(BOOK) or Blob(b"", 0, 0)).pieces
+BLOB = blob_of(BOOK) or Blob(b"", 0, 0)
+PIECES, ROOT = BLOB.pieces, BLOB.root
 
 
 @pytest.fixture(autouse=True)
@@ -181,7 +192,7 @@ def test_an_entry_that_lies_makes_no_copy() -> None:
         kitchen.give("book", BOOK[:3], cut.blob())
 
         async def answer(peer: bytes, body: bytes) -> bytes:
-            index = read_wanted(body)[1]
+            index = read_wanted(body).index
             return write_given(pieces[index], cut.proof(index))
 
         kitchen.handlers[giving.TOPIC] = answer
@@ -289,16 +300,18 @@ def test_pieces_are_for_who_is_to_keep_a_copy_and_not_without_end() -> None:
             await kitchen.shelf.settled()
             ask = kitchen.handlers[giving.TOPIC]
             with pytest.raises(NotAllowed):
-                await ask(study.id, write_wanted("book", 0))
+                await ask(study.id, write_wanted(Wanted("book", ROOT, 0)))
             with pytest.raises(NotFound):
-                await ask(study.id, write_wanted("unheard", 0))
+                await ask(study.id, write_wanted(Wanted("unheard", ROOT, 0)))
             home.write(hall.id, [home.state.put(pin_key("book", hall.id), True)])
             await until(lambda: hall.id in kitchen.shelf.entries["book"].pins)
             with pytest.raises(InvalidInput):
-                await ask(hall.id, write_wanted("book", PIECES))
+                await ask(hall.id, write_wanted(Wanted("book", ROOT, PIECES)))
+            with pytest.raises(NotFound, match="another content"):
+                await ask(hall.id, write_wanted(Wanted("book", bytes(32), 0)))
             with pytest.raises(Overloaded):
                 for _ in range(int(giving.BURST) * 20):
-                    await ask(hall.id, write_wanted("book", 0))
+                    await ask(hall.id, write_wanted(Wanted("book", ROOT, 0)))
 
     asyncio.run(body())
 

@@ -21,7 +21,7 @@ from jarvis.crdt.registry import KNOWLEDGE
 from jarvis.node.library.entries import Entry, copies_said, copy_key
 from jarvis.node.library.fetching import Fetching
 from jarvis.node.library.giving import TOPIC, read_all
-from jarvis.node.library.pieces import Blob, Progress, read_given, write_wanted
+from jarvis.node.library.pieces import Blob, Progress, Wanted, read_given, write_wanted
 from jarvis.node.library.shelf import About, Shelf
 from jarvis.node.membership.members import Members
 from jarvis.node.membership.requests import Requests
@@ -196,7 +196,8 @@ class Copies:
     async def _fetch_some(self, entry: Entry, fetching: Fetching, peer: bytes) -> str:
         """Take what the peer gives of what is wanted; why nothing came, else empty."""
         wanted = fetching.wanted()
-        answers = await asyncio.gather(*(self._ask(peer, entry.document, index) for index in wanted))
+        root = fetching.blob.root
+        answers = await asyncio.gather(*(self._ask(peer, Wanted(entry.document, root, index)) for index in wanted))
         for index, answer in zip(wanted, answers, strict=True):
             if isinstance(answer, str):
                 continue
@@ -207,10 +208,10 @@ class Copies:
                 return "It sent something else."
         return "" if fetching.ready() else next(one for one in answers if isinstance(one, str))
 
-    async def _ask(self, peer: bytes, document: str, index: int) -> tuple[bytes, list[bytes]] | str:
+    async def _ask(self, peer: bytes, wanted: Wanted) -> tuple[bytes, list[bytes]] | str:
         """A piece with its proof, or why there is none."""
         try:
-            return read_given(await self._requests.ask(peer, TOPIC, write_wanted(document, index), within_s=PIECE_S))
+            return read_given(await self._requests.ask(peer, TOPIC, write_wanted(wanted), within_s=PIECE_S))
         except InvalidBytes:
             return b"", []  # which belongs to nothing
         except JarvisError as error:

@@ -55,22 +55,24 @@ class Giving:
                 self._group = None
 
     async def _asked(self, peer: bytes, body: bytes) -> bytes:
-        document, index = read_wanted(body)
+        wanted = read_wanted(body)
         self._admit(peer)
-        entry = self._shelf.entries.get(document)
-        if entry is None or document not in self._shelf.held:
+        entry = self._shelf.entries.get(wanted.document)
+        if entry is None or wanted.document not in self._shelf.held:
             raise NotFound("That document is not here.")
         if peer not in entry.pins:
             raise NotAllowed("That room is not known to keep a copy.")
-        cut = await self._cut_of(document)
-        if index >= len(cut.leaves):
+        cut = await self._cut_of(wanted.document)
+        if cut.root != wanted.root:
+            raise NotFound("That document has another content here.")
+        if wanted.index >= len(cut.leaves):
             raise InvalidInput("That document has fewer pieces.")
-        first, count = cut.chunks_of(index)
-        chunks = await self._journal.read(lambda tx, _: tx.library.content(document, first, count))
+        first, count = cut.chunks_of(wanted.index)
+        chunks = await self._journal.read(lambda tx, _: tx.library.content(wanted.document, first, count))
         piece = write_chunks(chunks)
-        if leaf(piece) != cut.leaves[index]:
+        if leaf(piece) != cut.leaves[wanted.index]:
             raise NotFound("That document is being erased.")
-        return write_given(piece, cut.proof(index))
+        return write_given(piece, cut.proof(wanted.index))
 
     def _admit(self, peer: bytes) -> None:
         now = self._clock.mono_ms()

@@ -95,6 +95,11 @@ class Cut:
         self._levels = list(_levels(self.leaves))
         return Blob(self._levels[-1][0], len(self.leaves), self.size_bytes)
 
+    @property
+    def root(self) -> bytes:
+        """Once `blob` was called."""
+        return self._levels[-1][0]
+
     def chunks_of(self, index: int) -> tuple[int, int]:
         """A piece's first chunk, and how many."""
         after = self.firsts[index + 1] if index + 1 < len(self.firsts) else self._chunks
@@ -172,20 +177,29 @@ MAX_ID_CHARS = 64
 MAX_TOLD = 100
 """Unfinished copies that a node tells of."""
 MAX_PROBLEM_CHARS = 200
-_WANTED = Limits(size_bytes=256, depth=1, items=3)
+_WANTED = Limits(size_bytes=256, depth=1, items=4)
 _GIVEN = Limits(size_bytes=31 * 1024, depth=2, items=_PROOF_HASHES + 3)
 _PROGRESS = Limits(size_bytes=32 * 1024, depth=2, items=4 * MAX_TOLD + 1)
 
 
-def write_wanted(document: str, index: int) -> bytes:
-    return pack([document, index])
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    document: str
+    root: bytes
+    """Of the content that is meant."""
+    index: int
 
 
-def read_wanted(body: bytes) -> tuple[str, int]:
+def write_wanted(wanted: Wanted) -> bytes:
+    return pack([wanted.document, wanted.root, wanted.index])
+
+
+def read_wanted(body: bytes) -> Wanted:
     """Raises InvalidBytes."""
     match unpack(body, _WANTED):
-        case [str(document), int(index)] if len(document) <= MAX_ID_CHARS and 0 <= index < MAX_PIECES:
-            return document, int(index)
+        case [str(document), bytes(root), int(index)] if len(document) <= MAX_ID_CHARS and len(root) == HASH_BYTES:
+            if 0 <= index < MAX_PIECES:
+                return Wanted(document, root, int(index))
     raise InvalidBytes("That asks for no piece of a document.")
 
 
