@@ -48,6 +48,8 @@ def test_a_quotation_names_document_place_and_room() -> None:
     [
         ("page 3", "Lease says on page 3: Six weeks."),
         ("Money > Rent, pages 3-4", "Lease says under Money, Rent on pages 3-4: Six weeks."),
+        ("Lease > Rent", "Lease says under Rent: Six weeks."),
+        ("Le > Rent", "Lease says under Le, Rent: Six weeks."),
         ("lines 1-9", "Lease says: Six weeks."),
         ("", "Lease says: Six weeks."),
     ],
@@ -55,6 +57,12 @@ def test_a_quotation_names_document_place_and_room() -> None:
 def test_a_place_is_said_as_one_says_it(place: str, said: str) -> None:
     here = Quotation("d2", "Lease", place, "Six weeks.", "kitchen", True)
     assert asked("look up the notice period in my documents", MemoryHome(findings=Findings(1, [here])))[0] == said
+
+
+def test_a_page_with_its_sites_name_behind_is_not_said_twice() -> None:
+    page = Quotation("d3", "Care — Samovars of the world", "Care > Strainer", "Rinse it.", "kitchen", True)
+    said = asked("look up the strainer in my documents", MemoryHome(findings=Findings(1, [page])))[0]
+    assert said == "Care — Samovars of the world says under Strainer: Rinse it."
 
 
 @pytest.mark.parametrize(("here", "where"), [(True, "this room"), (False, "the study")])

@@ -13,6 +13,7 @@ NO_DOCUMENTS = "I have no documents to look in yet."
 _ENDS = (".", "!", "?", "…")
 _PAGE = re.compile(r"\bpages? \d+(?:-\d+)?")
 _COUNTED = re.compile(r"(?:, |^)(?:line|page|minute)s? \d+(?:-\d+)?$")
+_BEHIND = ("-", "–", "—", "|", "·", ":", "»")
 WHAT = "What should I look for?"
 
 
@@ -44,9 +45,16 @@ def _from(one: Quotation) -> str:
 def _where(one: Quotation) -> str:
     """As one says it; lines are for those who read, in the citation."""
     page = _PAGE.search(one.place)
-    headings = [name for name in _COUNTED.sub("", one.place).split(" > ") if name and name != one.title]
+    names = _COUNTED.sub("", one.place).split(" > ")
+    headings = [name for name in names if name and not _is_title(name, one.title)]
     under = f" under {', '.join(headings[-2:])}" if headings else ""
     return f"{under} on {page[0]}" if page else under
+
+
+def _is_title(heading: str, title: str) -> bool:
+    """Web pages put the site's name behind: "Care - Samovars of the world"."""
+    rest = title.removeprefix(heading).lstrip()
+    return title.startswith(heading) and (not rest or rest.startswith(_BEHIND))
 
 
 def _silent(found: Findings) -> str:
