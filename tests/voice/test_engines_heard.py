@@ -102,6 +102,22 @@ def test_what_piper_says_whisper_hears(say: Say, workers: Workers, run: Callable
     assert words(transcript.text) == words(text).replace("ten", "10")
 
 
+def test_the_last_utterance_is_heard_again_with_a_hint(say: Say, workers: Workers, run: Callable[..., Any]) -> None:
+    def heard(audio: Any) -> Any:
+        return run(workers[0].call("transcribe", audio.tobytes(), deadline_s=40))
+
+    def again(number: int) -> Any:
+        return run(workers[0].call("again", number, "Start the timer. Pause the timer. Stop the timer.", deadline_s=20))
+
+    said = say("Pause the timer.")
+    first, second = heard(said), heard(said)
+    different = [words(one) for one in (second["text"], *second["others"])]
+    assert len(different) == len(set(different))
+    assert words(again(second["number"])[0]) == "pause the timer"
+    assert again(first["number"]) == []  # another was heard since
+    assert again(heard(np.concatenate([np.zeros(13 * 16_000, np.int16), said]))["number"]) == []  # too long to keep
+
+
 def hostile() -> dict[str, Any]:
     rng = np.random.default_rng(7)
     return {
