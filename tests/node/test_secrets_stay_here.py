@@ -95,11 +95,11 @@ def test_no_secret_gets_out(home: Home, house: HomeAssistantDouble, tmp_path: Pa
         serving(OpenAIDouble()) as fourth,
     ):
         (data / "jarvis.toml").write_text(
-            f'[[llm]]\nprovider = "openai"\nname = "first"\nurl = "{first.url}/v1"\n'
+            f'[[llm]]\nprovider = "openai"\nname = "first"\nmodel = "m"\nurl = "{first.url}/v1"\n'
             f'[[llm]]\nprovider = "anthropic"\nname = "second"\nurl = "{second.url}"\nmodel = "m"\n'
             f'key_file = "{private(outside / "file", KEYS["file"])}"\n'
             f'[[llm]]\nprovider = "anthropic"\nname = "third"\nurl = "{third.url}"\nmodel = "m"\n'
-            f'[[llm]]\nprovider = "openai"\nname = "fourth"\nurl = "{fourth.url}/v1"\n'
+            f'[[llm]]\nprovider = "openai"\nname = "fourth"\nmodel = "m"\nurl = "{fourth.url}/v1"\n'
         )
         kitchen = home.node("kitchen", "--debug", "--peer", home.address("bedroom"), env=env)
         bedroom = home.node("bedroom", "--debug", "--peer", home.address("kitchen"))

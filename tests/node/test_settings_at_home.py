@@ -27,7 +27,7 @@ def test_other_servers_and_values_hold_without_a_restart(home: Home) -> None:
     until(lambda: "environment test" in settings()["detail"], WITHIN_S)
     assert kitchen.ask(QUESTION)["provider"] == "none"
     with serving(OpenAIDouble()) as double:
-        server = f'[[llm]]\nprovider = "openai"\nname = "new"\nurl = "{double.url}/v1"\n'
+        server = f'[[llm]]\nprovider = "openai"\nname = "new"\nmodel = "m"\nurl = "{double.url}/v1"\n'
         (data / "jarvis.toml").write_text(f'bind = "::1"\n{server}[config]\n"audio.volume" = "30"\n')
         until(lambda: "llm.new" in kitchen.get("/api/v2/health")["components"], WITHIN_S, "the new server")
         assert kitchen.ask(QUESTION)["provider"] == "new"
