@@ -3,6 +3,8 @@ every break, answering when the holder is gone, erased everywhere, readable nowh
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,36 @@ import pytest
 
 from jarvis.core.errors import InvalidInput, NotFound
 from jarvis.testing.processes import NodeProcess, linked, until
-from tests.node.conftest import LINK_S, Home
+from tests.node.conftest import LINK_S, ROOMS, Home
 from tests.node.test_library import KNOWN_S, knowledge, search, titles, written
 from tests.node.test_nothing_readable import files, found_in
 from tests.store.pages import occurrences
 
 COPIED_S = 40.0
+BOOK, LEDGER = "Lighthouse book", "Attic ledger"
 SECRET = "The cellar of the lighthouse holds seven barrels of elderberry cordial."
+
+
+@pytest.fixture(scope="module")
+def home(founded: Path, quiet: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """One for all of these: starting nodes is most of what they take."""
+    folder = tmp_path_factory.mktemp("copies")
+    for room in ROOMS:
+        shutil.copytree(founded / room, folder / room)
+    temporary, caches = folder / "tmp", folder / "cache"
+    temporary.mkdir()
+    caches.mkdir()
+    made = Home(folder, quiet | {"TMPDIR": str(temporary), "XDG_CACHE_HOME": str(caches)})
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def rooms(home: Home) -> tuple[NodeProcess, NodeProcess, NodeProcess]:
+    return home.all_three()
+
+
+Rooms = tuple[NodeProcess, NodeProcess, NodeProcess]
 
 
 def long_text() -> str:
@@ -26,51 +51,48 @@ def long_text() -> str:
     return "# Lighthouse book\n\n" + "\n\n".join(paragraphs)
 
 
-def copies_of(node: NodeProcess) -> list[dict[str, Any]]:
-    """Of the only document."""
-    [row] = node.get("/api/v2/knowledge")
-    return list(row["copies"])
+def copy_of(node: NodeProcess, title: str) -> dict[str, Any]:
+    """As this node lists it; there is one."""
+    [row] = [one for one in node.get("/api/v2/knowledge") if one["title"] == title]
+    [copy] = row["copies"]
+    return dict(copy)
 
 
-def copy_of(node: NodeProcess) -> dict[str, Any]:
-    [copy] = copies_of(node)
-    return copy
+def mine(node: NodeProcess, word: str) -> bool:
+    """Whether this node alone finds it."""
+    return bool(search(node, word, here=True)["results"])
 
 
-def whole(node: NodeProcess, copies: int) -> dict[str, Any]:
-    """What a node logged last, once so many copies were whole."""
-    logged = node.logged("a copy is whole")
-    return logged[-1] if len(logged) == copies else {}
+def in_pages(node: NodeProcess, word: bytes) -> int:
+    """How often a word stands in a running node's store, read with its key."""
+    return occurrences(node.data_dir / "store" / "jarvis.db", (node.data_dir / "keys" / "store.key").read_bytes(), word)
 
 
-def test_a_copy_survives_every_break_answers_and_is_erased(home: Home, quiet: dict[str, str], tmp_path: Path) -> None:
-    temporary, caches = home.folder / "tmp", home.folder / "cache"
-    temporary.mkdir()
-    caches.mkdir()
-    home.env = home.env | {"TMPDIR": str(temporary), "XDG_CACHE_HOME": str(caches)}
-    kitchen, bedroom, hall = home.all_three()
-    papers = written(tmp_path.parent / f"{tmp_path.name}-papers", book=long_text())
-    book = knowledge(kitchen, "add", str(papers / "book.md"), env=quiet)[0]["document_id"]
-    until(lambda: "Lighthouse book" in titles(hall), KNOWN_S, "the title in the hall")
+def test_a_copy_survives_every_break_answers_and_is_erased(
+    home: Home, rooms: Rooms, quiet: dict[str, str], tmp_path: Path
+) -> None:
+    kitchen, bedroom, hall = rooms
+    book = knowledge(kitchen, "add", str(written(tmp_path, book=long_text())), env=quiet)[0]["document_id"]
+    until(lambda: BOOK in titles(hall), KNOWN_S, "the title in the hall")
     kept = knowledge(hall, "pin", book[:8], "--room", "bedroom", env=quiet)
     assert [one["name"] for one in kept["copies"]] == ["bedroom"]
 
     # The holder dies in the middle: what has come is kept, and said.
-    until(lambda: (copy_of(bedroom)["percent"] or 0) >= 5, COPIED_S, "some of it")
+    until(lambda: (copy_of(bedroom, BOOK)["percent"] or 0) >= 5, COPIED_S, "some of it")
     kitchen.kill()
     stopped = until(
-        lambda: (one := copy_of(bedroom))["problem"] == "The kitchen is away." and one,
+        lambda: (one := copy_of(bedroom, BOOK))["problem"] == "The kitchen is away." and one,
         COPIED_S,
         "why no more comes",
     )
     assert 5 <= stopped["percent"] < 90 and stopped["online"]
-    assert search(bedroom, "elderberry cordial", here=True)["results"] == [], "half a copy does not count"
-    shown = copy_of(hall)
+    assert not mine(bedroom, "ordinary prose"), "half a copy does not count"
+    shown = copy_of(hall, BOOK)
     assert shown["percent"] in (stopped["percent"], None), "asked over the link, which may be late"
     assert in_pages(bedroom, b"Ordinary prose"), "the search in its pages finds what there is"
     kitchen.start()
-    until(lambda: copy_of(hall)["percent"] == 100, COPIED_S, "the copy")
-    came = whole(bedroom, 1)
+    until(lambda: copy_of(hall, BOOK)["percent"] == 100, COPIED_S, "the copy")
+    [came] = bedroom.logged("a copy is whole", document=book)
     assert 30 < came["pieces"] <= came["came"] <= came["pieces"] + 2, "none was fetched twice, or the two on their way"
 
     # Holder and copy count once; without the holder the copy answers, and says so.
@@ -81,9 +103,9 @@ def test_a_copy_survives_every_break_answers_and_is_erased(home: Home, quiet: di
         rows = search(hall, question, k=16)["results"]
         return [(row["title"], row["holder"], row["copy"]) for row in rows if "elderberry" in row["text"]]
 
-    until(lambda: answers() == [("Lighthouse book", "kitchen", False)], KNOWN_S, "the holder's answer, once")
+    until(lambda: answers() == [(BOOK, "kitchen", False)], KNOWN_S, "the holder's answer, once")
     kitchen.kill()
-    until(lambda: answers() == [("Lighthouse book", "bedroom", True)], KNOWN_S, "the copy's answer")
+    until(lambda: answers() == [(BOOK, "bedroom", True)], KNOWN_S, "the copy's answer")
     until(lambda: search(hall, question)["silent"] == [], KNOWN_S, "nothing being missing")
     said = until(
         lambda: (
@@ -101,24 +123,20 @@ def test_a_copy_survives_every_break_answers_and_is_erased(home: Home, quiet: di
 
     # Removed in a third room while the holder is away: erased where the copy is, and where the holder comes back.
     hall.call("DELETE", f"/api/v2/knowledge/{book}")
-    until(lambda: not search(bedroom, question, here=True)["results"], KNOWN_S, "its erasure in the bedroom")
+    until(lambda: not mine(bedroom, question), KNOWN_S, "its erasure in the bedroom")
     kitchen.start()
-    until(lambda: not search(kitchen, question, here=True)["results"], KNOWN_S, "its erasure in the kitchen")
-    assert titles(kitchen) == titles(bedroom) == titles(hall) == set()
+    until(lambda: not mine(kitchen, question), KNOWN_S, "its erasure in the kitchen")
+    assert BOOK not in titles(kitchen) | titles(bedroom) | titles(hall)
     for node in (kitchen, bedroom):  # what was quoted stands in the conversation
         until(lambda node=node: not in_pages(node, b"Ordinary prose"), KNOWN_S, "its end in the file's pages")
 
 
-def in_pages(node: NodeProcess, word: bytes) -> int:
-    """How often a word stands in a running node's store, read with its key."""
-    return occurrences(node.data_dir / "store" / "jarvis.db", (node.data_dir / "keys" / "store.key").read_bytes(), word)
-
-
-def test_wishes_are_for_the_file_and_can_be_taken_back(home: Home, quiet: dict[str, str], tmp_path: Path) -> None:
-    kitchen, bedroom = home.pair()
-    papers = written(tmp_path.parent / f"{tmp_path.name}-papers", book=f"# Lighthouse book\n\n{SECRET}")
+def test_wishes_are_for_the_file_and_can_be_taken_back(rooms: Rooms, quiet: dict[str, str], tmp_path: Path) -> None:
+    kitchen, bedroom, _ = rooms
+    until(lambda: linked(*rooms), LINK_S, "the links")
+    papers = written(tmp_path, ledger=f"# {LEDGER}\n\nThe trunk holds nine velvet waistcoats.")
     first = knowledge(kitchen, "add", str(papers), env=quiet)[0]["document_id"]
-    until(lambda: titles(bedroom), KNOWN_S, "the title in the bedroom")
+    until(lambda: LEDGER in titles(bedroom), KNOWN_S, "the title in the bedroom")
     for room, error in (("kitchen", InvalidInput), ("attic", NotFound)):
         with pytest.raises(error):
             bedroom.post(f"/api/v2/knowledge/{first}/pin", {"room": room})
@@ -129,29 +147,24 @@ def test_wishes_are_for_the_file_and_can_be_taken_back(home: Home, quiet: dict[s
 
     # What becomes of the file becomes of its copies, also of one whose node was away.
     bedroom.post(f"/api/v2/knowledge/{first}/pin")
-    until(lambda: copy_of(kitchen)["percent"] == 100, COPIED_S, "the copy")
-    assert mine(bedroom, "elderberry")
+    until(lambda: copy_of(kitchen, LEDGER)["percent"] == 100, COPIED_S, "the copy")
+    assert mine(bedroom, "waistcoats") and in_pages(bedroom, b"waistcoats")
     bedroom.stop()
-    until(lambda: not copy_of(kitchen)["online"], KNOWN_S, "its absence")
-    assert copy_of(kitchen)["percent"] == 100
-    (papers / "book.md").write_text("# Lighthouse book\n\nThe barrels hold gooseberry lemonade now.")
+    until(lambda: not copy_of(kitchen, LEDGER)["online"], KNOWN_S, "its absence")
+    assert copy_of(kitchen, LEDGER)["percent"] == 100
+    (papers / "ledger.md").write_text(f"# {LEDGER}\n\nThe trunk holds umbrellas now.")
     second = knowledge(kitchen, "add", str(papers), env=quiet)[0]["document_id"]
-    assert second != first and copy_of(kitchen)["percent"] is None
+    assert second != first and copy_of(kitchen, LEDGER)["percent"] is None
     bedroom.start()
-    until(lambda: mine(bedroom, "gooseberry"), COPIED_S, "the new content")
-    assert not mine(bedroom, "elderberry")
-    until(lambda: not in_pages(bedroom, b"elderberry"), KNOWN_S, "its end in the file's pages")
-    until(lambda: copy_of(kitchen)["percent"] == 100, KNOWN_S, "its end in the list")
+    until(lambda: mine(bedroom, "umbrellas"), COPIED_S, "the new content")
+    assert not mine(bedroom, "waistcoats")
+    until(lambda: not in_pages(bedroom, b"waistcoats"), KNOWN_S, "its end in the file's pages")
+    until(lambda: copy_of(kitchen, LEDGER)["percent"] == 100, KNOWN_S, "its end in the list")
 
     gone = knowledge(kitchen, "unpin", second, "--room", "bedroom", env=quiet)
     assert gone["copies"] == []
-    until(lambda: not mine(bedroom, "gooseberry"), KNOWN_S, "the erasure")
-    assert mine(kitchen, "gooseberry")
-    until(lambda: not in_pages(bedroom, b"gooseberry"), KNOWN_S, "its end in the file's pages")
-    actions = [row["action"] for row in kitchen.get("/api/v2/audit") if row["action"].startswith("knowledge.")]
-    assert actions.count("knowledge.pinned") == 1 and actions.count("knowledge.unpinned") == 1
-
-
-def mine(node: NodeProcess, word: str) -> bool:
-    """Whether this node alone finds it."""
-    return bool(search(node, word, here=True)["results"])
+    until(lambda: not mine(bedroom, "umbrellas"), KNOWN_S, "the erasure")
+    assert mine(kitchen, "umbrellas")
+    until(lambda: not in_pages(bedroom, b"umbrellas"), KNOWN_S, "its end in the file's pages")
+    audited = [row["action"] for row in kitchen.get("/api/v2/audit") if row["target"] in (first, second)]
+    assert audited.count("knowledge.pinned") == 1 and audited.count("knowledge.unpinned") == 1
