@@ -31,10 +31,11 @@ def pdf(path: Path, pages: Sequence[str], title: str = "") -> Path:
         kids.append(b"%d 0 R" % len(objects))
     objects[1] = b"<< /Type /Pages /Count %d /Kids [%b] >>" % (len(kids), b" ".join(kids))
     objects.append(f"<< /Title ({title}) >>".encode())
-    return _pdf_file(path, objects)
+    return pdf_of(path, objects)
 
 
-def _pdf_file(path: Path, objects: Sequence[bytes]) -> Path:
+def pdf_of(path: Path, objects: Sequence[bytes]) -> Path:
+    """The first object is the catalogue, the last what it says of itself."""
     out, places = b"%PDF-1.4\n", []
     for number, body in enumerate(objects, 1):
         places.append(len(out))

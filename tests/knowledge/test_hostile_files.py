@@ -115,6 +115,18 @@ def test_bombs(tmp_path: Path) -> None:
     start, end = page.index(b"<< /Length"), page.index(b"endstream")
     body = b"<< /Length %d /Filter /FlateDecode >>\nstream\n%b\n" % (len(bomb), bomb)
     refused(make(tmp_path / "e.pdf", page[:start] + body + page[end:]), "damaged|characters", FileLimits())
+    codes = b"1 beginbfrange <00000000> <7fffffff> <0041> endbfrange"
+    font = b"<< /Type /Font /Subtype /Type0 /BaseFont /H /ToUnicode 6 0 R >>"
+    spelled = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
+        b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources << /Font << /F 5 0 R >> >> >>",
+        b"<< /Length 29 >>\nstream\nBT /F 12 Tf <00000041> Tj ET \nendstream",
+        font,
+        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(codes), codes),
+        b"<< >>",
+    ]
+    refused(documents.pdf_of(tmp_path / "g.pdf", spelled), "far more than it should", FileLimits())
 
 
 def test_a_picture_is_never_unpacked(tmp_path: Path) -> None:

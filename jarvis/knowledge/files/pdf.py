@@ -45,7 +45,9 @@ class Pdf:
                     for block in _paragraphs(page.extract_text()):
                         outline.add(block, place=f"page {number}")
             except PyPdfError as error:
-                raise refused(path, f"is damaged ({type(error).__name__})") from None
+                # The library has bounds of its own, on what unpacks and on what lies in one another.
+                bomb = ", or made to unpack to far more than it should" if "Limit" in type(error).__name__ else ""
+                raise refused(path, f"is damaged{bomb} ({type(error).__name__})") from None
         return outline.text(str(title) if title else path.stem)
 
 
