@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from jarvis.assistant.intents import Match, match_intent
-from jarvis.assistant.skills.basic import SKILLS
+from jarvis.assistant.skills.registry import SKILLS
 
 FILE = Path(__file__).with_name("commands.toml")
 LATER = Path(__file__).with_name("commands_later.toml")
