@@ -25,16 +25,21 @@ def add(state: State, paths: tuple[str, ...]) -> None:
 
     Reads text, Markdown, HTML, PDF, Word and source code, what pictures say of themselves, and what is said in
     recordings. Their text stays on this node; every room knows their titles and may ask."""
-    from pathlib import Path
-
     from jarvis.core.errors import InvalidInput
 
     client, rows = state.client(), []
-    for path in paths:
-        for row in client.stream(PATH, {"path": str(Path(path).absolute())}):
-            rows.append(row)
-            if not state.as_json:
-                _tell(row)
+    for path in map(_absolute, paths):
+        try:
+            for row in client.stream(PATH, {"path": path}):
+                rows.append(row)
+                if not state.as_json:
+                    _tell(row)
+        except InvalidInput as error:
+            if len(paths) == 1:
+                raise
+            names = {"path": path, "state": "refused", "document_id": None, "title": None, "chunks": 0}
+            rows.append(names | {"reason": str(error)})
+            note(f"refused    {error}")  # the others are added all the same
     refused = [row for row in rows if row["state"] == "refused"]
     state.show(rows, lambda: say("There was nothing to add.") if not rows else None)
     if refused and len(refused) == len(rows):

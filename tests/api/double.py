@@ -196,6 +196,8 @@ class ScriptedKnowledge:
         return {"document_id": document, "title": "Tea", "copies": []}
 
     async def add(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
+        if path.endswith("absent"):
+            raise InvalidInput(f"{path} cannot be read: No such file or directory.", fix="Check the path.")
         row = {"path": path, "state": "added", "document_id": "ddd", "title": "Tea", "chunks": 1, "reason": ""}
         yield row
         yield row | {"state": "refused", "document_id": None, "title": None, "reason": "It is a link."}

@@ -41,3 +41,12 @@ def test_a_wish_is_said_and_taken_back(knowledge) -> None:  # type: ignore[no-un
 
 def test_a_passage_from_a_copy_is_called_one(knowledge) -> None:  # type: ignore[no-untyped-def]
     assert "page 1 (copy in kitchen)" in knowledge("search", "tea")[1]
+
+
+def test_a_path_that_is_none_hinders_no_other(knowledge) -> None:  # type: ignore[no-untyped-def]
+    code, out, err = knowledge("add", "/absent", "/tea.md")
+    assert code == 0 and "Tea" in out and "refused    /absent cannot be read" in err
+    code, out, err = knowledge("add", "/absent", "/absent")
+    assert code == 1 and not out and "Nothing was added" in err
+    code, _, err = knowledge("add", "/absent")
+    assert code == 1 and "/absent cannot be read" in err and "Check the path" in err
