@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import pytest
 
 from jarvis.core.errors import JarvisError
-from jarvis.testing.processes import NodeProcess, agree, jarvis, until
-from tests.node.conftest import Home
+from jarvis.testing.processes import NodeProcess, agree, jarvis, linked, until
+from tests.node.conftest import LINK_S, Home
 from tests.store.support import DyingDisk, small_disk
 
 DISK_KIB = 4_096
@@ -76,7 +76,11 @@ def kitchen_on(home: Home, disk: Path) -> Iterator[tuple[NodeProcess, NodeProces
     shutil.copytree(home.folder / "kitchen", disk / "kitchen")
     shutil.rmtree(home.folder / "kitchen")
     (home.folder / "kitchen").symlink_to(disk / "kitchen")
-    kitchen, bedroom = home.pair()
+    kitchen = home.node("kitchen", "--peer", home.address("bedroom"))  # so that it dials when it comes back
+    bedroom = home.node("bedroom", "--peer", home.address("kitchen"))
+    kitchen.start()
+    bedroom.start()
+    until(lambda: linked(kitchen, bedroom), LINK_S, "the link")
     try:
         yield kitchen, bedroom
     finally:
