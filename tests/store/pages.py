@@ -27,9 +27,14 @@ def pages(path: Path, key: bytes) -> Iterator[bytes]:
 
 
 def _decrypted(page: bytes, key: bytes, plain: int) -> bytes:
-    vector = page[PAGE - RESERVED : PAGE - RESERVED + 16]
+    # The last page may be under way in a running node's file. Without its vector all but its first block can be read.
+    vector = page[PAGE - RESERVED : PAGE - RESERVED + 16].ljust(16, b"\0")
     decryptor = Cipher(algorithms.AES(key), modes.CBC(vector)).decryptor()
-    return decryptor.update(page[plain : PAGE - RESERVED]) + decryptor.finalize()
+    return decryptor.update(_whole_blocks(page[plain : PAGE - RESERVED])) + decryptor.finalize()
+
+
+def _whole_blocks(data: bytes) -> bytes:
+    return data[: len(data) // 16 * 16]
 
 
 def occurrences(path: Path, key: bytes, word: bytes) -> int:
