@@ -34,6 +34,8 @@ BY_CHANCE = 0.5
 """A passage that holds less of a question's words than this was found by chance, where its meaning is known too."""
 STEM_CHARS = 5
 """By which two forms of a word are taken for one."""
+_OWNER = re.compile("['\u2019]s$")
+"""Of "the room's screen": what is looked for is the room."""
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n\s*\n")
 _EMPTY = frozenset(
@@ -69,7 +71,7 @@ class Ranked:
 
 def words_of(question: str) -> list[str]:
     """Those worth looking for, each once, in order; all of them when each is an empty one."""
-    found = list(dict.fromkeys(word.casefold() for word in _WORD.findall(question)))
+    found = list(dict.fromkeys(_OWNER.sub("", word.casefold()) for word in _WORD.findall(question)))
     return ([word for word in found if word not in _EMPTY] or found)[:MAX_WORDS]
 
 
