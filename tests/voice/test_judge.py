@@ -109,6 +109,8 @@ def test_what_nobody_says_here_is_heard_again_with_a_hint() -> None:
             if method == "again":
                 assert args == (7, "Stop the timer.")
                 self.again += 1
+                if self.again > 2:
+                    raise EngineFailed("It died.")
                 return ["Wake up.", "Stop the timer."]
             return {**await super().call(method, *args, deadline_s=deadline_s), "number": 7}
 
@@ -126,6 +128,8 @@ def test_what_nobody_says_here_is_heard_again_with_a_hint() -> None:
         assert (found.text, found.chosen, engine.again) == ("5", False, 2)
         found = await heard({"5": 1}, engine)
         assert (found.text, found.chosen, engine.again) == ("5", False, 2)
+        found = await heard({}, engine)
+        assert (found.text, found.chosen, engine.again) == ("5", False, 3), "it failed, and the first guess stands"
 
     run_virtual(main)
 

@@ -9,12 +9,16 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import structlog
+
 from jarvis.core.errors import JarvisError
 from jarvis.voice.hearing.ears import Ears, Engine
 from jarvis.voice.hearing.transcript import Likeliest, Transcript, first
 
 if TYPE_CHECKING:
     from jarvis.voice.wav import Samples
+
+log = structlog.get_logger()
 
 RATE_HZ = 16_000
 SHORT_AUDIO_S = 12
@@ -97,8 +101,12 @@ class Judge:
         transcript = Transcript.of(answer, likeliest=self._likeliest)
         if not (transcript.strange and transcript.understood and self._hint and "number" in answer):
             return transcript
-        texts = await self._stt.call("again", answer["number"], self._hint, deadline_s=deadline_s)
-        return transcript.or_among(texts, self._likeliest)
+        try:
+            texts = await self._stt.call("again", answer["number"], self._hint, deadline_s=deadline_s)
+            return transcript.or_among(texts, self._likeliest)
+        except JarvisError as error:  # a first guess is better than none
+            log.debug("not heard once more", error=type(error).__name__)
+            return transcript
 
     async def _finished(self, audio: Samples) -> float:
         try:
