@@ -30,6 +30,9 @@ class Clock(SystemClock):
 async def say(sessions: Sessions, text: str, room: str = "kitchen", **more: Any) -> str:
     session_id, turn = await sessions.add_turn(None, text, room, **more)
     await sessions.add_reply(session_id, turn, REPLY)
+    said_ms = SystemClock().wall_ms()
+    while SystemClock().wall_ms() == said_ms:  # of two conversations in one millisecond none is the earlier
+        pass
     return session_id
 
 
