@@ -30,6 +30,9 @@ SHORT_AUDIO_S = 12.0
 LONG_STEP_S = 28.0
 BEAM = 5
 """Ways to hear it that are followed; eight found no command more, and cost more."""
+NEVER_TWICE = 6
+"""Tokens in a row. With several ways to follow, a short command said again is likelier to the decoder than the silence
+that follows it."""
 OTHERS_WITHIN = 0.5
 """Log probability of a token by which other words may be less likely than the likeliest."""
 OTHERS_LEAST = -1.0
@@ -137,6 +140,7 @@ class WhisperEngine:
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,
+            no_repeat_ngram_size=NEVER_TWICE,
             suppress_tokens=self._suppressed,
         )[0]
         texts = [self._tokenizer.decode(tokens).strip() for tokens in answer.sequences_ids]
