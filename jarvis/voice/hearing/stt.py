@@ -31,8 +31,8 @@ LONG_STEP_S = 28.0
 BEAM = 5
 """Ways to hear it that are followed; eight found no command more, and cost more."""
 NEVER_TWICE = 6
-"""Tokens in a row. With several ways to follow, a short command said again is likelier to the decoder than the silence
-that follows it."""
+"""Tokens in a row, of short audio: speeches do repeat. With several ways to follow, a short command said again is
+likelier to the decoder than the silence that follows it."""
 OTHERS_WITHIN = 0.5
 """Log probability of a token by which other words may be less likely than the likeliest."""
 OTHERS_LEAST = -1.0
@@ -140,7 +140,7 @@ class WhisperEngine:
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,
-            no_repeat_ngram_size=NEVER_TWICE,
+            no_repeat_ngram_size=NEVER_TWICE if seconds <= SHORT_AUDIO_S else 0,
             suppress_tokens=self._suppressed,
         )[0]
         texts = [self._tokenizer.decode(tokens).strip() for tokens in answer.sequences_ids]
