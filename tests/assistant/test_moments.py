@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvis.assistant.wording.moments import Moment, moment_at, next_moment, say_moment
+from jarvis.assistant.wording.moments import Moment, next_moment, say_moment, when_at
 from jarvis.assistant.wording.words import split
 
 NOW = datetime(2026, 11, 21, 15, 7, tzinfo=timezone(timedelta(hours=1)))
@@ -16,8 +16,8 @@ NOW = datetime(2026, 11, 21, 15, 7, tzinfo=timezone(timedelta(hours=1)))
 
 def moment(text: str) -> Moment | None:
     words = [word.text for word in split(text)]
-    found = moment_at(words, 0)
-    return found[0] if found is not None and found[1] == len(words) else None
+    found = when_at(words, 0)
+    return found[0] if found is not None and not found[1] and found[2] == len(words) else None
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ WORDS = ["half", "past", "to", "seven", "7", "30", "12", "am", "pm", "o'clock", 
 
 @given(st.lists(st.sampled_from([*WORDS, "morning", "at"])))
 def test_any_words_are_understood_or_not_and_what_is_lies_within_two_days(words: list[str]) -> None:
-    found = moment_at(words, 0)
+    found = when_at(words, 0)
     if found is not None:
         at = next_moment(found[0], NOW)
-        assert NOW < at <= NOW + timedelta(days=2) and 0 < found[1] <= len(words)
+        assert NOW < at <= NOW + timedelta(days=2) and not found[1] and 0 < found[2] <= len(words)

@@ -48,14 +48,9 @@ class Moment:
         )
 
 
-def moment_at(words: Sequence[str], start: int) -> tuple[Moment, int] | None:
-    """A time of day that begins at `start`, as (moment, index after). A day may stand before or after it."""
-    found = when_at(words, start)
-    return None if found is None or found[1] else (found[0], found[2])
-
-
 def when_at(words: Sequence[str], start: int) -> tuple[Moment, tuple[str, ...], int] | None:
-    """A time of day, the days of the week on which it comes again, and the index after: "every weekday at 6:45"."""
+    """A time of day that begins at `start`, the days of the week on which it comes again, and the index after: "every
+    weekday at 6:45". A day may stand before or after it."""
     position, day, every = _days(words, start, None, ())
     position, half = _half(words, position, None) if position > start else (position, None)
     if half is None and position > start:
