@@ -11,6 +11,7 @@ Source of the model: Radford et al., "Robust Speech Recognition via Large-Scale 
 
 from __future__ import annotations
 
+import secrets
 import time
 import zlib
 from collections.abc import Iterable, Sequence
@@ -37,6 +38,8 @@ OTHERS_WITHIN = 0.5
 """Log probability of a token by which other words may be less likely than the likeliest."""
 OTHERS_LEAST = -1.0
 """Below, they are guesses at noise."""
+NUMBER_BITS = 48
+"""Of an utterance, by chance: another engine that is asked for it must not have given that number to another one."""
 MAX_HINT_TOKENS = 200
 """Of the 223 that the decoder can be told before an utterance."""
 REPETITION_RATIO = 2.4
@@ -118,7 +121,7 @@ class WhisperEngine:
         padded[: len(samples)] = samples
         features = self._whisper.feature_extractor(padded, padding=0)
         encoded, seconds = self._whisper.encode(features), len(samples) / RATE_HZ
-        self._number += 1
+        self._number = secrets.randbits(NUMBER_BITS)
         self._last = (encoded, seconds) if window_s == SHORT_WINDOW_S else None
         texts, scores, no_speech = self._generate(encoded, self._prompt(encoded), seconds)
         return {
