@@ -45,6 +45,7 @@ from jarvis.node.hearing.lending_messages import (
     write_offer,
     write_refused,
 )
+from jarvis.node.membership.allowances import Allowances
 from jarvis.node.membership.requests import Requests
 from jarvis.node.records.audit import Audit
 from jarvis.node.records.journal import Journal
@@ -119,8 +120,7 @@ class Lending:
         self._taken: dict[tuple[bytes, bytes], Whole] = {}
         """Questions of (peer, job) that are still coming in, at most MAX_LENT."""
         self._working = 0
-        self._budgets: dict[bytes, tuple[float, float]] = {}
-        """Of members: jobs left, and when that was so."""
+        self._allowances = Allowances(clock, BURST, PER_S)
         self._noted: dict[tuple[str, bytes, str], float] = {}
         """When (what, member, kind) was audited last."""
         self._group: asyncio.TaskGroup | None = None
@@ -257,15 +257,12 @@ class Lending:
         now = self._clock.mono_ms()
         for stale in [one for one, whole in self._taken.items() if now - whole.at_ms > STALE_S * 1000]:
             del self._taken[stale]
-        left, at_ms = self._budgets.get(peer, (BURST, now))
-        left = min(BURST, left + (now - at_ms) / 1000 * PER_S)
-        self._budgets[peer] = left, now
-        if left < 1:
+        if not self._allowances.has(peer):
             log.warning("too much asked of our engines", peer=to_text(peer))
             raise Overloaded("That room has helped often enough for now.")
         if len(self._taken) + self._working >= MAX_LENT:
             raise Overloaded("That room helps others already.")
-        self._budgets[peer] = left - 1, now
+        self._allowances.take(peer)
         self._taken[key] = Whole(MAX_ASKED_BYTES, now)
 
     def _begin(self, peer: bytes, job: bytes, asked: Asked) -> None:

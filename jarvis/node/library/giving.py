@@ -20,6 +20,7 @@ from jarvis.node.library.pieces import (
     write_given,
 )
 from jarvis.node.library.shelf import Shelf
+from jarvis.node.membership.allowances import Allowances
 from jarvis.node.membership.requests import Requests
 from jarvis.node.records.journal import Journal
 from jarvis.store.protocol import Transaction
@@ -37,11 +38,10 @@ log = structlog.get_logger()
 
 class Giving:
     def __init__(self, journal: Journal, shelf: Shelf, requests: Requests, clock: Clock) -> None:
-        self._journal, self._shelf, self._clock = journal, shelf, clock
+        self._journal, self._shelf = journal, shelf
         self._cuts: dict[str, asyncio.Task[Cut | None]] = {}
         """Of documents that were asked for, the last of them last."""
-        self._budgets: dict[bytes, tuple[float, float]] = {}
-        """Of members: pieces left, and when that was so."""
+        self._allowances = Allowances(clock, BURST, PER_S)
         self._group: asyncio.TaskGroup | None = None
         requests.serve(TOPIC, self._asked)
 
@@ -56,7 +56,8 @@ class Giving:
 
     async def _asked(self, peer: bytes, body: bytes) -> bytes:
         wanted = read_wanted(body)
-        self._admit(peer)
+        if not self._allowances.take(peer):
+            raise Overloaded("That room gave enough for now.")
         entry = self._shelf.entries.get(wanted.document)
         if entry is None or wanted.document not in self._shelf.held:
             raise NotFound("That document is not here.")
@@ -73,14 +74,6 @@ class Giving:
         if leaf(piece) != cut.leaves[wanted.index]:
             raise NotFound("That document is being erased.")
         return write_given(piece, cut.proof(wanted.index))
-
-    def _admit(self, peer: bytes) -> None:
-        now = self._clock.mono_ms()
-        left, at_ms = self._budgets.get(peer, (BURST, now))
-        left = min(BURST, left + (now - at_ms) / 1000 * PER_S)
-        if left < 1:
-            raise Overloaded("That room gave enough for now.")
-        self._budgets[peer] = left - 1, now
 
     async def _cut_of(self, document: str) -> Cut:
         """Raises Overloaded while it is still being read."""

@@ -31,6 +31,7 @@ from jarvis.node.library.messages import (
     write_question,
 )
 from jarvis.node.library.shelf import Shelf
+from jarvis.node.membership.allowances import Allowances
 from jarvis.node.membership.members import Members
 from jarvis.node.membership.requests import Requests
 from jarvis.node.records.journal import Journal
@@ -85,10 +86,9 @@ class Search:
         may_leave: Callable[[], bool],
     ) -> None:
         self._journal, self._members, self._shelf, self._index = journal, members, shelf, index
-        self._requests, self._clock, self._node_id = requests, clock, node_id
+        self._requests, self._node_id = requests, node_id
         self._near, self._may_leave = near, may_leave
-        self._budgets: dict[bytes, tuple[float, float]] = {}
-        """Of members: questions left, and when that was so."""
+        self._allowances = Allowances(clock, BURST, PER_S)
         requests.serve(TOPIC, self._asked)
 
     async def search(self, question: str, most: int, *, here: bool = False) -> dict[str, Any]:
@@ -216,18 +216,11 @@ class Search:
 
     async def _asked(self, peer: bytes, body: bytes) -> bytes:
         """A peer's question to this node's library."""
-        self._admit(peer)
+        if not self._allowances.take(peer):
+            raise Overloaded("That room was asked often enough for now.")
         question = read_question(body)
         words, near = await asyncio.gather(
             self._by_words(question.text, question.only), self._nearest(question, within_s=THEIRS_S)
         )
         passages = await self._passages(question, words, near)
         return write_passages([one.passage for one in rank(passages, question.most)])
-
-    def _admit(self, peer: bytes) -> None:
-        now = self._clock.mono_ms()
-        left, at_ms = self._budgets.get(peer, (BURST, now))
-        left = min(BURST, left + (now - at_ms) / 1000 * PER_S)
-        if left < 1:
-            raise Overloaded("That room was asked often enough for now.")
-        self._budgets[peer] = left - 1, now

@@ -3,8 +3,6 @@ their own rooms. An admission takes one of the chain's entries for good, so no m
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import structlog
 
 from jarvis.core.errors import InvalidBytes, InvalidInput, NotAllowed, Overloaded
@@ -13,6 +11,7 @@ from jarvis.core.time import Clock
 from jarvis.identity.certificate import MAX_CERTIFICATE_BYTES, public_key_of
 from jarvis.identity.keys import node_id_of
 from jarvis.identity.membership import Chain
+from jarvis.node.membership.allowances import Allowances
 from jarvis.node.membership.ownership import current
 from jarvis.node.membership.requests import Requests
 from jarvis.node.records.audit import Audit
@@ -21,9 +20,8 @@ from jarvis.node.records.journal import Journal
 ADMIT = "admit"
 BURST = 5
 """Admissions that one member may ask for at once: it sets up every room of a flat in an evening."""
-REFILL_MS = 12 * 60_000
-"""One more after so long: a member that goes on needs a week for the chain's 1,024 entries, all in the audit log.
-Kept in memory: a restart of the owner's node fills it again."""
+REFILL_S = 12 * 60
+"""One more after so long: a member that goes on needs a week for the chain's 1,024 entries, all in the audit log."""
 
 log = structlog.get_logger()
 
@@ -34,8 +32,7 @@ class Admissions:
         self._audit = audit
         self._clock = clock
         self._node_id = node_id
-        self._buckets: dict[bytes, _Bucket] = {}
-        """By member; at most as many as ask, so as many as there are."""
+        self._allowances = Allowances(clock, BURST, 1 / REFILL_S)
         requests.serve(ADMIT, self._asked)
 
     async def sign(self, certificate: bytes, *, invited_by: bytes) -> Chain:
@@ -61,8 +58,7 @@ class Admissions:
         """A member asks for the admission of who has just proven its code there."""
         if len(body) > MAX_CERTIFICATE_BYTES:
             raise InvalidInput("That is no node's certificate.")
-        bucket = self._buckets.setdefault(peer, _Bucket(self._clock.mono_ms))
-        if not bucket.take():
+        if not self._allowances.take(peer):
             log.warning("too many admissions asked for", peer=to_text(peer))
             raise Overloaded(
                 "That node has let in too many devices in a short time.",
@@ -70,20 +66,3 @@ class Admissions:
             )
         await self.sign(body, invited_by=peer)
         return b""
-
-
-class _Bucket:
-    """A token bucket."""
-
-    def __init__(self, mono_ms: Callable[[], float]) -> None:
-        self._mono_ms = mono_ms
-        self._left, self._at_ms = float(BURST), mono_ms()
-
-    def take(self) -> bool:
-        now = self._mono_ms()
-        self._left = min(BURST, self._left + (now - self._at_ms) / REFILL_MS)
-        self._at_ms = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
