@@ -1,5 +1,5 @@
 """Commands, as people say them, against what is understood of them: how many come to the right intent with the right
-slots. Six hundred were written down before there were templates, five hundred after and without a look at them."""
+slots. Six hundred were written down before there were templates, eight hundred after."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ WANTED_LATER = 0.96
 for another command."""
 WANTED_FRESH = 0.95
 """74 % at the first look."""
+REGIONS = Path(__file__).with_name("commands_regions.toml")
+WANTED_REGIONS = 0.57
+"""At the first look."""
 MIXED_UP = 0.02
 SHOWN = 40
 """Of those that went wrong, when too many did."""
@@ -70,7 +73,7 @@ def test_commands_are_understood() -> None:
     assert right >= WANTED, f"{right:.1%} of {len(every)} commands\n{shown}"
 
 
-@pytest.mark.parametrize(("file", "wanted"), [(LATER, WANTED_LATER), (FRESH, WANTED_FRESH)])
+@pytest.mark.parametrize(("file", "wanted"), [(LATER, WANTED_LATER), (FRESH, WANTED_FRESH), (REGIONS, WANTED_REGIONS)])
 def test_commands_that_were_written_later(file: Path, wanted: float) -> None:
     every, missed = commands(file), wrong(file)
     right = 1 - len(missed) / len(every)
@@ -80,7 +83,7 @@ def test_commands_that_were_written_later(file: Path, wanted: float) -> None:
 
 
 def test_nothing_is_made_of_what_is_no_command() -> None:
-    every = [*commands(), *commands(FRESH)]
+    every = [*commands(), *commands(FRESH), *commands(REGIONS)]
     taken = [(one.said, match.intent) for one in every if one.intent is None and (match := understood(one.said))]
     assert taken == []
 
