@@ -26,7 +26,7 @@ from jarvis.net.websocket import WebSocketLink
 from jarvis.node.directory import DataDirectory
 from jarvis.replica.replica import Replica
 from jarvis.store.memory import MemoryStore
-from jarvis.store.protocol import Transaction
+from jarvis.store.protocol import Head, Transaction
 from jarvis.sync.messages import PROTOCOL, Digest, Heads, Hello, Membership, Message, decode, encode
 
 DEADLINE_S = 10.0
@@ -51,6 +51,8 @@ class Liar:
         self.members = members_of(folder)
         self.chain = chain or asyncio.run(_read_chain(self.directory))
         self.link: WebSocketLink | None = None
+        self.frontier: dict[bytes, Head] = {}
+        """What the other side said first that it holds."""
 
     @classmethod
     async def at(cls, directory: Path) -> Liar:
@@ -84,7 +86,9 @@ class Liar:
         home, entries = self.chain.home_id, self.chain.entries
         await self.send(Hello(PROTOCOL, home, self.key.node_id, int(time.time() * 1000)))
         await self.send(Membership(len(entries), self.chain.head, len(entries)))
-        await self.until_said(Heads)
+        said = await self.until_said(Heads)
+        assert isinstance(said, Heads)
+        self.frontier.update(said.heads)
         await self.send(Heads(()))
 
     async def send(self, message: Message) -> None:

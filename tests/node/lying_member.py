@@ -87,6 +87,7 @@ class Victim:
             with contextlib.suppress(JarvisError, OSError, TimeoutError, AssertionError):
                 async with liar.linked(self.address):
                     self._link = liar
+                    self.heads.update(liar.frontier)  # or nobody is known to lie about until somebody writes
                     self._counts["links"] += 1
                     tasks = [asyncio.create_task(one) for one in (self._read(liar), *map(self._repeat, ways))]
                     self.greeted.set()
@@ -111,6 +112,7 @@ class Victim:
         for message in messages:
             await self._link.send(message)
             self._counts["frames"] += 1
+            await asyncio.sleep(0)  # for each way to have its turn, and for the news that the link has ended
 
     async def _read(self, liar: Liar) -> None:
         assert liar.link is not None
