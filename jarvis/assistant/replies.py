@@ -3,6 +3,7 @@ in the reply as it goes out, piece by piece."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ TOO_LONG = "Sorry, that is too long for me."
 NOT_HEARD = "Sorry, I didn't hear anything."
 APOLOGIES = (NO_MODEL, BROKE_OFF, FAILED, TOO_LONG, NOT_HEARD)
 """Worth having as sound, since what fails may take the voice with it."""
+_MUTE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd]+")
 
 
 def spoken(provider: str, intent: str | None, slots: Mapping[str, Any], text: str, *, ok: bool = True) -> Reply:
@@ -29,8 +31,16 @@ async def recorded(reply: Reply, pieces: AsyncIterator[str]) -> AsyncIterator[st
     """Passes pieces on and keeps them in `reply.said`; closing it closes what is below, down to the model."""
     async with closing(pieces):
         async for piece in pieces:
+            piece = sayable(piece)
             reply.said.append(piece)
             yield piece
+
+
+def sayable(text: str) -> str:
+    """Without signs that have no sound or no bytes, such as half of a pair of JSON's surrogates or a terminal's
+    commands: whatever a model or a plugin gives, it can be kept and sent."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return _MUTE.sub(" ", whole)
 
 
 async def nothing() -> AsyncIterator[str]:

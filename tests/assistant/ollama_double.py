@@ -21,6 +21,7 @@ class OllamaDouble:
     """answers, slow, slow_tags, cut, ends, stuck, endless, garbage, garbage_tags, not_an_object, error_line, ..."""
     asked: list[dict[str, Any]] = field(default_factory=list)
     """The chat requests received."""
+    headers: list[dict[str, str]] = field(default_factory=list)
     looked: int = 0
     steps: list[list[tuple[str, dict[str, Any]]]] = field(default_factory=list)
     """What is called, a list for each round, as {name: arguments}, where tools may be."""
@@ -35,7 +36,10 @@ class OllamaDouble:
             await asyncio.sleep(3600)
         if self.mode == "garbage_tags":
             return web.Response(text="<html>a router's login page</html>", content_type="text/html")
-        return web.json_response({"models": self.models})
+        listed = web.json_response({"models": self.models})
+        if self.mode == "packed_tags":
+            listed.enable_compression(web.ContentCoding.gzip)
+        return listed
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()
@@ -45,9 +49,14 @@ class OllamaDouble:
         if asked.get("tools") and not self.takes_tools:
             error = f"registry.ollama.ai/library/{asked['model']} does not support tools"
             return web.json_response({"error": error}, status=400)
+        self.headers.append(dict(request.headers))
+        if self.mode == "throttled":
+            return web.json_response({"error": "too many requests"}, status=429, headers={"Retry-After": "7"})
         if self.mode == "error_500":
             return web.json_response({"error": "llama runner process has terminated"}, status=500)
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        if self.mode == "packed":
+            response.enable_compression(web.ContentCoding.gzip)
         await response.prepare(request)
         try:
             await self._speak(request, response, asked["model"])
@@ -72,6 +81,9 @@ class OllamaDouble:
         if self.mode == "garbage":
             await response.write(b"}{ \xff\xfe nonsense\n")
             return
+        if self.mode == "endless_line":
+            while True:
+                await response.write(b"x" * 1024 * 1024)
         if self.mode == "not_an_object":
             await response.write(b"[1, 2, 3]\n")
             return

@@ -22,11 +22,13 @@ REFUSALS = {
     "bad_400": (400, {"error": {"type": "invalid_request_error", "message": "no such field"}}),
     "no_model_404": (404, {"error": {"type": "not_found_error", "message": "no such model"}}),
 }
-NEVER_BEGINS = ("slow", "garbage", "bad_json", "html", "list", "redirect", "endless_line", "empty", *REFUSALS)
+NEVER_BEGINS = ("slow", "garbage", "bad_json", "html", "list", "redirect", "endless_line", "empty", "packed", *REFUSALS)
 """Faults before the first word."""
 BREAKS_OFF = ("cut", "ends", "stuck", "error_event", "garbage_later")
 """Faults after the first sentence."""
 WORDS = ("Because ", "of ", "scattering. ", "Blue ", "scatters ", "most.")
+HALVES = ("Yes ", "\ud83d", "\ude00", " and ", "\ud800", "no\x1b.")
+"""As a server sends a sign of two surrogates that it cut in two, half of one, and what a terminal would obey."""
 Send = Callable[[str, Any], Any]
 
 
@@ -70,6 +72,8 @@ class ServedDouble:
         if len(self.asked[-1]["messages"]) > self.window_messages:
             return web.json_response({"error": {"message": "prompt is too long"}}, status=400)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
+        if self.mode == "packed":
+            response.enable_compression(web.ContentCoding.gzip)
         await response.prepare(request)
         self.begun.set()
         try:
@@ -102,7 +106,7 @@ class ServedDouble:
             return
         await response.write(b": a comment\n\n")
         await self.begin(send)
-        for number, word in enumerate(WORDS):
+        for number, word in enumerate(HALVES if self.mode == "halves" else WORDS):
             if number == 4 and self.mode in BREAKS_OFF:
                 if self.mode == "cut":
                     assert request.transport is not None

@@ -7,6 +7,7 @@ import socket
 import time
 from typing import Any
 
+import httpx
 import pytest
 
 from jarvis.assistant import replies as module
@@ -128,7 +129,7 @@ def test_an_address_that_is_none_is_said_to_be() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("mode", ["slow", "garbage", "not_an_object", "error_500"])
+@pytest.mark.parametrize("mode", ["slow", "garbage", "not_an_object", "error_500", "packed", "endless_line"])
 def test_an_answer_that_never_begins_is_replaced_by_the_next_model(mode: str) -> None:
     async def run() -> None:
         async with ollama("llama3.2:1b", mode=mode) as double:
@@ -139,7 +140,7 @@ def test_an_answer_that_never_begins_is_replaced_by_the_next_model(mode: str) ->
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("mode", ["slow_tags", "garbage_tags"])
+@pytest.mark.parametrize("mode", ["slow_tags", "garbage_tags", "packed_tags"])
 def test_a_server_that_is_not_ollama_or_hangs_is_passed_over(mode: str) -> None:
     async def run() -> None:
         async with ollama("llama3.2:1b", mode=mode) as double:
@@ -201,6 +202,39 @@ def test_after_an_outage_it_is_left_alone_for_a_while() -> None:
             assert (await model.available()).ok and double.looked == 2
 
     asyncio.run(run())
+
+
+def test_throttled_it_is_asked_again_when_it_said() -> None:
+    async def run() -> None:
+        now = [1_000.0]
+        async with ollama("llama3.2:1b", mode="throttled") as double:
+            model = quick(double, mono_s=lambda: now[0], chance=lambda: 0.0)
+            reply, _ = await ask(model, Small())
+            assert reply.provider == "scripted"
+            now[0] += 6.9
+            assert not (await model.available()).ok
+            now[0] += 1.0
+            assert (await model.available()).ok
+
+    asyncio.run(run())
+
+
+def test_the_key_of_the_environment_goes_over_no_line_that_others_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_API_KEY", "a-key-that-must-not-be-seen")
+    sent = []
+
+    async def instead(self: Any, request: httpx.Request) -> httpx.Response:
+        sent.append("authorization" in request.headers)
+        return httpx.Response(200, json={"models": []}, request=request)
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", instead)
+
+    async def run() -> None:
+        for url in ("http://192.0.2.7:11434", "http://127.0.0.1:11434", "https://ollama.example"):
+            await OllamaModel(url).available()
+
+    asyncio.run(run())
+    assert sent == [False, True, True]
 
 
 def test_closing_the_answer_hangs_up() -> None:

@@ -152,6 +152,16 @@ def test_an_endless_answer_is_cut_off(kind: type[ServedDouble]) -> None:
 
 
 @pytest.mark.parametrize("kind", BOTH)
+def test_signs_that_were_cut_in_two_are_joined_and_what_cannot_be_kept_is_left_out(kind: type[ServedDouble]) -> None:
+    async def run() -> None:
+        async with served(kind("halves")) as double:
+            reply, said = await ask(model_of(double))
+            assert reply.ok and said == "".join(reply.said) == "Yes 😀 and  no ."
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", BOTH)
 def test_closing_the_answer_hangs_up_and_blames_nobody(kind: type[ServedDouble]) -> None:
     async def run() -> None:
         async with served(kind("endless")) as double:

@@ -168,6 +168,6 @@ class Models:
             if told is not None and (tools is None or not tools.calls):
                 scale.learn(estimated, told.prompt)
             elif told is None and text:  # the built-in model does not say
-                told = Usage(estimated, len(text.encode()) // 4 + 1)
+                told = Usage(estimated, len(text.encode(errors="replace")) // 4 + 1)
             reply.usage = told
             self.spending.add(model.name, told, ok=ok)

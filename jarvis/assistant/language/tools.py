@@ -205,6 +205,7 @@ def _read(arguments: str, tool: Tool) -> tuple[dict[str, Any], str]:
         return {}, f"they have more than {MAX_ARGUMENT_CHARS} characters"
     try:
         given = json.loads(arguments or "{}", parse_constant=_no_number, parse_float=_finite)
+        json.dumps(given, ensure_ascii=False).encode()  # half a pair of surrogates is no text
     except (ValueError, RecursionError):
         return {}, "they are no JSON"
     if not isinstance(given, dict):

@@ -31,6 +31,8 @@ CONNECT_S = 5.0
 """A server that does not even take a call in this time is not there."""
 MAX_BODY_BYTES = 1024 * 1024
 """Of an answer that is not streamed, such as a list of models."""
+MAX_STREAM_BYTES = 8 * 1024 * 1024
+"""Of a streamed one: the longest answer, each of its letters in an event of its own."""
 MAX_REASON_BYTES = 16 * 1024
 """Looked at of what a server says about a failure."""
 LEAST_KEY_CHARS = 16
@@ -94,7 +96,11 @@ class Calls:
         async with self._call("POST", path, body) as response:
             if response.content_type != "text/event-stream":
                 raise EngineFailed(f"{self.who} answered something that is not its protocol.")
+            left = MAX_STREAM_BYTES
             async for received in response.content.iter_any():
+                left -= len(received)
+                if left < 0:
+                    raise EngineFailed(f"{self.who} answered far too much.")
                 for event in events.feed(received):
                     self._must_not_quote(keys, event.data)
                     yield event
@@ -124,11 +130,14 @@ class Calls:
         headers = {**self._headers(), "Accept-Encoding": "identity"}
         with self.translated():
             async with (
-                aiohttp.ClientSession(timeout=timeout, trust_env=False) as session,
+                aiohttp.ClientSession(timeout=timeout, trust_env=False, auto_decompress=False) as session,
                 session.request(method, self.url + path, json=body, headers=headers, allow_redirects=False) as response,
             ):
                 if response.status != 200:
                     raise self._refusal(response, await response.content.read(MAX_REASON_BYTES))
+                if response.headers.get("Content-Encoding", "identity") != "identity":
+                    # nobody asked for it, and a few bytes of it may be gigabytes
+                    raise EngineFailed(f"{self.who} answered something that is not its protocol.")
                 yield response
 
     @contextlib.contextmanager
@@ -160,10 +169,15 @@ class Calls:
         if status == 404:
             return Missing(f"{self.who} does not have the model that is set.", fix="Set one that it has.")
         if status in (429, 503, 529):
-            return Throttled(f"{self.who} is asked too much right now.", _seconds(response.headers.get("Retry-After")))
+            return throttled(self.who, response.headers.get("Retry-After"))
         if status >= 500:
             return EngineFailed(f"{self.who} failed (HTTP {status}).")
         return EngineFailed(f"{self.who} refused the request (HTTP {status}).")
+
+
+def throttled(who: str, retry_after: str | None) -> Throttled:
+    """`retry_after` is the header of that name."""
+    return Throttled(f"{who} is asked too much right now.", _seconds(retry_after))
 
 
 def is_loopback(url: str) -> bool:

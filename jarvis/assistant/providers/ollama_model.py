@@ -29,6 +29,7 @@ from jarvis.core.errors import (
 )
 
 DEFAULT_URL = "http://127.0.0.1:11434"
+LINE = "jarvis.assistant.providers.ollama_line"
 SILENCE_S = 60.0
 """The connection's own bound; whoever asks waits for less."""
 
@@ -124,17 +125,11 @@ class OllamaModel(CallingModel):
         """One client for each use: none is left open when the loop ends. The environment's proxies are for the
         internet, and what was said goes nowhere else than to this address, so no redirects either."""
         try:  # in a thread the first time: it takes 200 ms, and the loop may be playing audio
-            ollama: Any = sys.modules.get("ollama") or await asyncio.to_thread(importlib.import_module, "ollama")
+            line: Any = sys.modules.get(LINE) or await asyncio.to_thread(importlib.import_module, LINE)
         except ImportError:
             raise not_installed("ollama", "llm") from None
         try:
-            client = ollama.AsyncClient(
-                self._url,
-                timeout=SILENCE_S,
-                trust_env=False,
-                follow_redirects=False,
-                verify=not self._url.startswith("http:"),  # without TLS, reading the certificates is 13 ms for nothing
-            )
+            client = line.client(self._url, SILENCE_S)
         except ValueError:
             raise InvalidInput(f"{self._url!r} is not an address of an Ollama server.") from None
         try:
