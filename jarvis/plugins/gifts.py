@@ -25,6 +25,7 @@ from jarvis.plugins.kinds import (
     IntentPack,
     Listener,
     ModelProvider,
+    Skill,
     Tool,
     ToolContext,
 )
@@ -37,6 +38,8 @@ SKILL_S = 15.0
 TOOL_S = 60.0
 """Beside the deadline of whoever calls it."""
 LISTENER_S = 30.0
+MAX_SAID_CHARS = 8_000
+"""Ten minutes of speech."""
 MAX_GIFTS = 100
 """Of one kind, of one plugin."""
 MAX_SCHEMA_BYTES = 16 * 1024
@@ -91,8 +94,21 @@ def _intents(pack: Any, guard: Guard) -> Any:
     for intent, skill in pack.skills.items():
         _is(isinstance(intent, str) and bool(_TOOL_NAME.fullmatch(intent)), f"{intent!r} is no name of an intent")
         _takes(skill, 3, f"the skill {intent!r}", awaited=True)
-        skills[intent] = _waiting(guard, f"its skill {intent!r}", skill, SKILL_S)
+        skills[intent] = _waiting(guard, f"its skill {intent!r}", _saying(intent, skill), SKILL_S)
     return dataclasses.replace(pack, skills=skills)
+
+
+def _saying(intent: str, skill: Skill) -> Skill:
+    async def do(*about: Any) -> Any:
+        done = await skill(*about)
+        text = done if isinstance(done, str) else getattr(done, "text", None)
+        if not isinstance(text, str) or not text.strip():
+            raise TypeError(f"{intent} gave nothing to say")
+        if len(text) > MAX_SAID_CHARS:
+            raise ValueError(f"{intent} gave more than {MAX_SAID_CHARS} characters to say")
+        return done
+
+    return do
 
 
 def _tools(tool: Any, guard: Guard) -> Any:

@@ -6,16 +6,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import structlog
 
 from jarvis.core.errors import DeadlineExceeded, JarvisError, PluginFailed
 
 T = TypeVar("T")
+HELD_S = 2.0
+"""At a stretch: everything else that the node does waits for a plugin that does not `await`."""
 BREAKS = (Exception, SystemExit)
 """What a plugin may raise; a cancellation is one only when nobody asked for it."""
 
@@ -25,9 +29,9 @@ log = structlog.get_logger()
 class Guard:
     """`broke` is told each fault, in a sentence."""
 
-    def __init__(self, name: str, broke: Callable[[str], None]) -> None:
+    def __init__(self, name: str, broke: Callable[[str], None], mono_s: Callable[[], float] = time.monotonic) -> None:
         self.name = name
-        self._broke = broke
+        self._broke, self._mono_s = broke, mono_s
 
     def call(self, what: str, function: Callable[..., T], *args: Any) -> T:
         """Raises PluginFailed, or the JarvisError it raised."""
@@ -40,9 +44,10 @@ class Guard:
 
     async def wait(self, what: str, function: Callable[..., Awaitable[T]], *args: Any, deadline_s: float) -> T:
         """Raises PluginFailed, also when it is late, or the JarvisError it raised."""
+        steps = _Steps(lambda: function(*args), self._mono_s)
         try:
             async with asyncio.timeout(deadline_s) as limit:
-                return await function(*args)
+                return await steps
         except JarvisError:
             raise
         except asyncio.CancelledError as error:
@@ -53,6 +58,14 @@ class Guard:
         except BREAKS as error:
             late = isinstance(error, TimeoutError) and limit.expired()
             raise self._failed(what, error, f"took more than {deadline_s:g} s" if late else "") from None
+        finally:
+            if steps.longest_s >= HELD_S:
+                self._held(what, steps.longest_s)
+
+    def _held(self, what: str, for_s: float) -> None:
+        """Its answer counts, and so does what it did to everybody else."""
+        log.warning("a plugin held the node up", plugin=self.name, what=what, seconds=round(for_s, 1))
+        self._broke(f"The plugin {self.name!r} held the whole node up for {for_s:.1f} s in {what}.")
 
     def _failed(self, what: str, error: BaseException, why: str = "") -> PluginFailed:
         why = why or f"{type(error).__name__}{_place(error)}"
@@ -61,6 +74,33 @@ class Guard:
         sentence = f"The plugin {self.name!r} broke in {what}: {why}."
         self._broke(sentence)
         return PluginFailed(sentence, fix=f"Correct it, or switch it off: `jarvis plugin disable {self.name}`.")
+
+
+class _Steps(Awaitable[T]):
+    """What `begin` gives, awaited, and the longest time that it kept the event loop to itself."""
+
+    def __init__(self, begin: Callable[[], Awaitable[T]], mono_s: Callable[[], float]) -> None:
+        self._begin, self._mono_s = begin, mono_s
+        self.longest_s = 0.0
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        step: Callable[[], Any] | None = None
+        inner: Any = None
+        while True:
+            began = self._mono_s()
+            try:
+                if step is None:
+                    inner = self._begin().__await__()
+                    step = partial(next, inner)
+                yielded = step()
+            except StopIteration as end:
+                return cast(T, end.value)
+            finally:
+                self.longest_s = max(self.longest_s, self._mono_s() - began)
+            try:
+                step = partial(inner.send, (yield yielded))
+            except BaseException as error:
+                step = partial(inner.throw, error)
 
 
 async def apart(function: Callable[[], T], deadline_s: float) -> T:

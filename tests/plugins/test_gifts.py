@@ -198,7 +198,17 @@ def test_each_is_called_through_the_guard() -> None:
             provider.make({})
         with pytest.raises(PluginFailed, match="listener 'diary': ValueError"):
             await listener.told("timer.rang", {})
-        assert len(faults) == 5
+        for said in (None, 6, {"a": 6}, " ", "word " * 2_000, object()):
+            (pack,) = checked("jarvis_intents", [replace(PACK, skills={"dice_roll": gives(said)})], guard)
+            with pytest.raises(PluginFailed, match=r"its skill 'dice_roll': (Type|Value)Error"):
+                await pack.skills["dice_roll"](None, None, None)
+        assert len(faults) == 11
+
+    def gives(said: Any) -> Any:
+        async def skill(match: Any, request: Any, home: Any) -> Any:
+            return said
+
+        return skill
 
     async def skill_of_numbers(arguments: Any, context: Any) -> Any:
         return 6

@@ -75,6 +75,28 @@ def test_a_cancellation_is_the_plugins_fault_only_when_nobody_asked() -> None:
     assert len(told) == 1
 
 
+def test_one_that_keeps_the_loop_to_itself_is_named_though_it_answers() -> None:
+    now, told = [0.0], list[str]()
+    guard = Guard("dice", told.append, lambda: now[0])
+
+    async def holds(at_once_s: float) -> str:
+        for _ in range(3):
+            now[0] += at_once_s
+            ready = asyncio.get_running_loop().create_future()
+            ready.get_loop().call_soon(ready.set_result, None)
+            await ready
+        return "done"
+
+    async def main() -> None:
+        assert await guard.wait("its skill", holds, 1.9, deadline_s=5) == "done" and told == []
+        assert await guard.wait("its skill", holds, 2.1, deadline_s=5) == "done"
+        with pytest.raises(PluginFailed):
+            await guard.wait("its skill", raises(ValueError()), deadline_s=5)
+
+    asyncio.run(main())
+    assert "held the whole node up for 2.1 s in its skill" in told[0] and len(told) == 2
+
+
 def test_apart_means_that_nobody_waits_for_a_hang() -> None:
     async def main() -> None:
         hang = threading.Event()
