@@ -16,13 +16,13 @@ from sqlcipher3 import dbapi2 as sqlcipher
 
 MAX_WORDS = 64
 """Of one search; a question has ten."""
-RARE_ROWS = 4_000
+RARE_ROWS = 2_000
 """Chunks with any of a question's rarer words, all of which are ranked. Words that stand in more count in their score
-and bring none of their own. Among 100,000 chunks, of 259 questions' right pages 159 are among the first five then, and
-161 where all words bring chunks, which takes several times as long."""
+and bring none of their own. Among 100,000 chunks, of 259 questions' right pages 156 are among the first five then, and
+161 where all words bring chunks, which takes many times as long."""
 COMMON_SHARE = 4
 """A word that stands in more than every fourth chunk tells little, and is left out as long as another one is there."""
-MAX_RANKED = 6_000
+MAX_RANKED = 2_000
 """Where no word is rarer: some milliseconds."""
 
 TABLES = (
@@ -211,11 +211,18 @@ class SqlLibrary:
         rare = [one for (_, one), rows in zip(there, sums, strict=True) if rows <= RARE_ROWS]
         common = [one for rows, one in there[len(rare) :] if rows <= max(RARE_ROWS, last // COMMON_SHARE)]
         if len(common) > 1 and not rare:
-            yield " AND ".join(common[:2]), " OR ".join(common)
+            yield self._together(common, last), " OR ".join(common)
         if not rare:
             rare, common = common[:1] or [one for _, one in there[:1]], common[1:]
         if rare:
             yield " OR ".join(rare), " OR ".join([*rare, *common] if common else [])
+
+    def _together(self, phrases: Sequence[str], last: int) -> str:
+        """The first two at least in one chunk, and as many more as it takes for few enough chunks."""
+        most = 2
+        while most < len(phrases) and self._rows(" AND ".join(phrases[:most]), last) > RARE_ROWS:
+            most += 1
+        return " AND ".join(phrases[:most])
 
     def _rows(self, phrase: str, last: int) -> int:
         """How many chunks it stands in; guessed from the ids of the first, where it is more than RARE_ROWS."""

@@ -89,6 +89,7 @@ def test_common_words_rank_the_chunks_that_rarer_ones_choose(form: Any, monkeypa
             (8, asked, 40, holding("heat")),
             (7, asked, 2, holding("heat", "boiler")),
             (7, asked, 40, holding("heat")),
+            (1, asked, 1, holding("heat", "boiler", "pump")),
             (7, ["valve"], 40, holding("valve")),
             (7, ["never"], 40, set()),
         ):
