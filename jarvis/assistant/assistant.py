@@ -15,8 +15,7 @@ from jarvis.assistant.house.answers import answered
 from jarvis.assistant.intents import Match, match_intent
 from jarvis.assistant.language.asking import ANSWER_DEADLINE_S, Models
 from jarvis.assistant.language.home_tools import home_tools
-from jarvis.assistant.language.instructions import Instructions
-from jarvis.assistant.language.model import LanguageModel, ModelStatus
+from jarvis.assistant.language.model import LanguageModel
 from jarvis.assistant.language.tools import Toolbox
 from jarvis.assistant.replies import NOT_HEARD, spoken
 from jarvis.assistant.skills.knowledge import citation
@@ -24,7 +23,7 @@ from jarvis.assistant.skills.memory import remembered
 from jarvis.assistant.skills.questions import OPEN
 from jarvis.assistant.skills.registry import SKILLS, Skill
 from jarvis.assistant.skills.said import Said
-from jarvis.assistant.templates.understanding import Understanding, replied, shipped
+from jarvis.assistant.templates.understanding import Understanding, built_in, replied, shipped
 from jarvis.assistant.types import Findings, Home, PastTurn, Reply, Request
 from jarvis.assistant.wording.words import split, without_politeness
 from jarvis.core.errors import JarvisError
@@ -34,11 +33,6 @@ log = structlog.get_logger()
 
 MAX_ASKED_BACK = 3
 """Questions back for one wish: which one, in which room, and whether really."""
-HINT = (
-    "Turn on the kitchen lights. Set a timer for ten minutes. What's the weather? Add milk to the shopping list. "
-    "Pause the timer. Is the front door locked? What's the date today? Next song."
-)
-"""For a recogniser that heard what nobody would say here: what they do say."""
 
 
 class Assistant:
@@ -55,16 +49,7 @@ class Assistant:
         self._toolbox = toolbox
         self._understanding = shipped()
         self._skills: Mapping[str, Skill] = SKILLS
-        self._models = Models(models, answer_deadline_s=answer_deadline_s, mono_s=mono_s, toolbox=toolbox)
-        self.spending = self._models.spending
-
-    def rank(self, models: Sequence[LanguageModel]) -> None:
-        """Ask these from the next question on, in the order of preference."""
-        self._models.rank(models)
-
-    def instruct(self, instructions: Instructions) -> None:
-        """Tell models this first, from the next question on."""
-        self._models.instruct(instructions)
+        self.models = Models(models, answer_deadline_s=answer_deadline_s, mono_s=mono_s, toolbox=toolbox)
 
     def learn(self, understanding: Understanding, skills: Mapping[str, Skill]) -> None:
         """From the next sentence on: what is understood, and what is done then. `skills` are those of plugins; they do
@@ -102,6 +87,11 @@ class Assistant:
                 return number
         return None
 
+    @property
+    def hint(self) -> str:
+        """For a recogniser that heard what nobody would say here: what they do say."""
+        return " ".join(pack.hint for pack in built_in() if pack.hint)
+
     def hushes(self, text: str) -> bool:
         """Whether `text` needs no wake word while something rings: "stop", and what ends or delays it."""
         match = match_intent(text)
@@ -118,7 +108,7 @@ class Assistant:
             return await self._do(match, request, home)
         if (told := await _remembered(request.text, home)) is not None:
             return spoken("intents", "recall", {}, told)
-        return await self._models.answer(request, home, partial(self._own_tools, request, home))
+        return await self.models.answer(request, home, partial(self._own_tools, request, home))
 
     def _match(self, request: Request) -> Match | None:
         """The intent of what was said, or of what was asked for before ("For how long?") with this as the answer."""
@@ -152,10 +142,6 @@ class Assistant:
         reply.closes, reply.asks, reply.moves_to = said.closes, said.asks, said.moves_to
         reply.citations = said.citations
         return reply
-
-    async def statuses(self) -> list[ModelStatus]:
-        """Each model in order, and why it cannot be asked, for `status` and `doctor`."""
-        return await self._models.statuses()
 
     def _own_tools(self, request: Request, home: Home, reply: Reply) -> Sequence[Tool]:
         """The home's own, for one answer."""

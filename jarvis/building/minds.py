@@ -48,7 +48,7 @@ class Minds:
 
         def take() -> None:
             self._served = served
-            self.assistant.rank([*served.values(), *self._behind])
+            self.assistant.models.rank([*served.values(), *self._behind])
 
         return take
 
@@ -58,7 +58,7 @@ class Minds:
         def seeing() -> list[LanguageModel]:
             return [model for wanted, model in self._served.items() if wanted.vision]
 
-        return Captions(seeing, self.assistant.spending, allowed)
+        return Captions(seeing, self.assistant.models.spending, allowed)
 
     def rouse(self) -> None:
         """Load what an answer will need: somebody has begun to speak."""

@@ -61,7 +61,7 @@ async def build(settings: Settings, directory: DataDirectory, key: SigningKey, s
                 journal=journal,
                 members=members,
                 peering=peering,
-                comparison=Comparison(journal, members, peering, kept.node_id, thinking.assistant.spending.of),
+                comparison=Comparison(journal, members, peering, kept.node_id, thinking.assistant.models.spending.of),
                 connector=linked.connector,
                 discovery=linked.discovery,
                 invitations=belonging.invitations,
@@ -97,7 +97,7 @@ async def build(settings: Settings, directory: DataDirectory, key: SigningKey, s
                     journal,
                     members,
                     linked.copies,
-                    thinking.assistant,
+                    thinking.assistant.models,
                     connected=lambda: len(peering.connected()),
                 ),
                 bind=settings.bind,
@@ -116,7 +116,7 @@ async def build(settings: Settings, directory: DataDirectory, key: SigningKey, s
                     kept.events, clock, added.plugins.listeners, added.plugins.follow, held.privacy.closed
                 ),
                 apologies=Apologies(kept.events, talking.speech.prepare, APOLOGIES),
-                prompts=Prompts(directory.path / PROMPTS, thinking.assistant),
+                prompts=Prompts(directory.path / PROMPTS, thinking.assistant.models),
                 settings=live,
                 close=store.close,
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jarvis.assistant.assistant import Assistant
+from jarvis.assistant.language.asking import Models
 from jarvis.core.errors import JarvisError
 from jarvis.node.links.copies import CopyWatch
 from jarvis.node.membership.members import Members
@@ -25,7 +25,7 @@ class Status:
         journal: Journal,
         members: Members,
         copies: CopyWatch,
-        assistant: Assistant,
+        models: Models,
         *,
         connected: Callable[[], int],
     ) -> None:
@@ -33,7 +33,7 @@ class Status:
         self._journal = journal
         self._members = members
         self._copies = copies
-        self._assistant = assistant
+        self._models = models
         self._connected = connected
 
     async def look(self, others: Mapping[str, State]) -> dict[str, Any]:
@@ -43,7 +43,7 @@ class Status:
             "links": self._links(),
             "identity": self._copies.state(),
             **others,
-            **await self._models(),
+            **await self._thinking(),
         }
         health = max(0, 100 - sum(WEIGHTS[part["state"]] for part in components.values()))
         return {"health": health, "components": components}
@@ -64,9 +64,9 @@ class Status:
         connected = self._connected()
         return {"state": "ok" if connected == others else "degraded", "detail": f"{connected} of {others} peers"}
 
-    async def _models(self) -> dict[str, State]:
+    async def _thinking(self) -> dict[str, State]:
         found = {}
-        for model in await self._assistant.statuses():
+        for model in await self._models.statuses():
             ok = model.available.ok
             label = "" if model.trusted or not ok else " (small: chats, but is not asked for facts)"
             detail = (model.available.model if ok else model.available.reason) + label

@@ -20,7 +20,7 @@ import numpy as np
 import structlog
 from benches.table import Row, commit, machine, row, show
 
-from jarvis.assistant.assistant import HINT, Assistant
+from jarvis.assistant.assistant import Assistant
 from jarvis.core.time import SystemClock
 from jarvis.engines.worker import Worker
 from jarvis.models.pull import pull
@@ -67,7 +67,7 @@ class Listening:
             whole_intent=assistant.whole_intent,
             missing_slot=assistant.missing_slot,
             likeliest=assistant.likeliest,
-            hint=HINT,
+            hint=assistant.hint,
         )
 
     async def heard(self, sound: Any) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from jarvis.assistant.intents import Match, match_intent
 from jarvis.assistant.skills.registry import SKILLS
+from scripts.recorded.expected import plain
 
 FILE = Path(__file__).with_name("commands.toml")
 LATER = Path(__file__).with_name("commands_later.toml")
@@ -55,15 +56,6 @@ def wrong(file: Path = FILE) -> list[str]:
         if intent != one.intent or slots != plain(one.slots):
             found.append(f"{one.said!r} is {intent} {slots}, not {one.intent} {plain(one.slots)}")
     return found
-
-
-def plain(value: Any) -> Any:
-    """Without what holds nothing, and without regard to case, article, or kind of sequence."""
-    if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items() if one not in (None, "", (), [])}
-    if isinstance(value, (list, tuple)):
-        return [plain(one) for one in value]
-    return value.casefold().removeprefix("the ") if isinstance(value, str) else value
 
 
 def test_commands_are_understood() -> None:

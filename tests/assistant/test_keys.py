@@ -65,6 +65,6 @@ def test_an_answer_that_quotes_the_key_is_not_heard(model: str) -> None:
             assistant = Assistant([Careful(asked, look_s=15)])
             reply = await assistant.answer(request("Tell me a joke about the sky."), MemoryHome())
             assert await whole(reply) in (FAILED, NO_MODEL)
-            assert KEY not in str(await assistant.statuses())
+            assert KEY not in str(await assistant.models.statuses())
 
     asyncio.run(main())

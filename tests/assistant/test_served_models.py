@@ -77,7 +77,7 @@ def test_openai_is_asked_in_its_protocol_and_says_what_it_cost() -> None:
             assert [one["role"] for one in body["messages"]] == ["system", "user", "assistant", "user"]
             assert body["max_tokens"] == 256 and body["stream"] is True
             assert double.headers[0]["Authorization"] == f"Bearer {KEY}"
-            spent = assistant.spending.of["openai"]
+            spent = assistant.models.spending.of["openai"]
             assert (spent.prompt_tokens, spent.completion_tokens, spent.answered, spent.failed) == (57, 9, 1, 0)
 
     asyncio.run(run())
@@ -370,7 +370,7 @@ def test_no_fault_shows_the_key_or_the_question(
             model = model_of(double, first_piece_s=0.1, idle_s=0.1)
             with structlog.testing.capture_logs() as logged:
                 _, said = await ask(model)
-            status = await Assistant([model]).statuses()
+            status = await Assistant([model]).models.statuses()
             try:
                 await drained(model)
             except JarvisError as error:

@@ -51,7 +51,7 @@ def test_a_file_is_taken_up_refused_and_forgotten(tmp_path: Path) -> None:
     async def main() -> None:
         model = ScriptedModel()
         assistant = Assistant([model])
-        prompts = Prompts(file.parent, assistant)
+        prompts = Prompts(file.parent, assistant.models)
 
         async def head() -> str:
             await prompts.refresh()

@@ -67,6 +67,7 @@ class _File(_Strict):
     ends: dict[str, list[_Text]] = {}
     texts: dict[str, Text] = {}
     heard: dict[str, list[_Text]] = {}
+    hint: Annotated[str, Field(max_length=1_000)] = ""
     intent: Annotated[list[Sentences], Field(max_length=500)] = []
 
 
@@ -84,6 +85,8 @@ class Pack:
     heard: Mapping[str, list[str]] = field(default_factory=dict)
     """Word: what recognisers write for it."""
     intents: tuple[Sentences, ...] = ()
+    hint: str = ""
+    """Sentences as they are said and written, for a recogniser that is in doubt."""
 
 
 def read(name: str, text: str) -> Pack:
@@ -100,7 +103,8 @@ def read(name: str, text: str) -> Pack:
         raise _fault(name, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     if sum(len(one.sentences) for one in file.intent) > MAX_SENTENCES:
         raise _fault(name, f"it has more than {MAX_SENTENCES} sentences")
-    return Pack(name, file.language, file.rules, file.lists, file.ends, file.texts, file.heard, tuple(file.intent))
+    intents = tuple(file.intent)
+    return Pack(name, file.language, file.rules, file.lists, file.ends, file.texts, file.heard, intents, file.hint)
 
 
 def _fault(name: str, why: str) -> InvalidInput:

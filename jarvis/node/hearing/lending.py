@@ -29,6 +29,7 @@ from jarvis.core.errors import (
 )
 from jarvis.core.ids import to_text
 from jarvis.core.time import Clock
+from jarvis.node.begun import Begun
 from jarvis.node.hearing.lending_messages import (
     JOB_BYTES,
     MAX_ASKED_BYTES,
@@ -123,19 +124,12 @@ class Lending:
         self._allowances = Allowances(clock, BURST, PER_S)
         self._noted: dict[tuple[str, bytes, str], float] = {}
         """When (what, member, kind) was audited last."""
-        self._group: asyncio.TaskGroup | None = None
+        self._begun = Begun()
+        self.run = self._begun.run
+        """Lend until cancelled."""
         requests.serve(OFFER, self._offered)
         requests.serve(ASK, self._asked)
         requests.serve(GIVE, self._given)
-
-    async def run(self) -> None:
-        """Lend until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            try:
-                await asyncio.Event().wait()
-            finally:
-                self._group = None
 
     # --- borrowing ------------------------------------------------------------------------------------------------
 
@@ -267,10 +261,13 @@ class Lending:
 
     def _begin(self, peer: bytes, job: bytes, asked: Asked) -> None:
         engine = self._engines.get(asked.kind)
-        if engine is None or not engine.lendable or self._group is None:
+        if (
+            engine is None
+            or not engine.lendable
+            or not self._begun.begin(self._work(peer, job, asked, engine), "lent engine")
+        ):
             raise Overloaded(f"That room cannot lend its {asked.kind} engine now.")
         self._working += 1
-        self._group.create_task(self._work(peer, job, asked, engine), name="lent engine")
 
     async def _work(self, peer: bytes, job: bytes, asked: Asked, engine: Lent) -> None:
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from jarvis.assistant.assistant import HINT, Assistant
+from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.common import common_replies
 from jarvis.assistant.directions import asks_privacy
 from jarvis.core.codec import Value
@@ -113,7 +113,7 @@ class Speech:
             whole_intent=self._assistant.whole_intent,
             missing_slot=self._assistant.missing_slot,
             likeliest=self._assistant.likeliest,
-            hint=HINT,
+            hint=self._assistant.hint,
             replies=self._replies,
         )
 

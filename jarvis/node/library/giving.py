@@ -9,6 +9,7 @@ import structlog
 
 from jarvis.core.errors import InvalidInput, JarvisError, NotAllowed, NotFound, Overloaded
 from jarvis.core.time import Clock
+from jarvis.node.begun import Begun
 from jarvis.node.library.pieces import (
     PIECE_CHUNKS,
     Blob,
@@ -42,17 +43,10 @@ class Giving:
         self._cuts: dict[str, asyncio.Task[Cut | None]] = {}
         """Of documents that were asked for, the last of them last."""
         self._allowances = Allowances(clock, BURST, PER_S)
-        self._group: asyncio.TaskGroup | None = None
-        requests.serve(TOPIC, self._asked)
-
-    async def run(self) -> None:
+        self._begun = Begun()
+        self.run = self._begun.run
         """Give until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            try:
-                await asyncio.Event().wait()
-            finally:
-                self._group = None
+        requests.serve(TOPIC, self._asked)
 
     async def _asked(self, peer: bytes, body: bytes) -> bytes:
         wanted = read_wanted(body)
@@ -79,9 +73,9 @@ class Giving:
         """Raises Overloaded while it is still being read."""
         reading = self._cuts.pop(document, None)
         if reading is None:
-            if self._group is None:
+            reading = self._begun.begin(self._cut(document), "cut")
+            if reading is None:
                 raise Overloaded("That room has only just begun.")
-            reading = self._group.create_task(self._cut(document), name="cut")
         self._cuts[document] = reading
         while len(self._cuts) > MAX_READY:
             self._cuts.pop(next(iter(self._cuts)))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from jarvis.assistant.assistant import Assistant
+from jarvis.assistant.language.asking import Models
 from jarvis.assistant.language.instructions import MAX_BYTES, Instructions, built_in
 from jarvis.core.errors import InvalidInput
 from jarvis.core.files import read_text, why
@@ -24,8 +24,8 @@ MAX_FILES = 10
 
 
 class Prompts:
-    def __init__(self, folder: Path, assistant: Assistant) -> None:
-        self._folder, self._assistant = folder, assistant
+    def __init__(self, folder: Path, models: Models) -> None:
+        self._folder, self._models = folder, models
         self._problem, self._own = "", False
         files = SavedFiles(self._files, self._take_up)
         self.run, self.refresh = files.run, files.refresh
@@ -52,7 +52,7 @@ class Prompts:
                 self._refuse(why(error))
             except InvalidInput as error:
                 self._refuse(str(error))
-        self._assistant.instruct(instructions)
+        self._models.instruct(instructions)
         log.info("prompts taken up", own=self._own, problem=bool(self._problem))
 
     def _refuse(self, reason: str) -> None:
