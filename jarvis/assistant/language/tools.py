@@ -175,12 +175,12 @@ class Toolbox:
     async def answered(self, request: Request, home: Home) -> str | None:
         """What came of it, where the last thing said was such a question and this is its answer. A question is
         answered once, and by anything else it is forgotten."""
-        mine = [one for one in self._waiting if one[0] == request.session]
+        mine = {one: self._waiting.pop(one) for one in list(self._waiting) if one[0] == request.session}
         last = request.turns[-1] if request.turns else None
         asked = next((one for one in mine if last is not None and last.reply.endswith(one[2])), None)
         if asked is None or last is None:
             return None
-        (wanted, until_s), said = self._waiting.pop(asked), joined(split(request.text))
+        (wanted, until_s), said = mine[asked], joined(split(request.text))
         if self._mono_s() > until_s or not asked[1] == last.room == request.room:
             return None
         if said in YES:
