@@ -17,6 +17,7 @@ import pytest
 
 from jarvis.core.errors import EngineFailed, InvalidInput, Missing, PluginFailed
 from jarvis.engines.worker import Worker
+from jarvis.knowledge.files import packed
 from jarvis.knowledge.files.builtin import PROCESSORS
 from jarvis.knowledge.files.image import _facts as image_facts
 from jarvis.knowledge.files.projects import summary
@@ -127,6 +128,18 @@ def test_bombs(tmp_path: Path) -> None:
         b"<< >>",
     ]
     refused(documents.pdf_of(tmp_path / "g.pdf", spelled), "far more than it should", FileLimits())
+
+
+def test_what_is_listed_without_end_is_not_looked_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory is measured before it is read: of these names not one is."""
+    listed = documents.listed(tmp_path / "a.docx", 1_300_000)
+    assert 50 * 2**20 < listed.stat().st_size < FileLimits().max_bytes
+    with monkeypatch.context() as looked:
+        looked.setattr(zipfile.ZipInfo, "_decodeExtra", lambda _: pytest.fail("it was looked through"))
+        refused(listed, "more than 10000 files", FileLimits())
+    refused(documents.listed(tmp_path / "b.docx", 10_001), "more than 10000 files", FileLimits())
+    monkeypatch.setattr(packed, "MAX_ELEMENTS", 1_000)
+    refused(documents.docx(tmp_path / "c.docx", "<w:p/>" * 1_000), "more than 1000 elements", FileLimits())
 
 
 def test_a_picture_is_never_unpacked(tmp_path: Path) -> None:

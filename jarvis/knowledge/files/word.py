@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jarvis.knowledge.files.opening import refused
-from jarvis.knowledge.files.outline import Outline
+from jarvis.knowledge.files.outline import MAX_TITLE_CHARS, Outline
 from jarvis.knowledge.files.packed import Attributes, unpacked
 from jarvis.plugins.kinds import FileLimits, FileText
 
@@ -67,7 +67,7 @@ class _Core:
         self._within = False
 
     def words(self, text: str) -> None:
-        if self._within:
+        if self._within and len(self.title) < MAX_TITLE_CHARS:
             self.title += text
 
 
