@@ -54,7 +54,7 @@ WHOLE: list[Expected] = [
     *_all("timer_cancel", "Cancel the ten-minute one", seconds=600),
     *_all("timer_cancel", "I don't need the timer anymore"),
     *_all("timer_list", "How much longer?", "Tell me how much time is left", "How many minutes are left?",
-          "Can you tell me how long is left on the timer?"),
+          "Can you tell me how long is left on the timer?", "Timer status", "The timer status, please"),
     *_all("what_did_i_ask", "What was it I just asked?", "What was the question I just asked you?",
           "Do you remember what I just asked?", "What was I just asking you?", "What did I last ask?"),
     *_all("what_did_i_ask", "What did I ask you in the kitchen just now?", room="kitchen"),

@@ -182,3 +182,11 @@ def test_a_reminder_for_a_day_asks_for_the_time_and_keeps_the_day() -> None:
     filled = fill_missing(again, "seven pm") if again is not None else None
     at = {"hour": 7, "minute": 0, "half": "pm", "day": None}
     assert filled is not None and filled.slots == {"name": "take the bins out", "at": at, "every": ["mon"]}
+
+
+def test_what_is_run_is_a_scene_unless_it_is_something_else() -> None:
+    match = match_intent("Run party time")
+    assert match is not None and (match.intent, match.slots) == ("home_scene", {"name": "party time"})
+    for text in ("Run a bath", "Run away", "Run to the shop", "Run for your life", "Run the dishwasher"):
+        other = match_intent(text)
+        assert other is None or other.intent != "home_scene"
