@@ -9,12 +9,9 @@ import os
 import secrets
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jarvis.api.server import ApiServer
-from jarvis.building.whole import build
 from jarvis.core.garbage import look_less_often
-from jarvis.core.settings import Settings
 from jarvis.core.time import SystemClock
 from jarvis.identity.sealed import Opener
 from jarvis.node.backups import making as backup
@@ -24,6 +21,9 @@ from jarvis.node.membership import founding
 from jarvis.node.membership.members import Members
 from jarvis.node.records.journal import Journal
 from jarvis.replica.replica import Replica
+
+if TYPE_CHECKING:
+    from jarvis.core.settings import Settings
 
 JOIN_DEADLINE_S = 60.0
 
@@ -92,6 +92,9 @@ async def run_node(
     when this returns. `on_ready` is given what `run` prints when it is ready, `log_at` another level of the log.
 
     Raises BadConfiguration when there is no node, another runs here, a port is taken or the keys do not fit."""
+    from jarvis.api.server import ApiServer  # the larger part of this program, and no other command here needs it
+    from jarvis.building.whole import build
+
     directory = DataDirectory(settings.data_dir)
     directory.must_hold_a_node()
     with directory.lock():

