@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,6 +115,31 @@ def test_a_file_with_a_fault_is_named_and_the_others_go_on(tmp_path: Path, text:
         (tmp_path / "mine.toml").unlink()
         await phrases.refresh()
         assert phrases.component()["state"] == "ok"
+
+    in_folder(tmp_path, test)
+
+
+def test_what_a_file_said_before_it_had_a_fault_stays(tmp_path: Path) -> None:
+    async def test(assistant: Assistant, phrases: Phrases, added: Added) -> None:
+        save(tmp_path / "mine.toml", WIFI)
+        await phrases.refresh()
+        save(tmp_path / "mine.toml", LIGHTS_OUT.replace("hold your", "(hold your"))
+        await phrases.refresh()
+        assert "mine.toml" in phrases.component()["detail"] and "before stays" in phrases.component()["detail"]
+        assert (await said(assistant, "What is the wifi?"))[0] == "wifi"
+
+        added.give(IntentPack("cat", "en", 'language = "en"', {"feed_cat": fed}))
+        save(tmp_path / "mine.toml", LIGHTS_OUT.replace('"stop"', '"feed_cat"'))
+        await phrases.refresh()
+        assert (await said(assistant, "hold your horses"))[0] == "feed_cat" and phrases.component()["state"] == "ok"
+        assert (await said(assistant, "What is the wifi?"))[0] != "wifi"
+        added.packs = []
+        added.changed[0]()
+        await phrases.refresh()
+        assert "feed_cat" in phrases.component()["detail"] and "stays" not in phrases.component()["detail"]
+
+    async def fed(match: Any, request: Request, home: Any) -> str:
+        return "Fed."
 
     in_folder(tmp_path, test)
 

@@ -70,8 +70,10 @@ def test_a_file_is_taken_up_refused_and_forgotten(tmp_path: Path) -> None:
         assert prompts.component() == {"state": "ok", "detail": "system.txt"}
         for content, why in ((b"\xff", "UTF-8"), (b"x" * 9_999, str(MAX_BYTES)), (b"You are {who}.", "{who}")):
             file.write_bytes(content)
-            assert await head() == ours and why in prompts.component()["detail"]
+            assert await head() == "You are Jarvis, a butler." and why in prompts.component()["detail"]
             assert prompts.component()["state"] == "degraded" and "system.txt" in prompts.component()["detail"]
+        prompts = Prompts(file.parent, assistant.models)
+        assert await head() == ours and "The built-in one is." in prompts.component()["detail"]
         file.rename(file.with_name("sytem.txt"))
         assert await head() == ours and "prompts/sytem.txt is not used" in prompts.component()["detail"]
         file.with_name("sytem.txt").unlink()

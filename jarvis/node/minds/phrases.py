@@ -1,6 +1,6 @@
 """Which sentences this node understands: Jarvis' own, those of its plugins, and files of templates in a folder of the
-data directory. A change holds from the next sentence on; a file with a fault is named in `status` and left out, and the
-rest goes on. It reads files and never writes one."""
+data directory. A change holds from the next sentence on; a file with a fault is named in `status`, what it said before
+stays, and the rest goes on. It reads files and never writes one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import structlog
 
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.skills.registry import SKILLS
-from jarvis.assistant.templates.collection import Collected, collect
+from jarvis.assistant.templates.collection import collect
 from jarvis.core.files import read_text, why
 from jarvis.node.saved_files import SavedFiles
 from jarvis.plugins.kinds import IntentPack
@@ -39,6 +39,8 @@ class Phrases:
         self._folder, self._assistant, self._offered = folder, assistant, offered
         self._problems: dict[str, str] = {}
         self._known = 0
+        self._good: dict[str, str] = {}
+        """What each file said when it had no fault last."""
         files = SavedFiles(self._files, self._take_up)
         self.run, self.refresh = files.run, files.refresh
         follow(files.look_again)
@@ -50,9 +52,19 @@ class Phrases:
         packs = list(self._offered())
         skills = {intent: skill for pack in reversed(packs) for intent, skill in pack.skills.items()}
         texts = [(pack.name, pack.templates) for pack in packs]
-        found, unread = await asyncio.to_thread(_collected, files, texts, {*skills, *SKILLS})
+        able = {*skills, *SKILLS}
+        own, unread = await asyncio.to_thread(_read, files)
+        found = await asyncio.to_thread(collect, [*own.items(), *texts], able)
+        problems = {**found.problems, **unread}
+        before = {name: self._good[name] for name in problems if name in self._good}
+        if before:
+            own = {file.name: before.get(file.name, own.get(file.name, "")) for file in files}
+            found = await asyncio.to_thread(collect, [*own.items(), *texts], able)
+            stays = before.keys() - found.problems.keys()  # a plugin that it needs may have gone, too
+            problems |= {name: f"{problems[name]} What it said before stays." for name in stays}
+        self._good = {name: text for name, text in own.items() if name not in found.problems}
         self._assistant.learn(found.understanding, skills)
-        self._problems, self._known = {**found.problems, **unread}, len(files) + len(packs)
+        self._problems, self._known = problems, len(files) + len(packs)
         log.info("sentences taken up", files=len(files), packs=len(packs), left_out=len(self._problems))
 
     def understand(self, text: str, assistant_name: str, rooms: Sequence[str]) -> dict[str, Any]:
@@ -76,15 +88,13 @@ class Phrases:
         return {"state": "ok", "detail": f"{len(self._assistant.intents())} intents{more}"}
 
 
-def _collected(
-    files: Sequence[Path], texts: Sequence[tuple[str, str]], able: set[str]
-) -> tuple[Collected, dict[str, str]]:
-    """A person's own files come before plugins'."""
-    own: list[tuple[str, str]] = []
+def _read(files: Sequence[Path]) -> tuple[dict[str, str], dict[str, str]]:
+    """What each says, and why one cannot be read, by their names."""
+    own: dict[str, str] = {}
     unread: dict[str, str] = {}
     for file in files:
         try:
-            own.append((file.name, read_text(file, MAX_BYTES)))
+            own[file.name] = read_text(file, MAX_BYTES)
         except (OSError, ValueError) as error:
             unread[file.name] = f"{file.name} cannot be read: {why(error)}."
-    return collect([*own, *texts], able), unread
+    return own, unread

@@ -1,5 +1,5 @@
 """What language models are told first, in a household's own words: a file in a folder of the data directory, read while
-the node runs. One with a fault is named in `status`, and the built-in words are used."""
+the node runs. One with a fault is named in `status`, and the words before it stay."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Prompts:
     def __init__(self, folder: Path, models: Models) -> None:
         self._folder, self._models = folder, models
         self._problem, self._own = "", False
+        self._instructions = built_in()
         files = SavedFiles(self._files, self._take_up)
         self.run, self.refresh = files.run, files.refresh
 
@@ -40,20 +41,24 @@ class Prompts:
         return sorted(self._folder.glob("*.txt"))[:MAX_FILES]
 
     async def _take_up(self, files: Sequence[Path]) -> None:
-        instructions, self._own, self._problem = built_in(), False, ""
+        self._problem = ""
         for file in files:
             if file.name != SYSTEM:
                 self._problem = f"{FOLDER}/{file.name} is not used: the one that is has the name {SYSTEM}."
         if self._folder / SYSTEM in files:
             try:
-                instructions = Instructions(await asyncio.to_thread(read_text, self._folder / SYSTEM, MAX_BYTES))
-                self._own = True
+                text = await asyncio.to_thread(read_text, self._folder / SYSTEM, MAX_BYTES)
+                self._instructions, self._own = Instructions(text), True
             except (OSError, ValueError) as error:
                 self._refuse(why(error))
             except InvalidInput as error:
                 self._refuse(str(error))
-        self._models.instruct(instructions)
+        else:
+            self._instructions, self._own = built_in(), False
+        self._models.instruct(self._instructions)
         log.info("prompts taken up", own=self._own, problem=bool(self._problem))
 
     def _refuse(self, reason: str) -> None:
-        self._problem = f"{FOLDER}/{SYSTEM} is not used: {reason}. The built-in one is."
+        self._problem = (
+            f"{FOLDER}/{SYSTEM} is not used: {reason}. The {'one before' if self._own else 'built-in one'} is."
+        )
