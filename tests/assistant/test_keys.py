@@ -50,6 +50,23 @@ def test_a_key_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
         find_key("some", tmp_path / "nothing", {})
 
 
+def test_a_key_that_cannot_be_read_any_more_is_seen_though_the_server_is_known(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(KEY)
+    file.chmod(0o600)
+
+    async def main() -> None:
+        async with served(OpenAIDouble()) as double:
+            headers = lambda: {"Authorization": f"Bearer {find_key('some', file, {})}"}  # noqa: E731
+            model = OpenAIModel(double.url + "/v1", headers=headers)
+            assert (await model.available()).ok
+            file.chmod(0o644)
+            found = await model.available()
+            assert not found.ok and "chmod 600" in found.reason
+
+    asyncio.run(main())
+
+
 class Quoting(OpenAIDouble):
     """Says the key as its answer, and as the name of its model."""
 

@@ -67,13 +67,13 @@ class Calls:
         return _parts(self.url)[1]
 
     def check(self) -> None:
-        """Raises BadConfiguration when it can never be asked as it is set."""
+        """Raises BadConfiguration when it can never be asked as it is set, or its key cannot be read."""
         scheme, host = _parts(self.url)
         if scheme not in ("http", "https") or not host:
             raise BadConfiguration(
                 f"{self.who} has no valid address.", fix="Give it a url such as http://host:8080/v1."
             )
-        if scheme == "http" and self.elsewhere and self._headers():
+        if self._headers() and scheme == "http" and self.elsewhere:
             raise BadConfiguration(
                 f"{self.who} is set to http, so its key could be read on the way.",
                 fix="Use an https address, or leave out the key.",
