@@ -9,30 +9,27 @@ from functools import partial
 
 import structlog
 
-from jarvis.assistant.directions import meant
-from jarvis.assistant.filling import fill_missing
-from jarvis.assistant.house.answers import answered
-from jarvis.assistant.intents import Match, match_intent
+from jarvis.assistant.house.answers import WHICH_THING
+from jarvis.assistant.intents import Match, match_exactly, match_intent
 from jarvis.assistant.language.asking import ANSWER_DEADLINE_S, Models
 from jarvis.assistant.language.home_tools import home_tools
 from jarvis.assistant.language.model import LanguageModel
 from jarvis.assistant.language.tools import Toolbox
+from jarvis.assistant.meaning import Meaning, Meant
 from jarvis.assistant.replies import NOT_HEARD, spoken
+from jarvis.assistant.several import Part
 from jarvis.assistant.skills.knowledge import citation
 from jarvis.assistant.skills.memory import remembered
 from jarvis.assistant.skills.questions import OPEN
 from jarvis.assistant.skills.registry import SKILLS, Skill
 from jarvis.assistant.skills.said import Said
 from jarvis.assistant.templates.understanding import Understanding, built_in, replied, shipped
-from jarvis.assistant.types import Findings, Home, PastTurn, Reply, Request
-from jarvis.assistant.wording.words import split, without_politeness
+from jarvis.assistant.together import together
+from jarvis.assistant.types import Findings, Home, Reply, Request
 from jarvis.core.errors import JarvisError
 from jarvis.plugins.kinds import Tool
 
 log = structlog.get_logger()
-
-MAX_ASKED_BACK = 3
-"""Questions back for one wish: which one, in which room, and whether really."""
 
 
 class Assistant:
@@ -49,6 +46,10 @@ class Assistant:
         self._toolbox = toolbox
         self._understanding = shipped()
         self._skills: Mapping[str, Skill] = SKILLS
+        self._meaning = Meaning(
+            lambda one: self._exactly(one.text, one.assistant_name, one.rooms),
+            lambda one: self.understand(one.text, one.assistant_name, one.rooms),
+        )
         self.models = Models(models, answer_deadline_s=answer_deadline_s, mono_s=mono_s, toolbox=toolbox)
 
     def learn(self, understanding: Understanding, skills: Mapping[str, Skill]) -> None:
@@ -63,29 +64,31 @@ class Assistant:
 
     def understand(self, text: str, assistant_name: str = "Jarvis", rooms: Sequence[str] = ()) -> Match | None:
         """The intent of `text`, of those that somebody here can do."""
-        match = match_intent(text, assistant_name, self._understanding, rooms)
-        return match if match is not None and (match.reply or match.intent in self._skills) else None
+        return self._able(match_intent(text, assistant_name, self._understanding, rooms))
+
+    def parts(self, text: str, assistant_name: str = "Jarvis", rooms: Sequence[str] = ()) -> list[Part]:
+        """The commands that `text` is made of, where it is several."""
+        return self._meaning.parts(Request(text, "", assistant_name, rooms=rooms))
 
     def whole_intent(self, text: str) -> bool:
-        """Whether `text` is an intent to which nothing needs to be added: the person is done. Takes under 5 ms."""
-        match = self.understand(text)
-        return match is not None and match.whole
+        """Whether `text` is an intent, or several, to which nothing needs to be added: the person is done. Takes under
+        5 ms."""
+        match = self._exactly(text)
+        several = [match] if match is not None else [one.match for one in self.parts(text)]
+        return bool(several) and several[-1].whole
 
     def missing_slot(self, text: str) -> bool:
         """Whether `text` is an intent that still lacks something ("set a timer for"): the person will go on."""
         match = self.understand(text)
-        return match is not None and bool(match.missing)
+        parts = self.parts(text) if match is None else []
+        return bool(match.missing if match is not None else parts and parts[-1].match.missing)
 
     def likeliest(self, texts: Sequence[str]) -> int | None:
         """Which of several ways to hear the same is meant: the first, unless it is no intent and another is a whole
         one, letter by letter. None where no intent is among them."""
-        if self.understand(texts[0]) is not None:
+        if self.understand(texts[0]) is not None or self.parts(texts[0]):
             return 0
-        for number, text in enumerate(texts[1:], 1):
-            match = self._understanding.understand(without_politeness(split(text)), text)
-            if match is not None and match.whole and match.intent in self._skills:
-                return number
-        return None
+        return next((number for number, text in enumerate(texts[1:], 1) if self.whole_intent(text)), None)
 
     @property
     def hint(self) -> str:
@@ -103,34 +106,28 @@ class Assistant:
             return spoken("intents", None, {}, NOT_HEARD, ok=False)
         if self._toolbox is not None and (done := await self._toolbox.answered(request, home)) is not None:
             return spoken("tools", None, {}, done)
-        match = self._match(request)
-        if match is not None:
-            return await self._do(match, request, home)
+        asked = self._meaning.of(request, round(home.now().timestamp() * 1000) if home.clock_is_set else None)
+        if len(asked) > 1:
+            return await together(asked, lambda one: self._do(one, home))
+        if asked:
+            return await self._do(asked[0], home)
         if (told := await _remembered(request.text, home)) is not None:
             return spoken("intents", "recall", {}, told)
         return await self.models.answer(request, home, partial(self._own_tools, request, home))
 
-    def _match(self, request: Request) -> Match | None:
-        """The intent of what was said, or of what was asked for before ("For how long?") with this as the answer."""
-        match = self.understand(request.text, request.assistant_name, request.rooms)
-        if match is not None and not meant(match, request):
-            match = None
-        if match is not None and match.confidence == 1.0:
-            return match
-        # An answer to a question is likelier than a sentence in which a word was misheard.
-        return self._completed(request.text, request.turns[-MAX_ASKED_BACK:], request) or match
+    def _exactly(self, text: str, assistant_name: str = "Jarvis", rooms: Sequence[str] = ()) -> Match | None:
+        return self._able(match_exactly(text, assistant_name, self._understanding, rooms))
 
-    def _completed(self, text: str, turns: Sequence[PastTurn], request: Request) -> Match | None:
-        """What was asked for before, with `text` as the answer to the question back; and that may have been one too:
-        "Unlock the door." "Which one?" "The front door." "Should I ...?" "Yes."."""
-        if not turns or not turns[-1].reply.endswith("?"):
-            return None
-        last = turns[-1]
-        asked = self.understand(last.heard, request.assistant_name, request.rooms)
-        asked = asked or self._completed(last.heard, turns[:-1], request)
-        return None if asked is None else answered(asked, last, text) or fill_missing(asked, text)
+    def _able(self, match: Match | None) -> Match | None:
+        """`match`, if somebody here can do it."""
+        return match if match is not None and (match.reply or match.intent in self._skills) else None
 
-    async def _do(self, match: Match, request: Request, home: Home) -> Reply:
+    async def _do(self, one: Meant, home: Home) -> Reply:
+        match, request = one.match, one.request
+        if "thing" in match.missing:
+            reply = spoken("intents", match.intent, match.slots, WHICH_THING)
+            reply.asks = True
+            return reply
         if match.intent not in self._skills:
             return spoken("intents", match.intent, match.slots, replied(match.reply, match.slots))
         try:

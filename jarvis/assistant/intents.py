@@ -11,7 +11,7 @@ from jarvis.assistant.templates.english import DANGLING
 from jarvis.assistant.templates.understanding import Match, Understanding, shipped
 from jarvis.assistant.wording.words import split, without_politeness
 
-__all__ = ["Match", "match_intent"]
+__all__ = ["Match", "match_exactly", "match_intent"]
 
 MAX_DANGLING = 2
 """Words left out at the end to make a sentence fit: "a timer for the"."""
@@ -32,3 +32,11 @@ def match_intent(
         if found is not None:
             return replace(found, dangling=left_out > 0)
     return templates.guess(words, text, rooms)
+
+
+def match_exactly(
+    text: str, assistant_name: str = "Jarvis", understanding: Understanding | None = None, rooms: Sequence[str] = ()
+) -> Match | None:
+    """As `match_intent`, of every word as it stands."""
+    words = without_politeness(split(text), assistant_name)
+    return (understanding or shipped()).understand(words, text, rooms)

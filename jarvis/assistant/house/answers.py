@@ -11,6 +11,8 @@ from jarvis.assistant.types import PastTurn
 from jarvis.assistant.wording.words import joined, split, without_politeness
 
 ASKED = "Should I "
+WHICH_THING = "Which thing do you mean?"
+"""Asked where somebody said "it", and nothing before says what."""
 MAX_WORDS = 6
 """A longer sentence is no name."""
 YES = frozenset(
@@ -39,12 +41,12 @@ def answered(asked: Match, last: PastTurn, text: str) -> Match | None:
     said = joined(without_politeness(split(text)))
     if not said or len(said.split()) > MAX_WORDS:
         return None
-    if last.reply.startswith("Which one: "):
+    if last.reply.startswith("Which one: ") or last.reply == WHICH_THING:
         if said in _ALL:
             return replace(asked, slots={**asked.slots, "all": True})
         thing, _, area = plain(said.removesuffix(" one")).partition(" in ")
         named = {} if thing == "one" else {"thing": thing}
-        return replace(asked, slots={**asked.slots, **named, **({"area": plain(area)} if area else {})})
+        return replace(asked, slots={**asked.slots, **named, **({"area": plain(area)} if area else {})}, missing=())
     if last.reply == "In which room?":
         return replace(asked, slots={**asked.slots, "area": plain(said.removeprefix("in "))})
     return None

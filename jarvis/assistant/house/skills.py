@@ -42,7 +42,7 @@ def meant(match: Match, request: Request, house: House, fits: Callable[[Thing], 
         str(slots.get("thing", "")),
         fits,
         area=str(slots.get("area", "")),
-        here=request.room,
+        here=str(slots.get("here", request.room)),
         everywhere=bool(slots.get("all")),
     )
 

@@ -39,6 +39,8 @@ def name(heard: Heard, start: int) -> Iterator[Found]:
     """One to four words that can be a name, folded."""
     end = start
     while end < len(heard.texts) and end - start < MAX_NAME_WORDS and heard.texts[end] not in _NO_NAME:
+        if end > start and _pauses(heard, end):
+            break
         end += 1
     for last in range(end, start, -1):
         yield Found(last, " ".join(heard.texts[start:last]), NAME_WORD * (last - start), goes_on=True)
@@ -77,14 +79,14 @@ def text(heard: Heard, start: int) -> Iterator[Found]:
     for end in range(most, start, -1):
         if _cuts(heard, start) or _cuts(heard, end):
             continue
-        yield Found(end, heard.as_said(start, end), TEXT_WORD * (end - start), goes_on=True)
+        yield Found(end, heard.as_said(start, end), TEXT_WORD * (end - start), goes_on=True, dictated=True)
 
 
 def folded(heard: Heard, start: int) -> Iterator[Found]:
     """Any words, small and without an article: what a note or a reminder is about."""
     begin = start + (heard.texts[start] in _ARTICLES)
     for end in range(min(len(heard.texts), start + MAX_TEXT_WORDS), begin, -1):
-        yield Found(end, " ".join(heard.texts[begin:end]), TEXT_WORD * (end - start), goes_on=True)
+        yield Found(end, " ".join(heard.texts[begin:end]), TEXT_WORD * (end - start), goes_on=True, dictated=True)
 
 
 def items(heard: Heard, start: int) -> Iterator[Found]:
@@ -92,7 +94,7 @@ def items(heard: Heard, start: int) -> Iterator[Found]:
     for found in text(heard, start):
         several = _items(heard, start, found.end)
         if several:
-            yield Found(found.end, several, found.cost, goes_on=True)
+            yield replace(found, value=several)
 
 
 def list_items(heard: Heard) -> list[str]:
@@ -216,6 +218,7 @@ KINDS: dict[str, Kind] = {
     "unit": unit,
     "when": when,
 }
+_SIGNS = frozenset(",;!?")
 _SHARES = {
     "half": 50,
     "halfway": 50,
@@ -249,7 +252,7 @@ def told(never_first: Set[str], *, may_ask: bool) -> Kind:
         asks = heard.text.rstrip().endswith("?")
         if heard.texts[start] not in never_first and not _cuts(heard, start) and (may_ask or not asks):
             end = len(heard.texts)
-            yield Found(end, heard.as_said(start, end), TEXT_WORD * (end - start), goes_on=True)
+            yield Found(end, heard.as_said(start, end), TEXT_WORD * (end - start), goes_on=True, dictated=True)
 
     return found
 
@@ -261,6 +264,11 @@ def _plain(value: Fraction) -> int | float:
 def _cuts(heard: Heard, at: int) -> bool:
     """Whether a contraction lies across the place: "what's" is two words that were said as one."""
     return 0 < at < len(heard.words) and heard.words[at].start == heard.words[at - 1].start
+
+
+def _pauses(heard: Heard, at: int) -> bool:
+    """Whether a sign stands before the word that no name goes over."""
+    return not _SIGNS.isdisjoint(heard.text[heard.words[at - 1].end : heard.words[at].start])
 
 
 def _items(heard: Heard, start: int, end: int) -> list[str]:

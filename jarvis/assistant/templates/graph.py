@@ -22,6 +22,8 @@ class Found:
     cost: float = 0.1
     goes_on: bool = False
     """More words would be part of it, for all one knows."""
+    dictated: bool = False
+    """It may be any words at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ class Heard:
     texts: tuple[str, ...]
     rooms: Sequence[str] = ()
     """The home's, as it writes them."""
-    guessed: bool = False
-    """One of the words is not what was heard."""
+    signs: frozenset[str] = frozenset()
+    """What else is known of it, as if it were words: a template may say that it does not hold with one of them."""
 
     def as_said(self, start: int, end: int) -> str:
         """The words from `start` up to `end`, with the capitals and commas they had."""
@@ -45,7 +47,7 @@ Kind = Callable[[Heard, int], Iterable[Found]]
 """What of a kind begins at a word, most words first."""
 _NO_WORDS: Mapping[str, tuple[Node, ...]] = {}
 MISHEARD = "?"
-"""Stands beside the words of a sentence in which one is a guess."""
+"""The sign of a sentence in which one word is not what was heard."""
 
 
 class Node:
@@ -145,7 +147,7 @@ class _Walk:
 
     def __init__(self, heard: Heard) -> None:
         self._heard = heard
-        self._said = frozenset((*heard.texts, MISHEARD) if heard.guessed else heard.texts)
+        self._said = heard.signs.union(heard.texts)
         self._ways: dict[tuple[int, int], Way | None] = {}
         self._found: dict[tuple[str, int], list[Found]] = {}
 

@@ -39,6 +39,8 @@ class Match:
     """Slots without which it cannot be done."""
     open_ended: bool = False
     """More words may belong to it."""
+    dictated: bool = False
+    """It ends in words that could be any."""
     dangling: bool = False
     """A last word such as "and" or "for" was left out to make it fit."""
     confidence: float = 1.0
@@ -72,9 +74,12 @@ class Understanding:
                 self._add(pack)
         self._mishearing = Mishearing(self._graph.vocabulary, _merged(pack.heard for pack in packs))
 
-    def understand(self, words: Sequence[Word], text: str, rooms: Sequence[str] = ()) -> Match | None:
-        """Of `words`, which are `text`'s without politeness, exactly as they stand; `rooms` are the home's."""
-        return self._best(Heard(text, words, tuple(word.text for word in words), rooms))
+    def understand(
+        self, words: Sequence[Word], text: str, rooms: Sequence[str] = (), signs: frozenset[str] = frozenset()
+    ) -> Match | None:
+        """Of `words`, which are `text`'s without politeness, exactly as they stand; `rooms` are the home's; `signs` as
+        in Heard."""
+        return self._best(Heard(text, words, tuple(word.text for word in words), rooms, signs))
 
     def guess(self, words: Sequence[Word], text: str, rooms: Sequence[str] = ()) -> Match | None:
         """As if one word had been misheard: by what recognisers are known to write, or by one letter."""
@@ -82,7 +87,7 @@ class Understanding:
             return None
         for other in self._mishearing.variants([word.text for word in words]):
             changed = [replace(word, text=text) for word, text in zip(words, other, strict=True)]
-            found = self._best(Heard(text, changed, tuple(other), rooms, guessed=True))
+            found = self._best(Heard(text, changed, tuple(other), rooms, frozenset({MISHEARD})))
             if found is not None:
                 return replace(found, confidence=GUESSED)
         return None
@@ -156,7 +161,8 @@ def _match(one: Sentences, filled: Mapping[str, Found], words: int) -> Match:
         slots |= found.value if isinstance(found.value, dict) else {name: found.value}
     missing = tuple(slot for slot in one.needs if slot not in slots)
     open_ended = one.open or any(found.goes_on and found.end == words for found in filled.values())
-    return Match(one.name, slots, missing, open_ended, reply=one.reply)
+    dictated = any(found.dictated and found.end == words for found in filled.values())
+    return Match(one.name, slots, missing, open_ended, dictated, reply=one.reply)
 
 
 def _merged(tables: Iterable[Mapping[str, list[str]]]) -> dict[str, list[str]]:

@@ -1,0 +1,114 @@
+"""What somebody means by a sentence, within its conversation: one command, several, the answer to a question back, or
+what goes on from what was said before, by this session's turns, whichever rooms they are from. Pure and deterministic;
+it does nothing, and where nothing fits there is no meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from jarvis.assistant.directions import meant, same
+from jarvis.assistant.filling import fill_missing
+from jarvis.assistant.following import follow, follow_within, goes_on, lacks_a_thing
+from jarvis.assistant.house.answers import answered
+from jarvis.assistant.intents import Match
+from jarvis.assistant.several import Part, several
+from jarvis.assistant.types import PastTurn, Request
+
+MAX_TOLD = 6
+"""Turns that are looked at: each of them may go on from the one before."""
+MAX_BACK = 3
+"""Turns after which "it" is no longer what it was."""
+FOLLOW_MS = 5 * 60_000
+"""What was said longer ago nobody means by "it"."""
+ABOUT, SAYS = "About “", "”: "
+"""Around the part of a sentence that a question is about, where there were several."""
+
+Understand = Callable[[Request], Match | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What is to be done, and the request to do it with."""
+
+    match: Match
+    request: Request
+
+
+Told = list[list[Meant]]
+"""What each of the turns before meant, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    exactly: Understand
+    """The intent of a sentence by itself, every word as it stands."""
+    roughly: Understand
+    """As above, or with a word that was misheard, or one left out at the end."""
+
+    def of(self, request: Request, now_ms: int | None) -> list[Meant]:
+        """In the order in which it is to be done; nothing for free text. `now_ms` is None where nobody knows."""
+        turns = request.turns[-MAX_TOLD:]
+        asked = bool(turns) and turns[-1].reply.endswith("?")
+        told: Told = []
+        for at, turn in enumerate(turns if asked or goes_on(request.text) else ()):
+            then = replace(request, text=turn.heard, room=turn.room, turns=turns[:at])
+            told.append(self._of(then, None if now_ms is None else turn.at_ms, told))
+        return self._of(request, now_ms, told)
+
+    def parts(self, request: Request) -> list[Part]:
+        """The commands that the sentence is made of, if it is several."""
+
+        def understand(text: str, before: Match | None) -> Match | None:
+            if before is not None:
+                return follow_within(text, before, rooms=request.rooms)
+            part = replace(request, text=text)
+            found = self.exactly(part)
+            return found if found is not None and meant(found, part) else None
+
+        return several(request.text, understand)
+
+    def _of(self, request: Request, now_ms: int | None, told: Told) -> list[Meant]:
+        match = self._following(request, now_ms, told) or self.exactly(request)
+        if match is not None and meant(match, request):
+            return [Meant(match, request)]
+        if (match := self._following(request, now_ms, told, bare=True)) is not None:
+            return [Meant(match, request)]
+        if parts := self.parts(request):
+            return [Meant(one.match, replace(request, text=one.text)) for one in parts]
+        # An answer to a question is likelier than a sentence in which a word was misheard.
+        if told and (answer := _answering(request, told[-1])) is not None:
+            return [answer]
+        match = self.roughly(request) or lacks_a_thing(request.text)
+        return [Meant(match, request)] if match is not None and meant(match, request) else []
+
+    def _following(self, request: Request, now_ms: int | None, told: Told, *, bare: bool = False) -> Match | None:
+        """What the sentence means after one of the last turns. Only of a thing it may be some turns ago."""
+        for ago, (turn, before) in enumerate(zip(reversed(request.turns), reversed(told[-MAX_BACK:]), strict=False)):
+            if now_ms is not None and abs(now_ms - turn.at_ms) > FOLLOW_MS:
+                return None
+            elsewhere = "" if same(turn.room, request.room) else turn.room
+            for one in reversed(before):
+                found = follow(request.text, one.match, rooms=request.rooms, said_in=elsewhere, bare=bare)
+                if found is not None and (ago == 0 or "thing" in found.slots):
+                    return found
+        return None
+
+
+def _answering(request: Request, before: Sequence[Meant]) -> Meant | None:
+    """What was asked for before, with the sentence as the answer to the question back; and that may have been one too:
+    "Unlock the door." "Which one?" "The front door." "Should I ...?" "Yes."."""
+    last, asked = _asked(request.turns[-1], before)
+    if asked is None or not last.reply.endswith("?"):
+        return None
+    match = answered(asked, last, request.text) or fill_missing(asked, request.text)
+    return None if match is None else Meant(match, replace(request, turns=(*request.turns[:-1], last)))
+
+
+def _asked(turn: PastTurn, meant_then: Sequence[Meant]) -> tuple[PastTurn, Match | None]:
+    """The question of a turn, as if nothing else had been said, and what it is about: one of its own commands."""
+    if len(meant_then) < 2:
+        return turn, meant_then[0].match if meant_then else None
+    text, _, question = turn.reply.rpartition(ABOUT)[2].partition(SAYS)
+    about = [one.match for one in meant_then if one.request.text == text]
+    return replace(turn, heard=text, reply=question), about[0] if about else None
