@@ -60,12 +60,15 @@ def _tell(row: dict[str, object]) -> None:
 def listing(state: State) -> None:
     """List the home's documents, and who holds them."""
     rows = state.client().get(PATH)
-    columns = ("document_id", "title", "holder", "online", "copies", "chunks", "waiting", "at")
+    columns = ["document_id", "title", "holder", "online", "copies", "chunks", "waiting", "at"]
+    columns += ["outdated"] * any(row["outdated"] for row in rows)
 
     def human() -> None:
         told = [row | {"copies": ", ".join(map(_copy, row["copies"]))} for row in rows]
         table(told, columns, empty="There is no document yet.")
         for row in rows:
+            if row["refused"]:
+                note(f"{row['title']} is told as it was: what its file holds now is refused. {row['refused']}")
             for one in row["copies"]:
                 if one["problem"]:
                     note(f"The copy of {row['title']} in {one['name']} waits. {one['problem']}")
@@ -135,7 +138,8 @@ def search(state: State, question: str, most: int, here: bool) -> None:
         for row in found["results"]:
             where = f", {row['place']}" if row["place"] else ""
             holder = f"copy in {row['holder']}" if row["copy"] else row["holder"]
-            say(f"{row['title']}{where} ({holder})", style="bold")
+            since = f", as of {row['read_at'][:10]}: its file has changed since" if row["outdated"] else ""
+            say(f"{row['title']}{where} ({holder}{since})", style="bold")
             say(row["text"])
             say()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, Protocol
 
 from jarvis.assistant.language.model import Usage
@@ -124,6 +124,8 @@ class Quotation:
     """From 0, in the order of the document."""
     copy: bool = False
     """The room has a copy, and nobody could ask who holds the document."""
+    as_of: date | None = None
+    """The day on which it was read (UTC), where its file holds something else now that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)

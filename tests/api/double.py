@@ -185,8 +185,11 @@ class ScriptedMute:
 class ScriptedKnowledge:
     async def list(self) -> list[dict[str, Any]]:
         row = {"document_id": "ddd", "title": "Tea", "holder": "kitchen", "node_id": "nnn", "online": True, "chunks": 1}
+        was = {"outdated": "2026-01-02T10:00:00Z", "refused": "/tea.md is locked."}
         copies = (await self.pin("ddd", "study"))["copies"]
-        return [row | {"bytes": 9, "at": "2026-01-01T10:00:00Z", "source": "/tea.md", "waiting": 0, "copies": copies}]
+        return [
+            row | {"bytes": 9, "at": "2026-01-01T10:00:00Z", "source": "/tea.md", "waiting": 0, "copies": copies} | was
+        ]
 
     async def pin(self, document: str, room: str) -> dict[str, Any]:
         copy = {"node_id": "sss", "name": room, "online": True, "percent": 43, "problem": "The kitchen is away."}
@@ -205,7 +208,8 @@ class ScriptedKnowledge:
     async def search(self, question: str, most: int, *, here: bool = False) -> dict[str, Any]:
         row = {"document_id": "ddd", "title": "[bold]Tea", "chunk": 0, "score": 0.9, "text": "two\x1b[31m cups"}
         more = {"holder": "kitchen", "node_id": "nnn", "source": None, "place": "page 1", "meaning": 0.5, "copy": True}
-        return {"results": [row | more], "by_meaning": False, "silent": ["study"]}
+        was = {"outdated": "2026-01-02T10:00:00Z", "read_at": "2026-01-01T10:00:00Z"}
+        return {"results": [row | more | was], "by_meaning": False, "silent": ["study"]}
 
     async def remove(self, document: str) -> dict[str, Any]:
         return {"document_id": document, "title": "Tea", "removed": True}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 
 import pytest
 
@@ -39,6 +40,7 @@ def test_a_quotation_names_document_place_and_room() -> None:
             "chunk": 2,
             "text": "Rinse it",
             "holder": "study",
+            "as_of": None,
         },
     )
 
@@ -71,6 +73,13 @@ def test_a_copy_is_called_one_when_its_holder_could_not_be_asked(here: bool, whe
     said, reply = asked("look up the notice period in my documents", MemoryHome(findings=Findings(1, [copy])))
     assert said == f"Lease says on page 3: Six weeks. That is from the copy in {where}."
     assert reply.citations[0]["holder"] == "study"
+
+
+def test_what_its_file_says_no_more_is_told_with_its_day() -> None:
+    old = Quotation("d2", "Lease", "page 3", "Six weeks.", "study", False, as_of=date(2026, 11, 9))
+    said, reply = asked("look up the notice period in my documents", MemoryHome(findings=Findings(1, [old])))
+    assert said.endswith("That is from the study. That is as of November 9; the file has changed since.")
+    assert reply.citations[0]["as_of"] == "2026-11-09"
 
 
 def test_what_was_not_found_is_not_made_up_and_silence_is_told() -> None:

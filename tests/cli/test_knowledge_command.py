@@ -28,6 +28,7 @@ def test_the_list_says_who_keeps_a_copy_how_far_it_is_and_why_no_farther(knowled
     code, out, err = knowledge("list")
     assert code == 0 and "study 43 %" in out
     assert "The copy of Tea in study waits. The kitchen is away." in err
+    assert "Tea is told as it was: what its file holds now is refused. /tea.md is locked." in err
 
 
 def test_a_wish_is_said_and_taken_back(knowledge) -> None:  # type: ignore[no-untyped-def]
@@ -40,7 +41,7 @@ def test_a_wish_is_said_and_taken_back(knowledge) -> None:  # type: ignore[no-un
 
 
 def test_a_passage_from_a_copy_is_called_one(knowledge) -> None:  # type: ignore[no-untyped-def]
-    assert "page 1 (copy in kitchen)" in knowledge("search", "tea")[1]
+    assert "page 1 (copy in kitchen, as of 2026-01-01: its file has changed since)" in knowledge("search", "tea")[1]
 
 
 def test_a_path_that_is_none_hinders_no_other(knowledge) -> None:  # type: ignore[no-untyped-def]

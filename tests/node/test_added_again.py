@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from jarvis.core.errors import InvalidInput
 from jarvis.knowledge.chunks import Chunk
 from jarvis.knowledge.files.reading import ReadFile
 from jarvis.node.library.shelf import Shelf
@@ -33,6 +34,8 @@ class Reading:
         return len(data), hashlib.sha256(data).digest()
 
     async def read(self, path: Path) -> ReadFile:
+        if "locked" in path.read_text():
+            raise InvalidInput(f"{path.name} is locked.")
         lines = path.read_text().splitlines()
         return ReadFile(path.name, "lines", tuple(Chunk(line, "", at) for at, line in enumerate(lines)))
 
@@ -65,7 +68,7 @@ def shelf(kept: Kept) -> Shelf:
         Index(),  # type: ignore[arg-type]
         kept.key.node_id,
         reading=Reading,  # type: ignore[arg-type]
-        wall_ms=lambda: 0,
+        wall_ms=lambda: 1_000,
         connected=frozenset,
     )
     return made
@@ -111,5 +114,62 @@ def test_what_was_begun_is_erased_and_what_was_replaced_goes(tmp_path: Path, mon
         third = shelf(kept)
         assert await add(third, file) == ["unchanged"]
         assert texts(kept) == ["one", "three"] and len(await third.list()) == 1
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+def test_what_is_refused_is_told_as_it_was_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, file = Kept(), tmp_path / "a.md"
+
+    async def state(shelf: Shelf) -> tuple[Any, ...]:
+        await shelf.follow()
+        ((row,), (entry,)) = (await shelf.list(), shelf.entries.values())
+        return row["outdated"], row["refused"], entry.outdated_ms
+
+    async def main() -> None:
+        at_desk = shelf(kept)
+        file.write_text("one")
+        assert await add(at_desk, file) == ["added"]
+        assert await state(at_desk) == (None, None, 0)
+        file.write_text("locked")
+        assert await add(at_desk, file) == ["refused"]
+        since = ("1970-01-01T00:00:01.000+00:00", "a.md is locked.", 1_000)
+        assert await state(at_desk) == since and texts(kept) == ["one"]
+        later = shelf(kept)
+        with monkeypatch.context() as patch:  # nothing is written over and over
+            patch.setattr(Journal, "write", None)
+            assert await add(later, file) == ["refused"]
+        assert await state(later) == since, "also after a restart"
+        file.write_text("one")
+        assert await add(later, file) == ["unchanged"]
+        assert await state(later) == (None, None, 0)
+        file.write_text("locked")
+        await add(later, file)
+        file.write_text("two")
+        assert await add(later, file) == ["added"]
+        assert await state(later) == (None, None, 0) and texts(kept) == ["two"]
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+def test_what_is_removed_while_it_is_marked_stays_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, file, change = Kept(), tmp_path / "a.md", Journal.change_local
+
+    async def main() -> None:
+        desk = shelf(kept)
+        file.write_text("one")
+        await add(desk, file)
+        (document,) = desk.held
+
+        async def removed(journal: Journal, work: Any) -> Any:
+            monkeypatch.setattr(Journal, "change_local", change)
+            await desk.remove(document)
+            return await change(journal, work)
+
+        monkeypatch.setattr(Journal, "change_local", removed)
+        file.write_text("locked")
+        assert await add(desk, file) == ["refused"]
+        await desk.follow()
+        assert await desk.list() == [] and kept.store.transact(lambda tx: tx.library.documents()) == {}
 
     asyncio.run(asyncio.wait_for(main(), 20))

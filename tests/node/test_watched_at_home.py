@@ -42,6 +42,14 @@ def test_a_watched_folder_is_what_the_library_knows(home: Home, quiet: dict[str,
 
     (papers / "lease.md").write_text("# Lease\n\n## Pets\n\nAxolotls are welcome.")
     until(lambda: found(kitchen, "axolotls") == [("Lease", "Lease > Pets")], KNOWN_S, "the changed file")
+    (papers / "lease.md").write_bytes(b"# Lease\0")
+    until(lambda: any(row["outdated"] for row in kitchen.get("/api/v2/knowledge")), KNOWN_S, "the refused file")
+    (lease,) = (row for row in knowledge(kitchen, "list", env=quiet) if row["title"] == "Lease")
+    assert lease["outdated"] and "binary data" in lease["refused"]
+    said = jarvis("ask", "what does the lease say about axolotls?", data_dir=kitchen.data_dir, env=quiet).json()
+    assert "the file has changed since" in said["reply"] and said["citations"][0]["as_of"]
+    (papers / "lease.md").write_text("# Lease\n\n## Pets\n\nAxolotls are welcome.")
+    until(lambda: not any(row["outdated"] for row in kitchen.get("/api/v2/knowledge")), KNOWN_S, "it as it was")
     (papers / "oven.pdf").unlink()
     until(lambda: titles(kitchen) == {"Lease", *ORCHARD}, KNOWN_S, "the removed file to be forgotten")
     kitchen.stop()

@@ -68,6 +68,7 @@ async def unwatch(node: NodeFace, call: Call) -> dict[str, Any]:
 _PATH = "/api/v2/knowledge"
 _DOCUMENT = (
     "document_id", "title", "holder", "node_id", "online", "chunks", "bytes", "at", "source", "waiting", "copies",
+    "outdated", "refused",
 )  # fmt: skip
 _PINNED = ("document_id", "title", "copies")
 _FOLDER = ("path", "state", "done", "files", "documents", "refused", "problem", "read_at")

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from jarvis.assistant.intents import Match
-from jarvis.assistant.types import Findings, Home, Request
+from jarvis.assistant.types import Findings, Home, Quotation, Request
 from jarvis.plugins.kinds import Tool, ToolContext
 
 READS = frozenset(
@@ -37,7 +37,7 @@ def home_tools(understand: Understand, do: Do, home: Home, request: Request, cit
         found = await home.look_up(arguments["query"], "", here=request.private)
         cite(found)
         quotes = [
-            f"{one.title}{', ' + one.place if one.place else ''} (in the {one.room}): {one.text}"
+            f"{one.title}{', ' + one.place if one.place else ''} (in the {one.room}{_as_of(one)}): {one.text}"
             for one in found.quotations
         ]
         silent = [f"These rooms could not be asked: {', '.join(found.silent)}."] if found.silent else []
@@ -59,6 +59,10 @@ def home_tools(understand: Understand, do: Do, home: Home, request: Request, cit
             look_up,
         ),
     ]
+
+
+def _as_of(one: Quotation) -> str:
+    return f", as of {one.as_of}: the file has changed since" if one.as_of else ""
 
 
 def _one(name: str) -> Mapping[str, Any]:

@@ -33,7 +33,12 @@ async def search(match: Match, request: Request, home: Home) -> Said:
 
 
 def _quoted(one: Quotation) -> str:
-    return f"{one.title} says{_where(one)}: {one.text}{'' if one.text.endswith(_ENDS) else '.'}{_from(one)}"
+    ends = "" if one.text.endswith(_ENDS) else "."
+    return f"{one.title} says{_where(one)}: {one.text}{ends}{_from(one)}{_outdated(one)}"
+
+
+def _outdated(one: Quotation) -> str:
+    return f" That is as of {one.as_of:%B} {one.as_of.day}; the file has changed since." if one.as_of else ""
 
 
 def _from(one: Quotation) -> str:
@@ -72,6 +77,7 @@ def citation(one: Quotation) -> dict[str, object]:
         "chunk": one.chunk,
         "text": one.text,
         "holder": one.room,
+        "as_of": one.as_of.isoformat() if one.as_of else None,
     }
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 from jarvis.assistant.types import Findings, Quotation
 from jarvis.knowledge.places import Place
 from jarvis.knowledge.retrieval import Passage, coverage, excerpt, fits, words_of
+from jarvis.node.library.entries import Entry
 from jarvis.node.library.search import Search
 from jarvis.node.library.shelf import Shelf
+from jarvis.node.texts import iso_time
 
 PASSAGES = 5
 QUOTED_CHARS = 280
@@ -41,12 +44,17 @@ class Answering:
                 here=one.passage.holder == self._node_id,
                 chunk=one.passage.position,
                 copy=one.passage.document in found.in_place,
+                as_of=_outdated(entries.get(one.passage.document)),
             )
             for one in found.ranked
             if fits(text, one.passage, among=among, compared=one.passage.holder in compared)
         ]
         titles = [entries[name].title for name in sorted(meant)]
         return Findings(len(entries), quotations, [self._room_of(one) for one in found.silent], titles)
+
+
+def _outdated(entry: Entry | None) -> date | None:
+    return date.fromisoformat(iso_time(entry.at_ms)[:10]) if entry is not None and entry.outdated_ms else None
 
 
 def _below_headings(passage: Passage) -> str:

@@ -36,6 +36,8 @@ class Entry:
     """The first document that was read from that file: a wish for copies is for the file, whatever becomes of it."""
     blob: Blob | None = None
     """Its content's name; None when it cannot be copied."""
+    outdated_ms: int = 0
+    """Since when its file is known to hold something else, which cannot be read; 0 while it is told as it is."""
     pins: frozenset[bytes] = frozenset()
     """Nodes that are to keep a copy."""
     copies: frozenset[bytes] = frozenset()
@@ -56,6 +58,7 @@ class Entry:
             "sha256": digest,
             "origin": self.origin,
             "blob": self.blob.to_value() if self.blob else None,
+            "outdated": self.outdated_ms,
         }
 
 
@@ -145,9 +148,9 @@ def _entry(state: MVMap, key: Key) -> Entry | None:
     title, holder, origin = value.get("title"), value.get("holder"), value.get("origin")
     if not isinstance(title, str) or not isinstance(holder, bytes) or len(holder) != NODE_ID_BYTES:
         return None
-    chunks, size, at = (_number(value.get(one)) for one in ("chunks", "bytes", "at"))
+    chunks, size, at, outdated = (_number(value.get(one)) for one in ("chunks", "bytes", "at", "outdated"))
     origin = origin if isinstance(origin, str) and origin else key
-    return Entry(key, tidy(title), holder, chunks, size, at, origin, Blob.from_value(value.get("blob")))
+    return Entry(key, tidy(title), holder, chunks, size, at, origin, Blob.from_value(value.get("blob")), outdated)
 
 
 def _number(value: Any) -> int:

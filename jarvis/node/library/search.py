@@ -35,6 +35,7 @@ from jarvis.node.membership.allowances import Allowances
 from jarvis.node.membership.members import Members
 from jarvis.node.membership.requests import Requests
 from jarvis.node.records.journal import Journal
+from jarvis.node.texts import iso_time
 from jarvis.store.library import StoredChunk
 
 TOPIC = "knowledge.find"
@@ -146,7 +147,7 @@ class Search:
 
     def _row(self, one: Ranked, found: Found) -> dict[str, Any]:
         passage = one.passage
-        about = self._shelf.held.get(passage.document)
+        about, entry = self._shelf.held.get(passage.document), self._shelf.entries.get(passage.document)
         return {
             "document_id": passage.document,
             "title": self.title_of(passage.document),
@@ -158,6 +159,8 @@ class Search:
             "copy": passage.document in found.in_place,
             "source": about.source or None if about else None,
             "place": passage.place,
+            "outdated": iso_time(entry.outdated_ms) if entry and entry.outdated_ms else None,
+            "read_at": iso_time(entry.at_ms) if entry else None,
             "meaning": None if passage.meaning is None else round(passage.meaning, 3),
         }
 

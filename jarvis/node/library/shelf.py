@@ -18,9 +18,10 @@ from typing import Any
 
 import structlog
 
-from jarvis.core.codec import pack, unpack
+from jarvis.core.codec import Value, pack, unpack
 from jarvis.core.errors import InvalidInput, JarvisError, Missing
 from jarvis.core.ids import to_text
+from jarvis.crdt.mvmap import MVMap
 from jarvis.crdt.registry import KNOWLEDGE
 from jarvis.knowledge.embedding import MAX_CHARACTERS
 from jarvis.knowledge.files.reading import ReadFile, Reading
@@ -54,9 +55,11 @@ class About:
     """Of a copy: how many pieces of it have come. None for what was given here."""
     whole: bool = True
     """False for a copy that does not count yet."""
+    refused: str = ""
+    """Why what its file holds now is not read; empty while it is told as it is."""
 
     def to_bytes(self) -> bytes:
-        return pack([self.title, self.source, self.digest, self.pieces, self.whole])
+        return pack([self.title, self.source, self.digest, self.pieces, self.whole, self.refused])
 
     @classmethod
     def from_bytes(cls, data: bytes) -> About:
@@ -180,6 +183,8 @@ class Shelf:
             "at": iso_time(entry.at_ms),
             "source": about.source if about else None,
             "waiting": counts.get(entry.document, (0, 0))[1] if about else None,
+            "outdated": iso_time(entry.outdated_ms) if entry.outdated_ms else None,
+            "refused": about.refused or None if about else None,
         }
 
     async def add(self, path: str) -> AsyncGenerator[Row, None]:
@@ -233,11 +238,13 @@ class Shelf:
     async def _tried(self, reading: Reading, file: Path | Refused) -> Row:
         if isinstance(file, Refused):
             return _row(file.path, "refused", reason=file.why)
-        try:
-            async with self._gate:
+        async with self._gate:
+            try:
                 return await self._add(reading, file)
-        except (InvalidInput, Missing) as error:
-            return _row(file, "refused", reason=str(error))
+            except (InvalidInput, Missing) as error:
+                for name in self._from(file):
+                    await self._mark(name, str(error))
+                return _row(file, "refused", reason=str(error))
 
     async def _add(self, reading: Reading, file: Path) -> Row:
         size, digest = await asyncio.to_thread(reading.measure, file)
@@ -257,6 +264,7 @@ class Shelf:
         for name in names:
             if name != same:
                 await self._remove(name)
+        await self._mark(same, "")
         return _row(source, "unchanged", same, self.held[same].title, self.entries[same].chunks)
 
     async def _replace(self, source: Path, size: int, digest: bytes, read: ReadFile) -> Row:
@@ -280,6 +288,23 @@ class Shelf:
             await self._remove(name)
         self._index.wake()
         return _row(source, "added", document, title, len(chunks), reason=read.note)
+
+    async def _mark(self, document: str, why: str) -> None:
+        """Its file holds something else, which is refused; or, without a reason, what was read of it again. What was
+        read goes on being told, with its day: a file that is broken for a moment must not take away what was known."""
+        about, entry = replace(self.held[document], refused=why), self.entries.get(document)
+        if entry is None or (self.held[document].refused == why and bool(entry.outdated_ms) == bool(why)):
+            return
+        await self._journal.change_local(lambda tx: _note(tx, document, about))
+        if document in self.held:
+            self.held[document] = about
+        if bool(entry.outdated_ms) != bool(why):
+            value = replace(entry, outdated_ms=self._wall_ms() if why else 0).to_value(about.digest)
+
+            def tell(state: MVMap) -> list[Value]:
+                return [state.put(document, value)] if state.get(document) is not None else []
+
+            await self._journal.write((KNOWLEDGE, tell))
 
     async def _keep(
         self, document: str, origin: str, about: About, chunks: Sequence[tuple[str, str]], size: int
@@ -321,6 +346,12 @@ class Shelf:
         await self._index.throw_away()
         counts = await self._journal.read(lambda tx, _: tx.library.counts())
         return {"documents": len(counts), "chunks": sum(chunks for chunks, _ in counts.values())}
+
+
+def _note(tx: Transaction, document: str, about: About) -> None:
+    """Keep it of a document that was not removed meanwhile."""
+    if tx.library.about(document) is not None:
+        tx.library.begin(document, about.to_bytes())
 
 
 def _uncount(tx: Transaction, document: str) -> None:

@@ -34,6 +34,7 @@ class Page:
     holder: bytes = ME
     copies: frozenset[bytes] = frozenset()
     sources: frozenset[bytes] = frozenset((ME,))
+    outdated_ms: int = 0
 
 
 @dataclass
