@@ -3,6 +3,7 @@ writes none."""
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -11,8 +12,11 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def read_bytes(path: Path, most: int) -> bytes:
-    """All of it. Raises OSError, and ValueError when it is longer than `most`."""
-    with path.open("rb") as file:
+    """All of it. Raises OSError, and ValueError when it is longer than `most` or no file: a pipe would be waited for
+    without end."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is no file")
         content = file.read(most + 1)
     if len(content) > most:
         raise ValueError(f"it has more than {most} bytes")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from jarvis.core.errors import BadConfiguration
+from jarvis.core.files import read_text
 from jarvis.core.secrets import MAX_SECRET_BYTES, find_secret, looks_secret, names_a_secret, without_secrets
 
 
@@ -80,3 +82,13 @@ def test_a_program_of_others_is_not_given_ours() -> None:
         "JARVIS_MODELS_DIR": "/m",
         "PATH": "/bin",
     }
+
+
+def test_a_pipe_is_no_file_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    with pytest.raises(BadConfiguration):
+        find(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="no file"):
+        read_text(tmp_path / "pipe", 100)
+    with pytest.raises(OSError):
+        read_text(tmp_path, 100)
