@@ -11,6 +11,7 @@ from jarvis.knowledge.vectors import vectors_worker
 from jarvis.node.directory import DataDirectory
 from jarvis.node.library.answering import Answering
 from jarvis.node.library.copies import Copies
+from jarvis.node.library.describing import Describing
 from jarvis.node.library.face import Library
 from jarvis.node.library.giving import Giving
 from jarvis.node.library.index import Index
@@ -35,17 +36,19 @@ def library(
         follow=config.follow,
     )
     captions = thinking.captions(lambda: config.value("knowledge.captions"))
+
+    def reading() -> Reading:
+        return Reading(
+            others=added.plugins.file_processors(), transcribe=transcriber(thinking.own_stt), describes=captions
+        )
+
     shelf = Shelf(
         kept.journal,
         kept.members,
         kept.audit,
         index,
         kept.node_id,
-        reading=lambda: Reading(
-            others=added.plugins.file_processors(),
-            transcribe=transcriber(thinking.own_stt),
-            describes=captions,
-        ),
+        reading=reading,
         wall_ms=kept.clock.wall_ms,
         connected=peering.connected,
     )
@@ -74,4 +77,5 @@ def library(
     answering = Answering(search, shelf, kept.node_id, kept.members.room_of)
     watching = Watching(kept.journal, shelf, kept.clock.wall_ms)
     giving = Giving(kept.journal, shelf, peering.requests, kept.clock)
-    return Library(shelf, index, copies, giving, pinning, search, answering, watching)
+    describing = Describing(shelf, reading, config.follow, thinking.follow)
+    return Library(shelf, index, copies, giving, pinning, search, answering, watching, describing)

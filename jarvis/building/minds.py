@@ -41,6 +41,7 @@ class Minds:
     """Asked when no server can be."""
     _providers: Callable[[], Sequence[ModelProvider]]
     _served: Served = field(default_factory=dict)
+    _followers: list[Callable[[], None]] = field(default_factory=list)
 
     def serve(self, settings: Settings) -> Callable[[], None]:
         """What has the servers of `settings` asked from then on. Raises BadConfiguration."""
@@ -49,8 +50,14 @@ class Minds:
         def take() -> None:
             self._served = served
             self.assistant.models.rank([*served.values(), *self._behind])
+            for follower in self._followers:
+                follower()
 
         return take
+
+    def follow(self, changed: Callable[[], None]) -> None:
+        """Call `changed` whenever other servers are asked."""
+        self._followers.append(changed)
 
     def captions(self, allowed: Callable[[], Awaitable[str]]) -> Captions:
         """What the models that see say of pictures; `allowed` as there."""

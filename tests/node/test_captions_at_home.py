@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from jarvis.testing.processes import jarvis
+from jarvis.testing.processes import jarvis, until
 from tests.assistant.served_doubles import OpenAIDouble
 from tests.node.conftest import Home
 from tests.node.test_nothing_readable import files, found_in
 from tests.node.test_served_models_at_home import serving
+
+CAPTION_S = 30.0
 
 
 def test_a_picture_is_found_by_what_a_model_saw_in_it(home: Home, tmp_path: Path) -> None:
@@ -41,11 +43,19 @@ def test_a_picture_is_found_by_what_a_model_saw_in_it(home: Home, tmp_path: Path
             assert max(shown.size) == 768 and not shown.getexif(), "small, and without where it was taken"
         found = kitchen.get("/api/v2/knowledge/search", q="scattering")["results"]
         assert [(row["title"], row["place"]) for row in found] == [("IMG_1.jpg", "described by eyes")]
-        eyes.mode = "failed_500"
+        mode, eyes.mode = eyes.mode, "failed_500"
         assert "the model that sees gave none" in add("IMG_2.jpg").json()[0]["reason"]
         kitchen.set_config("knowledge.captions", "no")
         assert "knowledge.captions is no" in add("IMG_3.jpg").json()[0]["reason"]
         assert len(eyes.asked) == 2, "it was shown nothing more"
+        eyes.mode = mode
+        kitchen.set_config("knowledge.captions", "here")
+
+        def captions() -> set[str]:
+            rows = kitchen.get("/api/v2/knowledge/search", q="scattering", k=16)["results"]
+            return {row["title"] for row in rows if row["place"] == "described by eyes"}
+
+        until(lambda: captions() == {"IMG_1.jpg", "IMG_2.jpg", "IMG_3.jpg"}, CAPTION_S, "the captions to come later")
         assert kitchen.stop() == 0
     for path in files(data):
         assert not found_in(path.read_bytes(), ("scattering", "holiday")), path

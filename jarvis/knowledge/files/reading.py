@@ -42,6 +42,8 @@ class ReadFile:
     chunks: tuple[Chunk, ...]
     note: str = ""
     """What a person should know of it, in a sentence."""
+    undescribed: bool = False
+    """A picture that might have got a caption, and did not."""
 
 
 class Asked(Protocol):
@@ -119,19 +121,23 @@ class Reading:
         found = await self._asked("read", path, str(path), max_tokens)
         return await self._described(path, found) if processor.name == IMAGE else found
 
+    async def hindrance(self) -> str:
+        """Why no picture gets a caption now; "" when it is worth trying."""
+        return await self._describes.hindrance() if self._describes is not None else "Nobody here describes pictures."
+
     async def _described(self, path: Path, found: ReadFile) -> ReadFile:
         """With one chunk more, which says whose words it is. A picture that cannot be shown has none."""
         if self._describes is None:
             return found
         if why := await self._describes.hindrance():
-            return replace(found, note=why)
+            return replace(found, note=why, undescribed=True)
         try:
             picture = await self._called("picture", path, str(path))
         except InvalidInput as error:
             return replace(found, note=f"Without a caption: {error}")
         told = await self._describes.describe(picture)
         if told is None:
-            return replace(found, note="Without a caption: the model that sees gave none.")
+            return replace(found, note="Without a caption: the model that sees gave none.", undescribed=True)
         words, who = told
         caption = Chunk(f"Picture {path.stem.replace('_', ' ')}: {words}", f"described by {who}", len(found.chunks))
         return replace(found, chunks=(*found.chunks, caption))

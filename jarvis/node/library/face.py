@@ -9,6 +9,7 @@ from typing import Any
 from jarvis.assistant.types import Findings
 from jarvis.node.library.answering import Answering
 from jarvis.node.library.copies import Copies
+from jarvis.node.library.describing import Describing
 from jarvis.node.library.giving import Giving
 from jarvis.node.library.index import Index
 from jarvis.node.library.pinning import Pinning
@@ -30,9 +31,11 @@ class Library:
         search: Search,
         answering: Answering,
         watching: Watching,
+        describing: Describing,
     ) -> None:
         self._shelf, self._index, self._copies, self._giving, self._pinning = shelf, index, copies, giving, pinning
         self._search, self._answering, self._watching = search, answering, watching
+        self._describing = describing
 
     async def load(self) -> None:
         """Know what there is, before anybody asks."""
@@ -46,6 +49,7 @@ class Library:
             group.create_task(self._copies.run(), name="copies")
             group.create_task(self._giving.run(), name="giving copies")
             group.create_task(self._watching.run(), name="watched folders")
+            group.create_task(self._describing.run(), name="captions")
 
     async def list(self) -> Rows:
         rows = await self._shelf.list()

@@ -37,6 +37,8 @@ from jarvis.store.protocol import Transaction
 
 DOCUMENT_ID_BYTES = 10
 RETRY_S = 30.0
+CAPTION_TRIES = 3
+"""So often a picture without a caption is shown to models that can see, beside when it is added."""
 
 log = structlog.get_logger()
 Row = dict[str, Any]
@@ -57,9 +59,11 @@ class About:
     """False for a copy that does not count yet."""
     refused: str = ""
     """Why what its file holds now is not read; empty while it is told as it is."""
+    tries: int = 0
+    """How often somebody may yet be asked for its caption; 0 for what has one or needs none."""
 
     def to_bytes(self) -> bytes:
-        return pack([self.title, self.source, self.digest, self.pieces, self.whole, self.refused])
+        return pack([self.title, self.source, self.digest, self.pieces, self.whole, self.refused, self.tries])
 
     @classmethod
     def from_bytes(cls, data: bytes) -> About:
@@ -248,7 +252,33 @@ class Shelf:
 
     async def _add(self, reading: Reading, file: Path) -> Row:
         size, digest = await asyncio.to_thread(reading.measure, file)
-        return await self._known(file, digest) or await self._replace(file, size, digest, await reading.read(file))
+        known = await self._known(file, digest)
+        about = self.held[known["document_id"]] if known is not None else None
+        if known is not None and about is not None and (not about.tries or await reading.hindrance()):
+            return known
+        read = await reading.read(file)
+        if known is not None and about is not None and read.undescribed:
+            await self._note(known["document_id"], replace(about, tries=about.tries - 1))
+            return known | {"reason": read.note}
+        return await self._replace(file, size, digest, read)
+
+    def undescribed(self) -> Sequence[str]:
+        """Pictures for whose captions somebody may be asked."""
+        return [document for document, about in self.held.items() if about.tries]
+
+    async def describe(self, reading: Reading, document: str) -> bool:
+        """Ask for the caption of one of those. False when nobody gave it; what is no longer the same file is left to
+        whoever adds it again."""
+        async with self._gate:
+            about = self.held.get(document)
+            if about is None or not about.tries:
+                return True
+            try:
+                source = Path(about.source)
+                _, digest = await asyncio.to_thread(reading.measure, source)
+                return digest != about.digest or (await self._add(reading, source))["state"] == "added"
+            except (InvalidInput, Missing):
+                return True
 
     def _from(self, source: Path) -> Sequence[str]:
         """The documents that were read from there."""
@@ -279,7 +309,8 @@ class Shelf:
         self._moves += 1
         try:
             origin = self.entries[before[0]].origin if before else document
-            await self._keep(document, origin, About(title, str(source), digest), chunks, size)
+            about = About(title, str(source), digest, tries=CAPTION_TRIES if read.undescribed else 0)
+            await self._keep(document, origin, about, chunks, size)
         finally:
             self._adding.discard(document)
             self._moves += 1
@@ -295,9 +326,7 @@ class Shelf:
         about, entry = replace(self.held[document], refused=why), self.entries.get(document)
         if entry is None or (self.held[document].refused == why and bool(entry.outdated_ms) == bool(why)):
             return
-        await self._journal.change_local(lambda tx: _note(tx, document, about))
-        if document in self.held:
-            self.held[document] = about
+        await self._note(document, about)
         if bool(entry.outdated_ms) != bool(why):
             value = replace(entry, outdated_ms=self._wall_ms() if why else 0).to_value(about.digest)
 
@@ -305,6 +334,17 @@ class Shelf:
                 return [state.put(document, value)] if state.get(document) is not None else []
 
             await self._journal.write((KNOWLEDGE, tell))
+
+    async def _note(self, document: str, about: About) -> None:
+        """Keep it of a document that was not removed meanwhile."""
+
+        def work(tx: Transaction) -> None:
+            if tx.library.about(document) is not None:
+                tx.library.begin(document, about.to_bytes())
+
+        await self._journal.change_local(work)
+        if document in self.held:
+            self.held[document] = about
 
     async def _keep(
         self, document: str, origin: str, about: About, chunks: Sequence[tuple[str, str]], size: int
@@ -346,12 +386,6 @@ class Shelf:
         await self._index.throw_away()
         counts = await self._journal.read(lambda tx, _: tx.library.counts())
         return {"documents": len(counts), "chunks": sum(chunks for chunks, _ in counts.values())}
-
-
-def _note(tx: Transaction, document: str, about: About) -> None:
-    """Keep it of a document that was not removed meanwhile."""
-    if tx.library.about(document) is not None:
-        tx.library.begin(document, about.to_bytes())
 
 
 def _uncount(tx: Transaction, document: str) -> None:
