@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.language.chat import is_talk
-from jarvis.assistant.types import Reply, Request
+from jarvis.assistant.types import PastTurn, Reply, Request
 from jarvis.core.errors import EngineFailed
 from tests.assistant.homes import MemoryHome, ScriptedModel, whole
 
@@ -48,6 +48,16 @@ def test_a_small_model_alone_is_asked_for_no_fact(text: str) -> None:
     small = ScriptedModel(["It is made of cheese."])
     reply, said = asked(text, small)
     assert not small.asked and reply.source == "intent" and "cheese" not in said
+
+
+def test_a_yes_to_nothing_is_not_talked_on_about() -> None:
+    async def said(*turns: PastTurn) -> str:
+        request = Request("Yes.", "kitchen", turns=turns)
+        return await whole(await Assistant([ScriptedModel(["Here it is."])]).answer(request, MemoryHome()))
+
+    past = [PastTurn("Tell me a joke", reply, "kitchen", 0) for reply in ("It was the butler.", "Another one?")]
+    assert asyncio.run(said()) == asyncio.run(said(past[0])) == "I did not ask anything just now."
+    assert asyncio.run(said(*past)) == "Here it is."
 
 
 def test_what_is_not_understood_is_said_to_be_that() -> None:

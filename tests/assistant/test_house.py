@@ -17,7 +17,7 @@ from jarvis.assistant.skills.said import Said
 from jarvis.assistant.types import PastTurn, Request
 from jarvis.core.errors import Unreachable
 from tests.assistant.homes import MemoryHome, whole
-from tests.home_assistant.double import HomeAssistantDouble, area, state, until
+from tests.home_assistant.double import HomeAssistantDouble, area, entry, state, until
 from tests.home_assistant.test_client import with_home
 
 
@@ -285,6 +285,20 @@ def test_a_question_before_letting_people_in_names_all_that_it_is_about() -> Non
         await one.home.devices.act("light.turn_on", [], {}, lambda thing: True)  # what came before has been read now
         said = await one.say("home_unlock", thing="doors", all=True)
         assert said == "Should I unlock the Front door, the Back door, the Cellar door and the Shed door?"
+
+    in_a_room(talk)
+
+
+@pytest.mark.parametrize("said", ["gästezimmer light", "gastezimmer light", "susse lampe", "the Süße Lampe"])
+def test_names_are_known_without_their_accents(said: str) -> None:
+    async def talk(one: Room) -> None:
+        one.double.areas.append(area("guests", "Gästezimmer"))
+        one.double.entries.append(entry("light.guests", area_id="guests"))
+        await one.double.change("light.guests", "off", friendly_name="Süße Lampe")
+        await one.double.fire("area_registry_updated", {"action": "create", "area_id": "guests"})
+        things = one.home.devices._mirror.house
+        await until(lambda: any(thing.area is not None and "Süße" in thing.name for thing in things().things))
+        assert await one.say("home_turn_on", thing=said) == "Turned on the Süße Lampe in the Gästezimmer."
 
     in_a_room(talk)
 

@@ -5,6 +5,8 @@ says what to ask."""
 from __future__ import annotations
 
 import difflib
+import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +26,8 @@ MAX_COMPARED = 1_000
 MAX_REMEMBERED = 20_000
 """As many things as are known at all."""
 _HERE = ("here", "in here", "this room")
+_ACCENTS = re.compile("[\u0300-\u036f]")
+"""Of European scripts; those of Japanese make other letters."""
 _BEFORE = ("all", "every", "the", "my", "our", "your", "of", "both", "that", "this")
 
 
@@ -72,8 +76,10 @@ KINDS = (
 
 @lru_cache(maxsize=MAX_REMEMBERED)
 def plain(text: str) -> str:
-    """As names are compared: lower case, without punctuation, "the" and "my"."""
-    words = joined(split(text)).split()
+    """As names are compared: lower case, without punctuation, "the" and "my", and "Gästezimmer" as who hears English
+    writes it."""
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFD", text.casefold()))
+    words = joined(split(unicodedata.normalize("NFC", bare))).split()
     while len(words) > 1 and words[0] in _BEFORE:
         words = words[1:]
     return " ".join(words)

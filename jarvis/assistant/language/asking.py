@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import structlog
 
-from jarvis.assistant.language.chat import asks, is_talk
-from jarvis.assistant.language.guard import Doubt, doubt, unknown
+from jarvis.assistant.language.chat import answers, asks, is_talk
+from jarvis.assistant.language.guard import Doubt, doubt, unasked, unknown
 from jarvis.assistant.language.instructions import Instructions, built_in
 from jarvis.assistant.language.model import LanguageModel, ModelStatus, Usage, closing
 from jarvis.assistant.language.prompt import messages_for
@@ -73,8 +73,8 @@ class Models:
             else:
                 log.debug("language model unavailable", model=model.name, reason=available.reason)
         doubted = doubt(request.text)
-        if doubted is None and not (request.guesses or is_talk(request.text)):
-            doubted = unknown(asked=asks(request.text))
+        if doubted is None and not request.guesses:
+            doubted = _beyond_talk(request)
         if doubted is not None and (doubted.for_any_model or not any(model.trusted for model, _ in usable)):
             return spoken("guard", "cant_tell", {"about": doubted.kind}, doubted.sentence)
         if not usable:
@@ -171,3 +171,11 @@ class Models:
                 told = Usage(estimated, len(text.encode(errors="replace")) // 4 + 1)
             reply.usage = told
             self.spending.add(model.name, told, ok=ok)
+
+
+def _beyond_talk(request: Request) -> Doubt | None:
+    """What a small model is not asked."""
+    if not is_talk(request.text):
+        return unknown(asked=asks(request.text))
+    asked = bool(request.turns) and request.turns[-1].reply.rstrip().endswith("?")
+    return unasked() if answers(request.text) and not asked else None

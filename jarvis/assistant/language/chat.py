@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 
+from jarvis.assistant.house.answers import NO, YES
 from jarvis.assistant.wording.words import joined, split, without_politeness
 
 _ASKS = (
@@ -82,6 +83,11 @@ _QUESTION = re.compile(rf"(?:(?:and|but|so) )?{_ASKS}\b.*")
 def asks(text: str) -> bool:
     """Whether `text` asks for something, as far as its first word or its last sign tells."""
     return text.rstrip().endswith("?") or bool(_QUESTION.fullmatch(joined(without_politeness(split(text)))))
+
+
+def answers(text: str) -> bool:
+    """Whether `text` is a yes or a no and nothing else."""
+    return joined(split(text)) in YES | NO
 
 
 def is_talk(text: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from jarvis.assistant.wording.words import joined, split, without_politeness
 
-Kind = Literal["arithmetic", "device_state", "live_fact", "action", "safety", "fact"]
+Kind = Literal["arithmetic", "device_state", "live_fact", "action", "safety", "fact", "answer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ _SENTENCES: dict[Kind, str] = {
     "safety": "I can't tell, and a wrong answer could do harm. Please ask somebody who knows.",
     "action": "I can't do that. Ask me what I can do.",
     "fact": "I can't tell: I don't know, and I would rather not guess.",
+    "answer": "I did not ask anything just now.",
 }
 
 _NUMBER = (
@@ -256,6 +257,11 @@ def doubt(text: str) -> Doubt | None:
             return Doubt(kind, _SENTENCES[kind])
     begins = next(number for number, word in enumerate(words) if word is kept[0])
     return Doubt("live_fact", _SENTENCES["live_fact"]) if _ON_ONE_DAY.search(joined(words[begins:])) else None
+
+
+def unasked() -> Doubt:
+    """About a yes or a no to nothing: a small model makes up what was asked, and talks on about it."""
+    return Doubt("answer", _SENTENCES["answer"])
 
 
 def unknown(*, asked: bool) -> Doubt:
