@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jarvis.core.garbage import look_less_often
+from jarvis.core.garbage import keep_what_lives, look_less_often
 from jarvis.core.time import SystemClock
 from jarvis.identity.sealed import Opener
 from jarvis.node.backups import making as backup
@@ -95,6 +95,7 @@ async def run_node(
     from jarvis.api.server import ApiServer  # the larger part of this program, and no other command here needs it
     from jarvis.building.whole import build
 
+    look_less_often()
     directory = DataDirectory(settings.data_dir)
     directory.must_hold_a_node()
     with directory.lock():
@@ -111,7 +112,7 @@ async def run_node(
         async def serve() -> None:
             node.api_url = await api.start()
             info = node.info()
-            look_less_often()
+            keep_what_lives()
             on_ready({"event": "ready", **{name: info[name] for name in ("node_id", "api_url", "peer_port")}})
 
         await node.run(serve, api.close)

@@ -9,6 +9,7 @@ from importlib import import_module
 
 import click
 
+from jarvis.core.garbage import look_less_often
 from jarvis_cli import failures
 from jarvis_cli.state import Group, print_version
 
@@ -68,6 +69,8 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code. `arguments` are those after the program's name."""
+    if arguments is None:  # a process of its own
+        look_less_often()
     given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
