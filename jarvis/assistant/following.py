@@ -44,9 +44,7 @@ def follow(
     """What `text` means right after `before`; None where it does not go on from there. `said_in` is the room in which
     `before` was said, if it was another one. `bare`: also "and the fan", which
     is a sentence only because it goes on."""
-    words = split(text)
-    marked = bool(words) and (words[0].text in _MARKS_FIRST or words[-1].text in _MARKS_LAST)
-    found = _understood(text, before.intent, rooms, [] if bare and marked else [_UNMARKED])
+    found = _understood(text, before.intent, rooms, [] if bare and _is_marked(text) else [_UNMARKED])
     return None if found is None else _taken_over(found, before, said_in)
 
 
@@ -56,15 +54,23 @@ def follow_within(text: str, before: Match, *, rooms: Sequence[str] = ()) -> Mat
     return None if found is None else _taken_over(found, before, "")
 
 
-def goes_on(text: str) -> bool:
-    """Whether it may go on from something, whatever that was."""
-    return _templates().understand(without_politeness(split(text)), text) is not None
+def goes_on(text: str, *, bare: bool = False) -> bool:
+    """Whether it may go on from something, whatever that was; `bare` as above."""
+    if bare and not _is_marked(text):
+        return False
+    signs = frozenset(() if bare else (_UNMARKED,))
+    return _templates().understand(without_politeness(split(text)), text, signs=signs) is not None
 
 
 def lacks_a_thing(text: str) -> Match | None:
     """The intent of "turn it off" where nothing says what is meant: its thing is missing."""
     found = _understood(text, "home_turn_on", (), [_UNMARKED])
     return None if found is None or not found.missing else replace(found, slots=_without(found.slots, _OURS))
+
+
+def _is_marked(text: str) -> bool:
+    words = split(text)
+    return bool(words) and (words[0].text in _MARKS_FIRST or words[-1].text in _MARKS_LAST)
 
 
 def _understood(text: str, before: str, rooms: Sequence[str], signs: Sequence[str]) -> Match | None:

@@ -5,7 +5,7 @@ it does nothing, and where nothing fits there is no meaning."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from jarvis.assistant.directions import meant, same
 from jarvis.assistant.filling import fill_missing
@@ -15,6 +15,8 @@ from jarvis.assistant.intents import Match
 from jarvis.assistant.several import Part, several
 from jarvis.assistant.types import PastTurn, Request
 
+MAX_ASKED_BACK = 3
+"""Questions back for one wish: which one, in which room, and whether really."""
 MAX_TOLD = 6
 """Turns that are looked at: each of them may go on from the one before."""
 MAX_BACK = 3
@@ -35,10 +37,6 @@ class Meant:
     request: Request
 
 
-Told = list[list[Meant]]
-"""What each of the turns before meant, oldest first."""
-
-
 @dataclass(frozen=True, slots=True)
 class Meaning:
     exactly: Understand
@@ -48,13 +46,8 @@ class Meaning:
 
     def of(self, request: Request, now_ms: int | None) -> list[Meant]:
         """In the order in which it is to be done; nothing for free text. `now_ms` is None where nobody knows."""
-        turns = request.turns[-MAX_TOLD:]
-        asked = bool(turns) and turns[-1].reply.endswith("?")
-        told: Told = []
-        for at, turn in enumerate(turns if asked or goes_on(request.text) else ()):
-            then = replace(request, text=turn.heard, room=turn.room, turns=turns[:at])
-            told.append(self._of(then, None if now_ms is None else turn.at_ms, told))
-        return self._of(request, now_ms, told)
+        past = _Past(self, request, request.turns[-MAX_TOLD:], now_ms is not None)
+        return self.after(past, request, now_ms)
 
     def parts(self, request: Request) -> list[Part]:
         """The commands that the sentence is made of, if it is several."""
@@ -68,37 +61,65 @@ class Meaning:
 
         return several(request.text, understand)
 
-    def _of(self, request: Request, now_ms: int | None, told: Told) -> list[Meant]:
-        match = self._following(request, now_ms, told) or self.exactly(request)
+    def after(self, past: _Past, request: Request, now_ms: int | None) -> list[Meant]:
+        """As `of`, after the turns in `past`."""
+        match = self._following(request, now_ms, past) or self.exactly(request)
         if match is not None and meant(match, request):
             return [Meant(match, request)]
-        if (match := self._following(request, now_ms, told, bare=True)) is not None:
+        if (match := self._following(request, now_ms, past, bare=True)) is not None:
             return [Meant(match, request)]
         if parts := self.parts(request):
             return [Meant(one.match, replace(request, text=one.text)) for one in parts]
         # An answer to a question is likelier than a sentence in which a word was misheard.
-        if told and (answer := _answering(request, told[-1])) is not None:
-            return [answer]
+        if past.asked_back and past.turns and past.turns[-1].reply.endswith("?"):
+            answer = _answering(request, past.turns[-1], past.told(len(past.turns) - 1))
+            if answer is not None:
+                return [answer]
         match = self.roughly(request) or lacks_a_thing(request.text)
         return [Meant(match, request)] if match is not None and meant(match, request) else []
 
-    def _following(self, request: Request, now_ms: int | None, told: Told, *, bare: bool = False) -> Match | None:
+    def _following(self, request: Request, now_ms: int | None, past: _Past, *, bare: bool = False) -> Match | None:
         """What the sentence means after one of the last turns. Only of a thing it may be some turns ago."""
-        for ago, (turn, before) in enumerate(zip(reversed(request.turns), reversed(told[-MAX_BACK:]), strict=False)):
+        if not past.turns or not goes_on(request.text, bare=bare):
+            return None
+        for at in range(len(past.turns) - 1, max(-1, len(past.turns) - 1 - MAX_BACK), -1):
+            turn = past.turns[at]
             if now_ms is not None and abs(now_ms - turn.at_ms) > FOLLOW_MS:
                 return None
             elsewhere = "" if same(turn.room, request.room) else turn.room
-            for one in reversed(before):
+            for one in reversed(past.told(at)):
                 found = follow(request.text, one.match, rooms=request.rooms, said_in=elsewhere, bare=bare)
-                if found is not None and (ago == 0 or "thing" in found.slots):
+                if found is not None and (at == len(past.turns) - 1 or "thing" in found.slots):
                     return found
         return None
 
 
-def _answering(request: Request, before: Sequence[Meant]) -> Meant | None:
+@dataclass(slots=True)
+class _Past:
+    """What was meant before, looked up when something goes on from it: each turn may go on from the one before."""
+
+    meaning: Meaning
+    request: Request
+    turns: Sequence[PastTurn]
+    clock: bool
+    """Somebody knows the time."""
+    asked_back: int = MAX_ASKED_BACK
+    """Questions that are still looked behind."""
+    known: dict[int, list[Meant]] = field(default_factory=dict)
+
+    def told(self, at: int) -> list[Meant]:
+        if at not in self.known:
+            turn, before = self.turns[at], self.turns[:at]
+            then = replace(self.request, text=turn.heard, room=turn.room, turns=before)
+            past = _Past(self.meaning, self.request, before, self.clock, self.asked_back - 1, self.known)
+            self.known[at] = self.meaning.after(past, then, turn.at_ms if self.clock else None)
+        return self.known[at]
+
+
+def _answering(request: Request, turn: PastTurn, before: Sequence[Meant]) -> Meant | None:
     """What was asked for before, with the sentence as the answer to the question back; and that may have been one too:
     "Unlock the door." "Which one?" "The front door." "Should I ...?" "Yes."."""
-    last, asked = _asked(request.turns[-1], before)
+    last, asked = _asked(turn, before)
     if asked is None or not last.reply.endswith("?"):
         return None
     match = answered(asked, last, request.text) or fill_missing(asked, request.text)

@@ -91,7 +91,6 @@ def test_whether_more_is_to_come() -> None:
     assert not ASSISTANT.whole_intent("turn off the kitchen lights and set a timer for")
     assert not ASSISTANT.whole_intent("turn off the tv and remember that the key is under the mat")
     assert ASSISTANT.missing_slot("turn off the kitchen lights and set a timer")
-    assert ASSISTANT.likeliest(["turn of the lied scents at a", "turn off the light and what time is it"]) == 1
 
 
 def test_they_are_done_in_order_and_answered_in_one_reply() -> None:

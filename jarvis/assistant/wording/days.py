@@ -26,7 +26,7 @@ _ENDINGS = ("st", "nd", "rd", "th")
 _REPEATED: dict[tuple[str, ...], tuple[str, ...]] = {
     ("every", "day"): SHORT, ("each", "day"): SHORT, ("everyday",): SHORT, ("daily",): SHORT,
     ("every", "single", "day"): SHORT, ("every", "weekday"): WORKDAYS, ("each", "weekday"): WORKDAYS,
-    ("weekdays",): WORKDAYS, ("every", "workday"): WORKDAYS, ("workdays",): WORKDAYS,
+    ("weekdays",): WORKDAYS, ("weekday",): WORKDAYS, ("every", "workday"): WORKDAYS, ("workdays",): WORKDAYS,
     ("every", "working", "day"): WORKDAYS, ("working", "days"): WORKDAYS, ("during", "the", "week"): WORKDAYS,
     ("every", "weekend"): WEEKEND, ("weekends",): WEEKEND, ("the", "weekends"): WEEKEND,
 }  # fmt: skip

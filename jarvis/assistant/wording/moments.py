@@ -154,6 +154,8 @@ def _offset(words: Sequence[str], start: int) -> tuple[int, int] | None:
     direction = _at(words, position)
     if direction in ("past", "after"):
         return minutes, position + 1
+    if word == "half" and (hour := _hour(words, position)) is not None and 1 <= hour[0] <= 12:
+        return minutes, position  # "half six", as the British say
     return (-minutes, position + 1) if direction in ("to", "before", "till") and word != "half" else None
 
 

@@ -19,7 +19,7 @@ _BETWEEN: dict[tuple[str, ...], str] = {
 }  # fmt: skip
 _AFTER = {("squared",): 2, ("cubed",): 3}
 _BEFORE: dict[str, tuple[tuple[str, ...], str, bool]] = {
-    "add": (("and", "plus", "to"), "+", False), "subtract": (("from",), "-", True),
+    "add": (("and", "plus", "to"), "+", False), "subtract": (("from",), "-", True), "take": (("from",), "-", True),
     "multiply": (("by", "with", "and"), "*", False),
     "divide": (("by",), "/", False), "sum": (("and",), "+", False), "product": (("and",), "*", False),
     "difference": (("and",), "-", False),
@@ -100,9 +100,10 @@ def _verb(words: Sequence[str], start: int) -> tuple[str, int] | None:
         return None
     position += 1 + (at(words, position + 1) in ("of", "between"))
     first = number_in_decimals(words, position)
-    if first is None or at(words, first[1]) not in known[0]:
+    between = 0 if first is None else first[1] + (at(words, first[1]) == "away")
+    if first is None or at(words, between) not in known[0]:
         return None
-    second = number_in_decimals(words, first[1] + 1)
+    second = number_in_decimals(words, between + 1)
     if second is None:
         return None
     one, other = (second[0], first[0]) if known[2] else (first[0], second[0])
@@ -116,11 +117,13 @@ def _share(words: Sequence[str], start: int) -> tuple[str, int] | None:
     if share is not None and at(words, position + 1) == "of":
         of = number_in_decimals(words, position + 2)
         return None if of is None else (f"{of[0]} / {share}", of[1])
-    percent = number_in_decimals(words, start)
+    percent = number_in_decimals(words, start + (at(words, start) in ("a", "an")))
     if percent is None or at(words, percent[1]) not in ("percent", "per"):
         return None
     position = percent[1] + 1 + (at(words, percent[1]) == "per" and at(words, percent[1] + 1) == "cent")
     how = at(words, position)
+    if how == "tip" and at(words, position + 1) in ("on", "for"):  # "an 18 percent tip on 64"
+        how, position = "of", position + 1
     of = number_in_decimals(words, position + 1) if how in ("of", "off") else None
     if of is None:
         return None

@@ -32,7 +32,9 @@ _OPENED = {
     "you're": "you are", "you've": "you have", "don't": "do not", "dont": "do not", "didn't": "did not",
     "didnt": "did not", "can't": "can not", "cannot": "can not", "couldn't": "could not", "won't": "will not",
     "isn't": "is not", "aren't": "are not", "let's": "let us", "nevermind": "never mind", "gimme": "give me",
-    "wanna": "want to", "timer's": "timer is", "½": "half", "¼": "quarter",
+    "wanna": "want to", "lemme": "let me", "timer's": "timer is", "time's": "time is", "date's": "date is",
+    "weather's": "weather is", "door's": "door is", "that'll": "that will", "hot's": "hot is", "cold's": "cold is",
+    "warm's": "warm is", "½": "half", "¼": "quarter",
 }  # fmt: skip
 
 
@@ -72,7 +74,8 @@ _BEFORE = [
         "would you", "will you", "can you please", "could you please", "would you please", "will you please",
         "i want you to", "i would like you to", "i need you to", "can we", "could we", "shall we", "why do not you",
         "i will", "go ahead and", "would you mind", "yes", "yeah", "sorry", "thanks", "thank you",
-        "quick", "wait", "hang on", "ah", "erm", "listen",
+        "can someone", "could someone", "can somebody", "could somebody", "would you be so kind as to", "you can",
+        "right", "lovely", "quick", "wait", "hang on", "ah", "erm", "listen",
         "excuse me", "be so kind and", "be so kind as to", "do me a favor and", "do me a favour and",
     )
 ]  # fmt: skip
@@ -82,9 +85,12 @@ _AFTER = [
         "please", "thanks", "thank you", "thanks a lot", "now", "right now", "just now", "for me", "ok", "okay",
         "will you", "would you", "can you", "could you", "at the moment", "then", "again please", "if you can",
         "quickly", "real quick", "immediately", "at once", "very much",
+        "would ya", "will ya", "for us", "love", "darling", "pal", "or what", "if you like",
         "thank you very much", "if you do not mind", "if you would", "if possible", "cheers", "mate", "buddy", "dear",
     )
 ]  # fmt: skip
+_HESITATION = frozenset(["um", "uh", "erm", "uhm", "umm"])
+"""Wherever it is said."""
 _BEFORE.sort(key=len, reverse=True)
 _AFTER.sort(key=len, reverse=True)
 
@@ -95,7 +101,7 @@ def without_politeness(words: Sequence[Word], name: str = "Jarvis") -> list[Word
     vocatives = sorted(
         [*names, *((greeting, *one) for greeting in _GREETINGS for one in names)], key=lambda phrase: -len(phrase)
     )
-    kept = list(words)
+    kept = [word for word in words if word.text not in _HESITATION] or list(words)
     while taken := _leading(kept, vocatives) or _leading(kept, _BEFORE):
         kept = kept[taken:]
     own = [tuple(word.text for word in split(name)) or ("jarvis",), ("jarvis",)]
