@@ -49,7 +49,11 @@ def understand(state: State, text: tuple[str, ...]) -> None:
             return
         tell(found["intent"] + ("" if found["confidence"] == 1 else f" (confidence {found['confidence']})"))
         for slot, value in found["slots"].items():
-            tell(f"  {slot}: {value}")
+            if slot == "parts":
+                for part in value:
+                    tell(f"  {part['intent']}: {', '.join(f'{name} {one}' for name, one in part['slots'].items())}")
+            else:
+                tell(f"  {slot}: {value}")
         for slot in found["missing"]:
             tell(f"  {slot}: to be asked for")
 

@@ -404,6 +404,12 @@ class ScriptedNode:
 
     async def understand(self, text: str) -> dict[str, Any]:
         self.calls.append(("understand", text))
+        if "and" in text:
+            parts = [
+                {"intent": "home_turn_on", "slots": {"thing": "light"}},
+                {"intent": "timer_set", "slots": {"seconds": 60}},
+            ]
+            return {"intent": "several", "slots": {"parts": parts}, "missing": [], "confidence": 1.0, "whole": True}
         slots = {"thing": "lamp"} if "lamp" in text else {}
         intent = "home_turn_on" if slots else None
         return {"intent": intent, "slots": slots, "missing": ["area"], "confidence": 0.8, "whole": False}

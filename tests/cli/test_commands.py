@@ -236,6 +236,8 @@ def test_what_a_sentence_means(jarvis: Run, node: ScriptedNode) -> None:
     ran = jarvis("understand", "turn", "on the lamp")
     assert node.calls[-1] == ("understand", "turn on the lamp")
     assert ran.out == "home_turn_on (confidence 0.8)\n  thing: lamp\n  area: to be asked for\n"
+    ran = jarvis("understand", "light", "and", "timer")
+    assert ran.out == "several\n  home_turn_on: thing light\n  timer_set: seconds 60\n"
     assert jarvis("understand", "hum").out == "Free text: no intent.\n"
     assert jarvis("understand", "hum", "--json").data["intent"] is None
 

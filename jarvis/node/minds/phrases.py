@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import structlog
 from jarvis.assistant.assistant import Assistant
 from jarvis.assistant.skills.registry import SKILLS
 from jarvis.assistant.templates.collection import collect
+from jarvis.assistant.together import SEVERAL
 from jarvis.core.files import read_text, why
 from jarvis.node.saved_files import SavedFiles
 from jarvis.plugins.kinds import IntentPack
@@ -68,8 +70,14 @@ class Phrases:
         log.info("sentences taken up", files=len(files), packs=len(packs), left_out=len(self._problems))
 
     def understand(self, text: str, assistant_name: str, rooms: Sequence[str]) -> dict[str, Any]:
-        """{intent, slots, missing, confidence, whole} of a sentence, without doing it; intent is None for free text."""
+        """{intent, slots, missing, confidence, whole} of a sentence, without doing it; intent is None for free text,
+        and `several` where its parts are commands."""
         match = self._assistant.understand(text, assistant_name, rooms)
+        alone = match is not None and match.confidence == 1
+        parts = [] if alone else [one.match for one in self._assistant.parts(text, assistant_name, rooms)]
+        if parts:
+            slots = {"parts": [{"intent": one.intent, "slots": one.slots} for one in parts]}
+            match = replace(parts[-1], intent=SEVERAL, slots=slots) if len(parts) > 1 else parts[0]
         if match is None:
             return {"intent": None, "slots": {}, "missing": [], "confidence": 0.0, "whole": False}
         return {
