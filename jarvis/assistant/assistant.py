@@ -66,6 +66,10 @@ class Assistant:
         """The intent of `text`, of those that somebody here can do."""
         return self._able(match_intent(text, assistant_name, self._understanding, rooms))
 
+    def meaning(self, request: Request, now_ms: int | None) -> list[Meant]:
+        """What is to be done for a sentence within its conversation, in order; nothing for free text."""
+        return self._meaning.of(request, now_ms)
+
     def parts(self, text: str, assistant_name: str = "Jarvis", rooms: Sequence[str] = ()) -> list[Part]:
         """The commands that `text` is made of, where it is several."""
         return self._meaning.parts(Request(text, "", assistant_name, rooms=rooms))
@@ -106,7 +110,7 @@ class Assistant:
             return spoken("intents", None, {}, NOT_HEARD, ok=False)
         if self._toolbox is not None and (done := await self._toolbox.answered(request, home)) is not None:
             return spoken("tools", None, {}, done)
-        asked = self._meaning.of(request, round(home.now().timestamp() * 1000) if home.clock_is_set else None)
+        asked = self.meaning(request, round(home.now().timestamp() * 1000) if home.clock_is_set else None)
         if len(asked) > 1:
             return await together(asked, lambda one: self._do(one, home))
         if asked:
