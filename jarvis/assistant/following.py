@@ -69,8 +69,8 @@ def lacks_a_thing(text: str) -> Match | None:
 
 
 def _is_marked(text: str) -> bool:
-    words = split(text)
-    return bool(words) and (words[0].text in _MARKS_FIRST or words[-1].text in _MARKS_LAST)
+    words = [word.text for word in split(text)]
+    return any(word in _MARKS_FIRST for word in words[:2]) or words[-1:] in ([one] for one in _MARKS_LAST)
 
 
 def _understood(text: str, before: str, rooms: Sequence[str], signs: Sequence[str]) -> Match | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from jarvis.assistant.intents import Match
-from jarvis.assistant.wording.words import Word, joined, split
+from jarvis.assistant.wording.words import Word, joined, split, without_politeness
 
 MAX_PARTS = 4
 """More nobody says in a breath, or keeps in mind while they are answered."""
@@ -17,7 +17,10 @@ MAX_JOINTS = 8
 _JOINERS = ("and", "then", "also", "plus", "afterwards", "after", "that")
 _BEGINS = ("and", "then", "also", "plus", "afterwards", "after")
 _STOPS = frozenset(",;.!?&")
-_GREETINGS = ("good night", "good morning", "good evening", "good afternoon", "goodnight", "thanks", "thank you")
+_GREETINGS = (
+    "good night", "good morning", "good evening", "good afternoon", "goodnight", "night", "morning", "evening",
+    "afternoon", "thanks", "thank you",
+)  # fmt: skip
 _WHOLE_TALK = frozenset(["private", "share_again", "session_new", "continue", "go_back"])
 """These say where a whole sentence belongs, so they are not a part of one."""
 
@@ -85,7 +88,7 @@ class _Splitting:
         return at
 
     def _greets(self, at: int, end: int) -> bool:
-        return joined(self.words[at:end]) in _GREETINGS
+        return joined(without_politeness(self.words[at:end])) in _GREETINGS
 
     def _said(self, at: int, end: int) -> str:
         return self.text[self.words[at].start : self.words[end - 1].end]

@@ -90,8 +90,10 @@ def folded(heard: Heard, start: int) -> Iterator[Found]:
 
 
 def items(heard: Heard, start: int) -> Iterator[Found]:
-    """Things for a list, each as it was said: "eggs, bread and butter"."""
+    """Things for a list, each as it was said: "eggs, bread and butter". Of lists none is one."""
     for found in text(heard, start):
+        if "list" in heard.texts[start : found.end]:
+            continue
         several = _items(heard, start, found.end)
         if several:
             yield replace(found, value=several)
