@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jarvis.assistant.language.asking import Models
+from jarvis.assistant.language.spending import Spent
 from jarvis.core.errors import JarvisError
 from jarvis.node.links.copies import CopyWatch
 from jarvis.node.membership.members import Members
@@ -70,5 +71,15 @@ class Status:
             ok = model.available.ok
             label = "" if model.trusted or not ok else " (small: chats, but is not asked for facts)"
             detail = (model.available.model if ok else model.available.reason) + label
+            if spent := self._models.spending.of.get(model.name):
+                detail = f"{detail.rstrip('.')}; {_spent(spent)}"
             found[f"llm.{model.name}"] = {"state": "ok" if ok else "off", "detail": detail}
         return found
+
+
+def _spent(spent: Spent) -> str:
+    """Since the node started."""
+    told = [f"{spent.answered} answer{'' if spent.answered == 1 else 's'}"]
+    told += [f"{spent.failed} failed"] if spent.failed else []
+    told += [f"{spent.prompt_tokens:,} tokens read, {spent.completion_tokens:,} written"]
+    return ", ".join(told)

@@ -84,6 +84,7 @@ def test_servers_are_asked_in_their_order_and_no_key_is_seen(home: Home) -> None
         components = kitchen.get("/api/v2/health")["components"]
         assert "asked too much" in components["llm.anthropic"]["detail"]
         assert "did not answer in time" in components["llm.second"]["detail"]
+        assert components["llm.anthropic"]["detail"].endswith("; 1 answer, 1 failed, 57 tokens read, 9 written")
         seen = json.dumps([components, kitchen.get("/api/v2/config"), kitchen.get("/api/v2/audit")]) + kitchen.stderr
         export = kitchen.get(f"/api/v2/sessions/{answer['session_id']}")
         assert KEY not in seen + json.dumps(export) and QUESTION not in kitchen.stderr
