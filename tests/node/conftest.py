@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -71,20 +71,26 @@ class Home:
 
     def pair(self, *options: str) -> tuple[NodeProcess, NodeProcess]:
         """Kitchen and bedroom, running and linked."""
-        kitchen = self.node("kitchen", *options)
-        bedroom = self.node("bedroom", "--peer", self.address("kitchen"), *options)
-        kitchen.start()
-        bedroom.start()
-        until(lambda: linked(kitchen, bedroom), LINK_S, "the link")
+        kitchen, bedroom = self._linked(("kitchen", "bedroom"), *options)
         return kitchen, bedroom
 
     def all_three(self) -> tuple[NodeProcess, NodeProcess, NodeProcess]:
         """Every room, running and linked with all others."""
-        kitchen, bedroom = self.pair()
-        hall = self.node("hall", "--peer", self.address("kitchen"), "--peer", self.address("bedroom"))
-        hall.start()
-        until(lambda: linked(kitchen, bedroom, hall), LINK_S, "the links")
+        kitchen, bedroom, hall = self._linked(ROOMS)
         return kitchen, bedroom, hall
+
+    def _linked(self, rooms: Sequence[str], *options: str) -> list[NodeProcess]:
+        """Started all at once. Each dials all others, so that whoever is there last finds those who gave up for now."""
+        nodes = []
+        for room in rooms:
+            peers = [part for other in rooms if other != room for part in ("--peer", self.address(other))]
+            nodes.append(self.node(room, *peers, *options))
+        for node in nodes:
+            node.launch()
+        for node in nodes:
+            node.wait_ready()
+        until(lambda: linked(*nodes), LINK_S, "the links")
+        return nodes
 
     def close(self) -> None:
         for node in self._nodes:
