@@ -53,6 +53,22 @@ class _Growing:
         return not heading and self.place.path == place.path and (place.unit != "page" or self.place == place)
 
 
+def in_its_place(place: str, text: str) -> str:
+    """What is embedded of a chunk: its text below all the headings that lead to it, since a section seldom says again
+    what its page is about."""
+    path = Place.parse(place).path
+    return f"{path}\n\n{below_headings(place, text)}" if path else text
+
+
+def below_headings(place: str, text: str) -> str:
+    """A chunk's text without the headings at its beginning, which its place names already."""
+    paragraphs = text.split("\n\n")
+    named = set(Place.parse(place).path.split(" > "))
+    while len(paragraphs) > 1 and paragraphs[0].strip() in named:
+        paragraphs.pop(0)
+    return "\n\n".join(paragraphs)
+
+
 def tokens_in(text: str) -> int:
     """How many tokens the embedding model makes of it, at most; the special ones apart. It takes no model to say, so
     that every node cuts alike."""

@@ -1,6 +1,6 @@
 """Which passages answer a question: two rankings, by words and by meaning, are fused by reciprocal rank, so that scores
-which mean different things are never added; then no document may crowd out the others. Pure; where passages come from,
-be it this node or another, makes no difference here.
+which mean different things are never added; a passage gains by what else of its document was found, and no document may
+crowd out the others. Pure; where passages come from, be it this node or another, makes no difference here.
 
 Source: Cormack, Clarke and Buettcher, "Reciprocal rank fusion outperforms Condorcet and individual rank learning
 methods", 2009.
@@ -8,6 +8,7 @@ methods", 2009.
 
 from __future__ import annotations
 
+import heapq
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -15,6 +16,9 @@ from dataclasses import dataclass, replace
 
 RANK_OFFSET = 60
 """The paper's k: how little the very first places count more than the next."""
+BESIDE, BESIDE_SHARE = 2, 0.05
+"""A passage gains this share of the scores of so many others of its document, the best: where several were found, it is
+what the document is about. Ten times as much, and long documents win for being long."""
 PER_DOCUMENT = 2
 """Passages of one document among the first, as long as others have any."""
 MAX_WORDS = 32
@@ -66,7 +70,7 @@ class Passage:
 class Ranked:
     passage: Passage
     score: float
-    """0 to 1; 1 when it was first by words and by meaning."""
+    """0 to 1; 1 when it was first by words and by meaning, or nearly so in a document that was found often."""
 
 
 def words_of(question: str) -> list[str]:
@@ -148,14 +152,27 @@ def rank(passages: Sequence[Passage], most: int) -> list[Ranked]:
     for measure in (lambda one: one.words, lambda one: one.meaning):
         for place, index in enumerate(_order(passages, measure)):
             scores[index] = scores.get(index, 0.0) + 1 / (RANK_OFFSET + place + 1)
+    scores = _with_others(passages, scores)
     best = sorted(scores, key=lambda index: (-scores[index], index))
     texts: set[str] = set()
     ranked: list[Ranked] = []
     for index in best:
         if passages[index].text not in texts:
             texts.add(passages[index].text)
-            ranked.append(Ranked(passages[index], round(scores[index] * (RANK_OFFSET + 1) / 2, 4)))
+            ranked.append(Ranked(passages[index], min(round(scores[index] * (RANK_OFFSET + 1) / 2, 4), 1.0)))
     return _diverse(ranked, most)
+
+
+def _with_others(passages: Sequence[Passage], scores: dict[int, float]) -> dict[int, float]:
+    found: dict[str, list[float]] = {}
+    for index, score in scores.items():
+        found.setdefault(passages[index].document, []).append(score)
+    best = {document: heapq.nlargest(1 + BESIDE, some) for document, some in found.items()}
+    return {
+        index: score + BESIDE_SHARE * (sum(top) - max(score, top[-1]))  # itself is no other, if it is among them
+        for index, score in scores.items()
+        for top in (best[passages[index].document],)
+    }
 
 
 def _order(passages: Sequence[Passage], measure: Callable[[Passage], float | None]) -> list[int]:

@@ -115,8 +115,8 @@ class Library(Protocol):
     def chunks(self, ids: Iterable[int]) -> list[StoredChunk]:
         """Those that are held, in the order asked for."""
 
-    def waiting(self, most: int) -> list[tuple[int, str]]:
-        """Chunks without a vector, the oldest first: (id, text)."""
+    def waiting(self, most: int) -> list[tuple[int, str, str]]:
+        """Chunks without a vector, the oldest first: (id, place, text)."""
 
     def put_vectors(self, vectors: Sequence[tuple[int, bytes]]) -> list[int]:
         """Ids of those that were kept: chunks that are held and waited for one."""
@@ -233,8 +233,8 @@ class SqlLibrary:
         rows = (self._db.execute(_CHUNK, (one,)).fetchone() for one in ids)
         return [StoredChunk(*row) for row in rows if row]
 
-    def waiting(self, most: int) -> list[tuple[int, str]]:
-        sql = """SELECT c.id, c.text FROM library_waiting w JOIN library_chunks c ON c.id = w.chunk
+    def waiting(self, most: int) -> list[tuple[int, str, str]]:
+        sql = """SELECT c.id, c.place, c.text FROM library_waiting w JOIN library_chunks c ON c.id = w.chunk
         ORDER BY w.chunk LIMIT ?"""
         return list(self._db.execute(sql, (most,)).fetchall())
 

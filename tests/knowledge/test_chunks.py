@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvis.knowledge.chunks import MAX_TOKENS, SPECIAL_TOKENS, split, tokens_in
+from jarvis.knowledge.chunks import MAX_TOKENS, SPECIAL_TOKENS, in_its_place, split, tokens_in
 from jarvis.knowledge.embedding import MAX_CHARACTERS, MODEL
 from jarvis.knowledge.files.builtin import PROCESSORS
 from jarvis.knowledge.files.reader import processor_for
@@ -129,3 +129,11 @@ def test_the_models_own_tokenizer_counts_no_more() -> None:
     assert len(counted) > 300
     over = sum(count > MAX_TOKENS for count in counted)
     assert over <= len(counted) / 100, f"{over} of {len(counted)} are over, the longest {max(counted)}"
+
+
+def test_what_is_embedded_stands_below_its_headings_once() -> None:
+    assert in_its_place("Oven > Care > Grill", "Grill\n\nDescale it.") == "Oven > Care > Grill\n\nDescale it."
+    assert in_its_place("Oven > Care", "Oven\n\nCare\n\nCare") == "Oven > Care\n\nCare"
+    assert in_its_place("Shelf.add, lines 3-9", "def add():\n    pass") == "Shelf.add\n\ndef add():\n    pass"
+    for place in ("", "page 3", "lines 1-2"):
+        assert in_its_place(place, "Words.") == "Words."

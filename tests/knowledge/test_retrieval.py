@@ -117,3 +117,13 @@ def test_an_excerpt_is_where_the_words_stand() -> None:
     assert excerpt("anything", "", 60) == ""
     long = excerpt("x", "word " * 50, 30)
     assert len(long) <= 31 and long.endswith("…")
+
+
+def test_what_a_document_is_about_comes_before_what_it_only_mentions() -> None:
+    about = [passage(f"about {at}", 5.0 - at, None, document="about") for at in range(3)]
+    mentions = passage("mentions", 5.5, None)
+    assert named(rank([mentions, *about], 1)) == ["about 0"]
+    assert named(rank([mentions, about[0]], 2)) == ["mentions", "about 0"]
+    long = [passage(f"long {at}", None, 0.3 - at / 1000, document="long") for at in range(40)]
+    near = [passage(f"near {at}", None, 0.9 - at / 1000) for at in range(9)]
+    assert named(rank([*long, *near], 2)) == ["near 0", "near 1"], "not for being long"

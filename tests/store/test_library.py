@@ -135,7 +135,7 @@ def test_vectors_are_waited_for_and_kept_once(form: Any) -> None:
     async def body(store: Store) -> None:
         ids = await store.write(filled)
         waiting = await store.read(lambda t: t.library.waiting(3))
-        assert waiting == [(ids[0], BOILER[0][1]), (ids[1], BOILER[1][1]), (ids[2], OVEN[0][1])]
+        assert waiting == [(ids[0], *BOILER[0]), (ids[1], *BOILER[1]), (ids[2], *OVEN[0])]
         vectors = [(ids[0], b"first"), (ids[2], b"third"), (999, b"of nothing")]
         assert await store.write(lambda t: t.library.put_vectors(vectors)) == [ids[0], ids[2]]
         assert await store.write(lambda t: t.library.put_vectors([(ids[0], b"other")])) == []

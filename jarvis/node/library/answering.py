@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import date
 
 from jarvis.assistant.types import Findings, Quotation
-from jarvis.knowledge.places import Place
-from jarvis.knowledge.retrieval import Passage, coverage, excerpt, fits, words_of
+from jarvis.knowledge.chunks import below_headings
+from jarvis.knowledge.retrieval import coverage, excerpt, fits, words_of
 from jarvis.node.library.entries import Entry
 from jarvis.node.library.search import Search
 from jarvis.node.library.shelf import Shelf
@@ -39,7 +39,7 @@ class Answering:
                 document=one.passage.document,
                 title=self._search.title_of(one.passage.document),
                 place=one.passage.place,
-                text=excerpt(text, _below_headings(one.passage), QUOTED_CHARS),
+                text=excerpt(text, below_headings(one.passage.place, one.passage.text), QUOTED_CHARS),
                 room=self._room_of(one.passage.holder),
                 here=one.passage.holder == self._node_id,
                 chunk=one.passage.position,
@@ -55,12 +55,3 @@ class Answering:
 
 def _outdated(entry: Entry | None) -> date | None:
     return date.fromisoformat(iso_time(entry.at_ms)[:10]) if entry is not None and entry.outdated_ms else None
-
-
-def _below_headings(passage: Passage) -> str:
-    """Its text without the headings at its beginning, which the place names already."""
-    paragraphs = passage.text.split("\n\n")
-    named = set(Place.parse(passage.place).path.split(" > "))
-    while len(paragraphs) > 1 and paragraphs[0].strip() in named:
-        paragraphs.pop(0)
-    return "\n\n".join(paragraphs)

@@ -16,11 +16,14 @@ import structlog
 
 from jarvis.core.codec import Value
 from jarvis.core.errors import JarvisError
-from jarvis.knowledge.embedding import MAX_TEXTS
+from jarvis.knowledge.chunks import in_its_place
+from jarvis.knowledge.embedding import MAX_CHARACTERS, MAX_TEXTS
 from jarvis.node.records.journal import Journal
 from jarvis.replica.replica import Replica
 from jarvis.store.protocol import Transaction
 
+MADE, MADE_KEY = b"in their place", "library/vectors"
+"""How vectors are made, as it lies in the store beside them: those that were made in another way cannot be compared."""
 WORDS_AT_ONCE = 100
 """Chunks in one work of the store: some ten milliseconds, in which nobody else's commit is made."""
 VECTORS_AT_ONCE = 512
@@ -136,7 +139,17 @@ class Index:
         self._filled.clear()
         self._wake.set()
 
+    async def _renew(self) -> None:
+        """Nothing is left of vectors that were made in another way."""
+        made, any_ = await self._journal.read(lambda tx, _: (tx.get(MADE_KEY), tx.library.vectored(0, 1)))
+        if made == MADE:
+            return
+        if any_:
+            await self.throw_away()
+        await self._journal.change_local(lambda tx: tx.put(MADE_KEY, MADE))
+
     async def _keep_up(self) -> None:
+        await self._renew()
         if await self._journal.read(lambda tx, _: tx.library.waiting(1)):  # else nothing is written
             while await self._journal.change_local(lambda tx: tx.library.index_words(WORDS_AT_ONCE)):
                 pass
@@ -172,8 +185,9 @@ class Index:
         waiting = await self._journal.read(lambda tx, _: tx.library.waiting(MAX_TEXTS))
         if not waiting:
             return False
-        made = await self._embedding.call("embed", [text for _, text in waiting], deadline_s=EMBED_S)
-        vectors = [(one, vector) for (one, _), vector in zip(waiting, made, strict=True)]
+        texts = [in_its_place(place, text)[:MAX_CHARACTERS] for _, place, text in waiting]
+        made = await self._embedding.call("embed", texts, deadline_s=EMBED_S)
+        vectors = [(one, vector) for (one, _, _), vector in zip(waiting, made, strict=True)]
         async with self._changing:
             kept = set(await self._journal.change_local(lambda tx: tx.library.put_vectors(vectors)))
             if self._mark:

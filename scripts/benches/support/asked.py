@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jarvis.core.time import SystemClock
+from jarvis.knowledge.chunks import in_its_place
 from jarvis.knowledge.embedding import MAX_TEXTS
 from jarvis.knowledge.files.reading import Reading
 from jarvis.node.library.answering import Answering
@@ -62,7 +63,7 @@ class Asked:
                 read = await reading.read(path.resolve())
                 for start in range(0, len(read.chunks), MAX_TEXTS):
                     more = [(one.place, one.text) for one in read.chunks[start : start + MAX_TEXTS]]
-                    await self._put(name, more, await vectors_of([text for _, text in more]))
+                    await self._put(name, more, await vectors_of([in_its_place(*one) for one in more]))
                 self.entries[name] = Page(name, read.title, path, len(read.chunks))
                 count += len(read.chunks)
         return count

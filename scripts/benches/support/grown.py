@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from jarvis.engines.worker import Worker
-from jarvis.knowledge.chunks import split
+from jarvis.knowledge.chunks import in_its_place, split
 from jarvis.knowledge.embedding import MAX_TEXTS
 from jarvis.knowledge.files.reading import Reading
 from jarvis.plugins.kinds import FileText, Part
@@ -66,7 +66,7 @@ async def read_texts(pages: Sequence[Path], embedding: Worker) -> Texts:
     found = [(place, text) for place, text in found if sum(map(str.isalpha, text)) > 40]
     vectors: list[bytes] = []
     for start in range(0, len(found), MAX_TEXTS):
-        texts = [text for _, text in found[start : start + MAX_TEXTS]]
+        texts = [in_its_place(*one) for one in found[start : start + MAX_TEXTS]]
         vectors += await embedding.call("embed", texts, deadline_s=60)
     sentences = [[one for one in _SENTENCE.split(text) if one.strip()] for _, text in found]
     return Texts([place for place, _ in found], sentences, np.stack([np.frombuffer(one, "<f4") for one in vectors]))
