@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from jarvis.core.errors import BadConfiguration
 from jarvis.plugins.catalogue import EVENTS
-from jarvis.plugins.guard import Guard
+from jarvis.plugins.guard import Guard, Misfit
 from jarvis.plugins.guarded_model import GuardedModel
 from jarvis.plugins.kinds import (
     EngineKind,
@@ -66,7 +66,7 @@ class GuardedProcessor:
     def _read_checked(self, path: Path, limits: FileLimits) -> FileText:
         text = self._read(path, limits)
         if not isinstance(text, FileText):
-            raise TypeError(f"{self.name} gave no FileText")
+            raise Misfit("it gave no FileText")
         return text
 
 
@@ -94,18 +94,18 @@ def _intents(pack: Any, guard: Guard) -> Any:
     for intent, skill in pack.skills.items():
         _is(isinstance(intent, str) and bool(_TOOL_NAME.fullmatch(intent)), f"{intent!r} is no name of an intent")
         _takes(skill, 3, f"the skill {intent!r}", awaited=True)
-        skills[intent] = _waiting(guard, f"its skill {intent!r}", _saying(intent, skill), SKILL_S)
+        skills[intent] = _waiting(guard, f"its skill {intent!r}", _saying(skill), SKILL_S)
     return dataclasses.replace(pack, skills=skills)
 
 
-def _saying(intent: str, skill: Skill) -> Skill:
+def _saying(skill: Skill) -> Skill:
     async def do(*about: Any) -> Any:
         done = await skill(*about)
         text = done if isinstance(done, str) else getattr(done, "text", None)
         if not isinstance(text, str) or not text.strip():
-            raise TypeError(f"{intent} gave nothing to say")
+            raise Misfit("it gave nothing to say")
         if len(text) > MAX_SAID_CHARS:
-            raise ValueError(f"{intent} gave more than {MAX_SAID_CHARS} characters to say")
+            raise Misfit(f"it gave more than {MAX_SAID_CHARS} characters to say")
         return done
 
     return do
@@ -129,7 +129,7 @@ def _tools(tool: Any, guard: Guard) -> Any:
     async def run(arguments: dict[str, Any], context: ToolContext) -> str:
         found = await tool.run(arguments, context)
         if not isinstance(found, str):
-            raise TypeError(f"{tool.name} gave no text")
+            raise Misfit("it gave no text")
         return found
 
     return dataclasses.replace(tool, run=_waiting(guard, f"its tool {tool.name!r}", run, TOOL_S))

@@ -26,6 +26,10 @@ BREAKS = (Exception, SystemExit)
 log = structlog.get_logger()
 
 
+class Misfit(Exception):
+    """What a plugin gave is not what it has to give. Its sentence is ours, and holds nothing of what was said."""
+
+
 class Guard:
     """`broke` is told each fault, in a sentence."""
 
@@ -68,7 +72,7 @@ class Guard:
         self._broke(f"The plugin {self.name!r} held the whole node up for {for_s:.1f} s in {what}.")
 
     def _failed(self, what: str, error: BaseException, why: str = "") -> PluginFailed:
-        why = why or f"{type(error).__name__}{_place(error)}"
+        why = why or (str(error) if isinstance(error, Misfit) else f"{type(error).__name__}{_place(error)}")
         log.warning("a plugin broke", plugin=self.name, what=what, why=why)
         log.debug("a plugin's error", plugin=self.name, error="".join(traceback.format_exception(error)))
         sentence = f"The plugin {self.name!r} broke in {what}: {why}."

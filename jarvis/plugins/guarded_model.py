@@ -9,7 +9,7 @@ from copy import copy
 from typing import Any
 
 from jarvis.core.errors import JarvisError
-from jarvis.plugins.guard import Guard
+from jarvis.plugins.guard import Guard, Misfit
 
 LOOK_S = 5.0
 CLOSE_S = 2.0
@@ -27,7 +27,7 @@ class GuardedModel:
         def made() -> tuple[Any, str, bool, int, int, bool]:
             model = make(settings)
             if not (callable(model.available) and callable(model.complete)):
-                raise TypeError("it is no language model")
+                raise Misfit("it is no language model")
             about = str(model.name), bool(model.trusted), int(model.context_tokens), int(model.max_tokens)
             return model, *about, bool(getattr(model, "elsewhere", True))
 
