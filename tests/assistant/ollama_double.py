@@ -50,8 +50,10 @@ class OllamaDouble:
             error = f"registry.ollama.ai/library/{asked['model']} does not support tools"
             return web.json_response({"error": error}, status=400)
         self.headers.append(dict(request.headers))
+        if self.mode == "refused":
+            return web.json_response({"error": "unauthorized"}, status=401)
         if self.mode == "throttled":
-            return web.json_response({"error": "too many requests"}, status=429, headers={"Retry-After": "7"})
+            return web.json_response({"error": "too many requests"}, status=429, headers={"Retry-After": "20"})
         if self.mode == "error_500":
             return web.json_response({"error": "llama runner process has terminated"}, status=500)
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})

@@ -211,9 +211,9 @@ def test_throttled_it_is_asked_again_when_it_said() -> None:
             model = quick(double, mono_s=lambda: now[0], chance=lambda: 0.0)
             reply, _ = await ask(model, Small())
             assert reply.provider == "scripted"
-            now[0] += 6.9
+            now[0] += 19.9  # longer than after any first failure
             assert not (await model.available()).ok
-            now[0] += 1.0
+            now[0] += 0.2
             assert (await model.available()).ok
 
     asyncio.run(run())
@@ -235,6 +235,25 @@ def test_the_key_of_the_environment_goes_over_no_line_that_others_read(monkeypat
 
     asyncio.run(run())
     assert sent == [False, True, True]
+
+
+def test_its_key_is_sent_and_never_heard_back() -> None:
+    key = "a-key-that-must-not-be-seen"
+
+    async def run() -> None:
+        async with ollama("llama3.2:1b") as double:
+            headers = {"Authorization": f"Bearer {key}"}
+            model = Careful(OllamaModel(double.url, headers=lambda: headers), look_s=5)
+            assert (await ask(model))[1] == "Because of scattering. Blue scatters most."
+            assert double.headers[0]["Authorization"] == f"Bearer {key}"
+            double.words = ["Your key is ", key, "."]
+            assert (await ask(model))[1] == module.FAILED
+            double.mode = "refused"
+            assert not (await ask(model))[0].ok and "refuses the key" in (await model.available()).reason
+        far = await OllamaModel("http://192.0.2.7:11434", headers=lambda: headers).available()
+        assert not far.ok and "could be read on the way" in far.reason
+
+    asyncio.run(run())
 
 
 def test_closing_the_answer_hangs_up() -> None:
