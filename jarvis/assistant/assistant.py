@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 
 from jarvis.assistant.house.answers import WHICH_THING
+from jarvis.assistant.house.calling import Names
 from jarvis.assistant.intents import Match, match_exactly, match_intent
 from jarvis.assistant.language.asking import ANSWER_DEADLINE_S, Models
 from jarvis.assistant.language.home_tools import home_tools
@@ -46,6 +47,7 @@ class Assistant:
         self._toolbox = toolbox
         self._understanding = shipped()
         self._skills: Mapping[str, Skill] = SKILLS
+        self._names = Names()
         self._meaning = Meaning(
             lambda one: self._exactly(one.text, one.assistant_name, one.rooms),
             lambda one: self.understand(one.text, one.assistant_name, one.rooms),
@@ -87,17 +89,31 @@ class Assistant:
         parts = self.parts(text) if match is None else []
         return bool(match.missing if match is not None else parts and parts[-1].match.missing)
 
-    def likeliest(self, texts: Sequence[str]) -> int | None:
+    def likeliest(self, texts: Sequence[str]) -> tuple[int, bool]:
         """Which of several ways to hear the same is meant: the first, unless it is no intent and another is a whole
-        one, letter by letter. None where no intent is among them."""
-        if self.understand(texts[0]) is not None or self.parts(texts[0]):
-            return 0
-        return next((number for number, text in enumerate(texts[1:], 1) if self.whole_intent(text)), None)
+        one, letter by letter, or it names what this home does not have and another asks the same of what it has.
+        And whether that is an intent, about something that is here."""
+        first = self.understand(texts[0])
+        if self.parts(texts[0]) if first is None else not self._names.strange(first):
+            return 0, True
+        elsewhere = 0
+        for number, text in enumerate(texts[1:], 1):
+            match = self._exactly(text)
+            whole = self.whole_intent(text) or (match is not None and self._names.whole(match))
+            if not whole or (first is not None and (match is None or match.intent != first.intent)):
+                continue
+            if match is None or not self._names.strange(match):
+                return number, True
+            elsewhere = elsewhere or number
+        return (elsewhere if first is None else 0), False
 
-    @property
+    def know(self, names: Names) -> None:
+        """What this home calls its own, from the next sentence on."""
+        self._names = names
+
     def hint(self) -> str:
-        """For a recogniser that heard what nobody would say here: what they do say."""
-        return " ".join(pack.hint for pack in built_in() if pack.hint)
+        """For a recogniser that heard what nobody would say here: what things are called, and what people do say."""
+        return " ".join(filter(None, (*(pack.hint for pack in built_in()), self._names.hint)))
 
     def hushes(self, text: str) -> bool:
         """Whether `text` needs no wake word while something rings: "stop", and what ends or delays it."""
@@ -124,7 +140,9 @@ class Assistant:
 
     def _able(self, match: Match | None) -> Match | None:
         """`match`, if somebody here can do it."""
-        return match if match is not None and (match.reply or match.intent in self._skills) else None
+        if match is None or not (match.reply or match.intent in self._skills):
+            return None
+        return self._names.placed(match)
 
     async def _do(self, one: Meant, home: Home) -> Reply:
         match, request = one.match, one.request

@@ -16,6 +16,7 @@ from jarvis.node.directory import DataDirectory
 from jarvis.node.hearing.announcing import Announcing
 from jarvis.node.hearing.claim_account import explained
 from jarvis.node.hearing.claims import RoomClaims, Surroundings
+from jarvis.node.hearing.home_names import HomeNames
 from jarvis.node.hearing.listening import Listening
 from jarvis.node.hearing.mute import Mute
 from jarvis.node.hearing.sound import Sound
@@ -47,6 +48,7 @@ class Talk:
     announcing: Announcing
     listening: Listening
     house: HouseDevices
+    names: HomeNames
 
 
 def talk(
@@ -88,26 +90,27 @@ def talk(
     heard = HeardInRooms(held.sessions, clock, shares)
     timers = Timers(journal, clock, time, me, topics, ring, around)
     house = HouseDevices(config, journal, audit, directory.node_key.parent)
+    home = HomeSkills(
+        time,
+        timers,
+        Memory(journal),
+        Lists(Notes(journal)),
+        config,
+        HomeSurroundings(
+            announce=lambda text, room: announcing.announce(text, room),
+            nodes=lambda: node().nodes(),
+            status=lambda: node().status(),
+            look_up=lambda question, source, here: node().knowledge.look_up(question, source, here=here),
+            heard=lambda room, most, private: heard.last(room, most, private=private),
+        ),
+        house,
+    )
     dialogue = Dialogue(
         journal,
         held.sessions,
         audit,
         assistant,
-        HomeSkills(
-            time,
-            timers,
-            Memory(journal),
-            Lists(Notes(journal)),
-            config,
-            HomeSurroundings(
-                announce=lambda text, room: announcing.announce(text, room),
-                nodes=lambda: node().nodes(),
-                status=lambda: node().status(),
-                look_up=lambda question, source, here: node().knowledge.look_up(question, source, here=here),
-                heard=lambda room, most, private: heard.last(room, most, private=private),
-            ),
-            house,
-        ),
+        home,
         events,
         clock,
         room=lambda: config.value("node.room"),
@@ -148,4 +151,5 @@ def talk(
     announcing = Announcing(me, members, topics, speech, connected=peering.connected, value=config.value, time=time)
     sound = None if settings.audio == "none" else Sound(settings.audio, config.value, config.follow)
     listening = Listening(sound, mute, events, clock, listen=speech.listen, ready=speech.speak_through)
-    return Talk(time, timers, dialogue, speech, mute, claims, announcing, listening, house)
+    names = HomeNames(assistant, events, home, members.rooms)
+    return Talk(time, timers, dialogue, speech, mute, claims, announcing, listening, house, names)

@@ -105,6 +105,7 @@ async def build(settings: Settings, directory: DataDirectory, key: SigningKey, s
                 claims=talking.claims,
                 listening=talking.listening,
                 house=talking.house,
+                names=talking.names,
                 engines=thinking.engines,
                 offered=thinking.offered,
                 lending=thinking.lending,

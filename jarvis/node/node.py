@@ -28,6 +28,7 @@ from jarvis.node.events import DocumentsChanged, NodeJoined, PeerLinked, TimerRa
 from jarvis.node.hearing.announcing import Announcing
 from jarvis.node.hearing.apologies import Apologies
 from jarvis.node.hearing.claims import RoomClaims
+from jarvis.node.hearing.home_names import HomeNames
 from jarvis.node.hearing.lending import Lending
 from jarvis.node.hearing.listening import Listening
 from jarvis.node.hearing.mute import Mute
@@ -115,6 +116,7 @@ class Parts:
     claims: RoomClaims
     listening: Listening
     house: HouseDevices
+    names: HomeNames
     engines: Engines
     """Closed with the node: whatever is being answered ends with them."""
     offered: OfferedEngines
@@ -199,6 +201,7 @@ class Node:
                 group.create_task(parts.offered.run(), name="plugins' engines")
                 group.create_task(parts.lending.run(), name="lending")
                 group.create_task(parts.house.run(), name="Home Assistant")
+                group.create_task(parts.names.run(), name="what things are called")
                 group.create_task(parts.apologies.run(), name="apologies")
                 group.create_task(parts.listeners.run(), name="plugins' listeners")
                 group.create_task(parts.phrases.run(), name="sentences")

@@ -22,7 +22,7 @@ from jarvis.voice.hearing.ears import Ears, Engine
 from jarvis.voice.hearing.frontend import available as echo_can_be_cancelled
 from jarvis.voice.hearing.listener import Listener
 from jarvis.voice.hearing.senses import Senses
-from jarvis.voice.hearing.transcript import Likeliest, first
+from jarvis.voice.hearing.transcript import Hint, Likeliest, first, no_hint
 from jarvis.voice.hearing.windows import Accepts
 from jarvis.voice.room import Room
 from jarvis.voice.settings import VoiceSettings
@@ -84,7 +84,7 @@ class VoicePipeline:
         whole_intent: Callable[[str], bool],
         missing_slot: Callable[[str], bool] = lambda _: False,
         likeliest: Likeliest = first,
-        hint: str = "",
+        hint: Hint = no_hint,
         replies: Replies | None = None,
     ) -> None:
         """`ears` of a worker of hearing.ears_engine.TARGET, `stt` one of hearing.stt.TARGET, `tts` one of

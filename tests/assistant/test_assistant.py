@@ -10,10 +10,12 @@ import pytest
 
 from jarvis.assistant import replies as module
 from jarvis.assistant.assistant import Assistant
+from jarvis.assistant.house.calling import MAX_CHARS, Names
 from jarvis.assistant.language.guard import Kind
 from jarvis.assistant.skills.registry import SKILLS
 from jarvis.assistant.types import Reply, Request
 from jarvis.core.errors import EngineFailed, InvalidInput, StoreFailed
+from jarvis.home_assistant.things import Area, House, Thing
 from tests.assistant.homes import MemoryHome, ScriptedModel, request, turn, whole
 
 
@@ -169,10 +171,52 @@ def test_an_intent_that_lacks_something_is_known() -> None:
 
 def test_of_several_ways_to_hear_it_the_one_that_is_an_intent() -> None:
     likeliest = Assistant().likeliest
-    assert likeliest(["Castle or tires.", "Cancel old tigers.", "Cancel all timers."]) == 2
-    assert likeliest(["Play jazz.", "What time is it?"]) == 0  # an intent itself, though more may follow
-    assert likeliest(["Why do cats purr?", "Set a timer for", "Why do cats per?"]) is None  # nothing whole
-    assert likeliest(["Tell me a story."]) is None
+    assert likeliest(["Castle or tires.", "Cancel old tigers.", "Cancel all timers."]) == (2, True)
+    assert likeliest(["Play jazz.", "What time is it?"]) == (0, True)  # an intent itself, though more may follow
+    assert likeliest(["Why do cats purr?", "Set a timer for", "Why do cats per?"]) == (0, False)  # nothing whole
+    assert likeliest(["Tell me a story."]) == (0, False)
+
+
+def test_of_several_ways_to_hear_it_the_one_that_names_what_is_here() -> None:
+    assistant = Assistant()
+    bad, bed = "Turn bad light on.", "Turn Bed Light on."
+    assert assistant.likeliest([bad, bed]) == (0, True), "nobody knows the things of this home"
+    kitchen = Area(("Kitchen",))
+    things = (("light.bed", "Bed Light"), ("climate.hall", "EcoBee"), ("scene.party", "Party Time"))
+    house = House(tuple(Thing(one, (name,), kitchen, "on") for one, name in things), (kitchen,))
+    assistant.know(Names(["office"], house, ["packing"], ["pasta"]))
+    assert assistant.likeliest([bad, bed]) == (1, True)
+    assert assistant.likeliest([bad]) == (0, False), "worth another hearing"
+    assert assistant.likeliest([bad, "What time is it?", "Turn bat light on."]) == (0, False), (
+        "one asks for something else"
+    )
+    for text in ("Turn on the lights", "Turn on the lights in the kitchen", "Turn everything off", "Make it warmer"):
+        assert assistant.likeliest([text, bed]) == (0, True), "a kind, a room, or all"
+    incubi, ecobee = "What's the temperature of the incubi?", "What's the temperature of the EcoBee?"
+    assert assistant.likeliest([incubi, ecobee]) == (1, True)
+    assert assistant.likeliest(["What's the 10th of the Eco Bean?", incubi]) == (1, False), "nearer, and not yet right"
+    assert assistant.likeliest(["Run, part of time.", "Run, party time!"]) == (1, True), "the name is all of a scene's"
+    assert assistant.likeliest(["Cancel the pastor timer", "Cancel the pasta timer"]) == (1, True)
+    assert assistant.likeliest(["Cancel the timer"]) == (0, True)
+    match = assistant.understand(ecobee)
+    assert match is not None and match.slots == {"thing": "ecobee"}, "no room"
+    match = assistant.understand("What's the temperature in the kitchen?")
+    assert match is not None and match.slots == {"area": "kitchen"}
+
+
+def test_a_recogniser_is_told_what_things_are_called_and_not_too_much() -> None:
+    assistant = Assistant()
+    said = assistant.hint()
+    assert said
+    many = [Thing(f"sensor.s{one}", (f"Probe {one}",), None, "1") for one in range(500)]
+    house = House((*many, Thing("light.n", ("Nanoleaf",), None, "on"), Thing("light.m", ("x" * 50,), None, "on")))
+    assistant.know(Names(["office", "Office"], house, ["packing"], ["pasta", ""]))
+    told = assistant.hint().removeprefix(said)
+    assert told.startswith(" The office, the Nanoleaf, the Probe 0") and told.endswith(".")
+    assert "xxx" not in told and told.lower().count("office") == 1
+    assert len(told) <= MAX_CHARS + len(" The .")
+    assistant.know(Names(["office"], None, ["packing"], ["pasta"]))
+    assert assistant.hint().removeprefix(said) == " The office, the packing list, the pasta timer."
 
 
 def test_whole_intents() -> None:

@@ -115,10 +115,10 @@ def test_what_nobody_says_here_is_heard_again_with_a_hint() -> None:
             return {**await super().call(method, *args, deadline_s=deadline_s), "number": 7}
 
     async def heard(meant: dict[str, int], engine: Guessing) -> Transcript:
-        def likeliest(texts: Sequence[str]) -> int | None:
-            return next((number for number, text in enumerate(texts) if text in meant), None)
+        def likeliest(texts: Sequence[str]) -> tuple[int, bool]:
+            return next(((number, True) for number, text in enumerate(texts) if text in meant), (0, False))
 
-        return await Judge(Ears(engine), engine, 20, likeliest, "Stop the timer.").transcribe(sound(5))
+        return await Judge(Ears(engine), engine, 20, likeliest, lambda: "Stop the timer.").transcribe(sound(5))
 
     async def main() -> None:
         engine = Guessing(0.1)

@@ -50,9 +50,9 @@ def test_of_several_texts_the_one_that_is_meant() -> None:
     answer |= {"logprob": -0.3, "no_speech": 0.0, "decode_ms": 1.0}
     asked: list[str] = []
 
-    def second(texts: Sequence[str]) -> int | None:
+    def second(texts: Sequence[str]) -> tuple[int, bool]:
         asked.extend(texts)
-        return 1 if len(texts) > 1 else None
+        return (1, True) if len(texts) > 1 else (0, False)
 
     found = Transcript.of(answer, likeliest=second)
     assert asked == ["What's the wedding?", "What's the weather?", "Wet."]

@@ -15,6 +15,7 @@ from jarvis.assistant.types import Home, Request
 from jarvis.core.errors import JarvisError, Missing
 from jarvis.home_assistant.things import Area, House, Thing
 
+NO_ANSWER = "does not answer right now"
 NOT_CONNECTED = "I can't tell: I am not connected to anything that could show me."
 
 
@@ -75,20 +76,42 @@ async def which_are(match: Match, request: Request, home: Home) -> Said:
 
 async def tell_temperature(match: Match, request: Request, home: Home) -> Said:
     house = await _house(home)
-    name = str(match.slots.get("area", "")) or request.room
+    asked = str(match.slots.get("thing") or match.slots.get("area") or "")
+    name = asked or request.room
     try:
         rooms = areas_called(house, name, request.room)
-    except Unclear:
-        if match.slots.get("area"):
-            raise
+    except Unclear as unclear:
+        if asked:
+            return Said(_of_thing(house, asked, request.room, unclear))
         rooms = []
     measured = [fact for room in rooms for fact in _temperatures(house, room)]
     if measured:
         return Said(" ".join(measured))
     where = the(name) if name else "this room"
     unknown = f"I can't tell: nothing in {where} measures the temperature."
-    heaters = [one for one in house.things if one.domain == "climate" and not match.slots.get("area")]
+    heaters = [one for one in house.things if one.domain == "climate" and not asked]
     return Said(" ".join([unknown, *map(_set, heaters[:MAX_NAMED])]))
+
+
+def _of_thing(house: House, name: str, here: str, no_room: Unclear) -> str:
+    """What the thermometer or the heater of that name says. Raises Unclear: `no_room` where there is none."""
+    try:
+        found = find(house, name, _measures, here=here)
+    except Unclear as unclear:
+        raise (unclear if unclear.question.endswith("?") else no_room) from None
+    return " ".join(fact for thing in found[:MAX_NAMED] for fact in _measured(thing))
+
+
+def _measures(thing: Thing) -> bool:
+    return thing.domain == "climate" or (thing.domain == "sensor" and thing.device_class == "temperature")
+
+
+def _measured(thing: Thing) -> list[str]:
+    if thing.domain != "climate" or not thing.answers:
+        return [sentence(f"{told(thing)} {f'says {_degrees(thing.state)}' if thing.answers else NO_ANSWER}")]
+    measured = thing.attributes.get("current_temperature")
+    here = [] if measured is None else [sentence(f"{told(thing)} measures {_degrees(measured)}")]
+    return [*here, _set(thing)]
 
 
 def _temperatures(house: House, room: Area) -> list[str]:
@@ -108,7 +131,7 @@ def _temperatures(house: House, room: Area) -> list[str]:
 
 def _set(heater: Thing) -> str:
     if not heater.answers:
-        return sentence(f"{told(heater)} does not answer right now")
+        return sentence(f"{told(heater)} {NO_ANSWER}")
     if word_of(heater) == "off":
         return sentence(f"{told(heater)} is off")
     wanted = heater.attributes.get("temperature")

@@ -17,7 +17,7 @@ from jarvis.voice.hearing.endpoint import Ask, Decision, Ended, Endpointer, Endp
 from jarvis.voice.hearing.endpoint import wants_more as open_ended
 from jarvis.voice.hearing.judge import Judge
 from jarvis.voice.hearing.senses import Moment
-from jarvis.voice.hearing.transcript import Likeliest, Transcript, first
+from jarvis.voice.hearing.transcript import Hint, Likeliest, Transcript, first, no_hint
 from jarvis.voice.hearing.vad import FRAME_MS
 from jarvis.voice.hearing.wake import Wake
 
@@ -64,8 +64,7 @@ class Wording:
     """One that lacks something."""
     likeliest: Likeliest = first
     """Which of several ways to hear it is meant."""
-    hint: str = ""
-    """Sentences as people say them here."""
+    hint: Hint = no_hint
 
 
 class Capture:

@@ -13,7 +13,7 @@ import structlog
 
 from jarvis.core.errors import JarvisError
 from jarvis.voice.hearing.ears import Ears, Engine
-from jarvis.voice.hearing.transcript import Likeliest, Transcript, first
+from jarvis.voice.hearing.transcript import Hint, Likeliest, Transcript, first, no_hint
 
 if TYPE_CHECKING:
     from jarvis.voice.wav import Samples
@@ -29,7 +29,7 @@ class Judge:
     """Of one stream; `decode_ms` remembers how long a decode last took."""
 
     def __init__(
-        self, ears: Ears, stt: Engine, deadline_s: float, likeliest: Likeliest = first, hint: str = ""
+        self, ears: Ears, stt: Engine, deadline_s: float, likeliest: Likeliest = first, hint: Hint = no_hint
     ) -> None:
         self._ears, self._stt, self._deadline_s, self._likeliest = ears, stt, deadline_s, likeliest
         self._hint = hint
@@ -99,10 +99,11 @@ class Judge:
         what they do say; that is believed only where it makes sense from end to end."""
         answer = await self._stt.call("transcribe", audio.tobytes(), deadline_s=deadline_s)
         transcript = Transcript.of(answer, likeliest=self._likeliest)
-        if not (transcript.strange and transcript.understood and self._hint and "number" in answer):
+        hint = self._hint()
+        if not (transcript.strange and transcript.understood and hint and "number" in answer):
             return transcript
         try:
-            texts = await self._stt.call("again", answer["number"], self._hint, deadline_s=deadline_s)
+            texts = await self._stt.call("again", answer["number"], hint, deadline_s=deadline_s)
             return transcript.or_among(texts, self._likeliest)
         except JarvisError as error:  # a first guess is better than none
             log.debug("not heard once more", error=type(error).__name__)

@@ -21,14 +21,23 @@ _NOISE_MARK = re.compile(r"^\W*[\[(♪][^\])]*[\])♪]?\W*$")
 
 
 MAX_OTHERS = 8
-Likeliest = Callable[[Sequence[str]], int | None]
-"""Of several texts for the same sound, the likelier first: which one it is, by what people say here; None when they say
-nothing of it."""
+Likeliest = Callable[[Sequence[str]], tuple[int, bool]]
+"""Of several texts for the same sound, the likelier first: which one it is, by what people say here, and whether they
+do say that."""
 
 
-def first(texts: Sequence[str]) -> int | None:
+Hint = Callable[[], str]
+"""Sentences and names as people say them here, as of now."""
+
+
+def first(texts: Sequence[str]) -> tuple[int, bool]:
     """Nothing is known of what people say."""
-    return 0
+    return 0, True
+
+
+def no_hint() -> str:
+    """Nothing is known of what people say."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +59,15 @@ class Transcript:
         try:
             heard = [answer["text"], *answer.get("others", [])[:MAX_OTHERS]]
             texts = [without_wake_phrase(str(one)) for one in heard]
-            which = likeliest(texts)
+            which, known = likeliest(texts)
             return cls(
-                texts[which or 0],
+                texts[which],
                 float(answer["logprob"]),
                 float(answer["no_speech"]),
                 float(answer["decode_ms"]),
                 finished,
-                chosen=bool(which),
-                strange=which is None,
+                chosen=which > 0,
+                strange=not known,
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise EngineFailed("The hearing engine's answer makes no sense.") from None
@@ -68,8 +77,8 @@ class Transcript:
         if not isinstance(texts, list) or not all(isinstance(one, str) for one in texts):
             raise EngineFailed("The hearing engine's answer makes no sense.")
         others = [without_wake_phrase(one) for one in texts[:MAX_OTHERS]]
-        which = likeliest([self.text, *others])
-        return replace(self, text=others[which - 1], chosen=True, strange=False) if which else self
+        which, known = likeliest([self.text, *others])
+        return replace(self, text=others[which - 1], chosen=True, strange=not known) if which else self
 
     @property
     def understood(self) -> bool:
