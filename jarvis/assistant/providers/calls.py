@@ -73,11 +73,8 @@ class Calls:
             raise BadConfiguration(
                 f"{self.who} has no valid address.", fix="Give it a url such as http://host:8080/v1."
             )
-        if self._headers() and scheme == "http" and self.elsewhere:
-            raise BadConfiguration(
-                f"{self.who} is set to http, so its key could be read on the way.",
-                fix="Use an https address, or leave out the key.",
-            )
+        if self._headers():
+            refuse_plain(self.who, self.url)
 
     async def get(self, path: str) -> Any:
         """An answer in JSON."""
@@ -178,6 +175,15 @@ class Calls:
 def throttled(who: str, retry_after: str | None) -> Throttled:
     """`retry_after` is the header of that name."""
     return Throttled(f"{who} is asked too much right now.", _seconds(retry_after))
+
+
+def refuse_plain(who: str, url: str) -> None:
+    """Raises BadConfiguration for a `url` on whose way others can read a key."""
+    if _parts(url)[0] == "http" and not is_loopback(url):
+        raise BadConfiguration(
+            f"{who} is set to http, so its key could be read on the way.",
+            fix="Use an https address, or leave out the key.",
+        )
 
 
 def is_loopback(url: str) -> bool:

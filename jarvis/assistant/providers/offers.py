@@ -64,6 +64,7 @@ def _ollama(settings: Mapping[str, str]) -> LanguageModel:
         context_tokens=int(settings["context_tokens"]),
         max_tokens=int(settings["max_tokens"]),
         trusted=settings["trusted"] == "yes",
+        headers=_key_headers(settings, "Authorization", "Bearer "),
     )
 
 

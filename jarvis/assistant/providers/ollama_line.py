@@ -3,7 +3,7 @@ comes, nothing unpacked, and no key over a line that others can read. Importing 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import cast
 
 import httpx
@@ -13,15 +13,20 @@ from jarvis.assistant.providers.calls import MAX_STREAM_BYTES, is_loopback, thro
 from jarvis.core.errors import EngineFailed
 
 
-def client(url: str, timeout_s: float) -> ollama.AsyncClient:
-    """Raises ValueError for what is no address."""
-    return ollama.AsyncClient(url, timeout=timeout_s, trust_env=False, follow_redirects=False, transport=Line(url))
+def client(url: str, timeout_s: float, headers: Mapping[str, str]) -> ollama.AsyncClient:
+    """`headers` hold the key, if there is one. Raises ValueError for what is no address."""
+    secrets = [value.split()[-1].encode() for value in headers.values()]
+    line = Line(url, secrets)
+    return ollama.AsyncClient(
+        url, headers=headers, timeout=timeout_s, trust_env=False, follow_redirects=False, transport=line
+    )
 
 
 class Line(httpx.AsyncBaseTransport):
-    """To the one server at `url`."""
+    """To the one server at `url`, which may repeat none of `secrets`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, secrets: Sequence[bytes]) -> None:
+        self._secrets = secrets
         plain = url.startswith("http:")
         self._keyless = plain and not is_loopback(url)
         # Reading the certificates is 13 ms, for nothing where there is no TLS.
@@ -39,7 +44,7 @@ class Line(httpx.AsyncBaseTransport):
         if response.headers.get("Content-Encoding", "identity") != "identity":
             await response.aclose()
             raise EngineFailed("Ollama answered something that is not its protocol.")
-        response.stream = _Bounded(cast(httpx.AsyncByteStream, response.stream))
+        response.stream = _Bounded(cast(httpx.AsyncByteStream, response.stream), self._secrets)
         return response
 
     async def aclose(self) -> None:
@@ -47,15 +52,20 @@ class Line(httpx.AsyncBaseTransport):
 
 
 class _Bounded(httpx.AsyncByteStream):
-    def __init__(self, below: httpx.AsyncByteStream) -> None:
-        self._below = below
+    def __init__(self, below: httpx.AsyncByteStream, secrets: Sequence[bytes]) -> None:
+        self._below, self._secrets = below, secrets
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        left = MAX_STREAM_BYTES
+        left, before = MAX_STREAM_BYTES, b""
+        longest = max(map(len, self._secrets), default=0)
         async for received in self._below:
             left -= len(received)
             if left < 0:
                 raise EngineFailed("Ollama answered far too much.")
+            seen = before + received
+            if any(secret in seen for secret in self._secrets):
+                raise EngineFailed("Ollama quotes its key.")  # what it answers is kept, and goes to every room
+            before = seen[-longest:] if longest else b""
             yield received
 
     async def aclose(self) -> None:

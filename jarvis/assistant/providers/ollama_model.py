@@ -13,16 +13,18 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from jarvis.assistant.language.model import Availability, Usage
-from jarvis.assistant.providers.calls import is_loopback
+from jarvis.assistant.providers.calls import Headers, is_loopback, refuse_plain
 from jarvis.assistant.providers.pictures import for_ollama
 from jarvis.assistant.providers.presets import suggested
 from jarvis.assistant.providers.rounds import Call, Called, CallingModel, MayCall, as_function
 from jarvis.core.errors import (
+    BadConfiguration,
     DeadlineExceeded,
     EngineFailed,
     InvalidInput,
     JarvisError,
     Missing,
+    NotAllowed,
     Temporary,
     Unreachable,
     not_installed,
@@ -47,10 +49,11 @@ class OllamaModel(CallingModel):
         look_s: float = 1.0,
         name: str = "ollama",
         trusted: bool = True,
+        headers: Headers = dict,
     ) -> None:
-        """`look_s` bounds asking whether it is there."""
+        """`look_s` bounds asking whether it is there; `headers` hold the key, if it wants one."""
         super().__init__(name, context_tokens=context_tokens, max_tokens=max_tokens, trusted=trusted)
-        self._url, self._wanted, self._look_s = url, model, look_s
+        self._url, self._wanted, self._look_s, self._headers = url, model, look_s, headers
 
     @property
     def elsewhere(self) -> bool:
@@ -60,7 +63,7 @@ class OllamaModel(CallingModel):
     async def available(self) -> Availability:
         try:
             self._known.model = await self._choose()
-        except Missing as error:  # it answers at once: a pull is seen at once
+        except (Missing, BadConfiguration, NotAllowed) as error:  # whoever mends that is not to wait
             return Availability(False, f"{error} {error.fix}")
         except JarvisError as error:
             return Availability(False, str(error), outage=isinstance(error, Temporary))
@@ -128,8 +131,11 @@ class OllamaModel(CallingModel):
             line: Any = sys.modules.get(LINE) or await asyncio.to_thread(importlib.import_module, LINE)
         except ImportError:
             raise not_installed("ollama", "llm") from None
+        headers = self._headers()
+        if headers:
+            refuse_plain("Ollama", self._url)
         try:
-            client = line.client(self._url, SILENCE_S)
+            client = line.client(self._url, SILENCE_S, headers)
         except ValueError:
             raise InvalidInput(f"{self._url!r} is not an address of an Ollama server.") from None
         try:
@@ -159,6 +165,8 @@ async def _translated() -> AsyncIterator[None]:
     except ollama.ResponseError as error:
         if error.status_code == 404:
             raise Missing("Ollama no longer has the model.", fix="Pull it with `ollama pull`.") from None
+        if error.status_code in (401, 403):
+            raise NotAllowed("Ollama refuses the key.", fix="Give it another one; see docs/assistant.md.") from None
         raise EngineFailed("Ollama refused the request.") from None
     except httpx.HTTPError:
         raise EngineFailed("Ollama broke off its answer.") from None
