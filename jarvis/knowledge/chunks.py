@@ -98,10 +98,6 @@ def split(text: FileText, max_tokens: int = MAX_TOKENS) -> list[Chunk]:
 def _pieces(part: Part, room: int) -> Iterator[tuple[str, Place]]:
     """A part in pieces that fit."""
     place, text, at, lines = Place.parse(part.place), part.text, 0, 0
-    if tokens_in(text) <= room:
-        if whole := text.strip():
-            yield (text.strip("\n").rstrip() if part.kind == "code" else whole), place
-        return
     if _measured(text, 0, len(text), room) <= room:
         if whole := text.strip():
             yield (text.strip("\n").rstrip() if part.kind == "code" else whole), place

@@ -138,6 +138,9 @@ def test_what_is_listed_without_end_is_not_looked_through(tmp_path: Path, monkey
         looked.setattr(zipfile.ZipInfo, "_decodeExtra", lambda _: pytest.fail("it was looked through"))
         refused(listed, "more than 10000 files", FileLimits())
     refused(documents.listed(tmp_path / "b.docx", 10_001), "more than 10000 files", FileLimits())
+    table = b"%PDF-1.4\nxref\n0 600000\n" + b"0000000009 00000 n \n" * 600_000
+    refused(make(tmp_path / "d.pdf", table), "more than 500000 objects", FileLimits())
+    refused(make(tmp_path / "e.pdf", b"%PDF-1.4\n" + b"1 0 obj\n" * 600_000), "more than 500000 objects", FileLimits())
     monkeypatch.setattr(packed, "MAX_ELEMENTS", 1_000)
     refused(documents.docx(tmp_path / "c.docx", "<w:p/>" * 1_000), "more than 1000 elements", FileLimits())
 

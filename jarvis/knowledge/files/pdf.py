@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from jarvis.core.errors import not_installed
@@ -14,6 +15,10 @@ from jarvis.plugins.kinds import FileLimits, FileText
 
 HEAD_BYTES = 1024
 """Within which readers look for the mark."""
+MAX_LISTED = 500_000
+"""Objects and places in the table of all objects: a book of five thousand pages has a fifth. Of millions the library
+makes a table of its own before anybody can tell it to stop."""
+_LISTED = re.compile(rb"\d obj\b|\d{10} \d{5} [nf]")
 _HYPHEN = re.compile(r"(?<=[a-z])[-\u00ad]\n(?=[a-z])")
 
 
@@ -33,6 +38,9 @@ class Pdf:
         with opened(path, limits) as file:
             if b"%PDF-" not in file.read(HEAD_BYTES):
                 raise refused(path, "is not a PDF")
+            file.seek(0)
+            if sum(1 for _ in islice(_LISTED.finditer(file.read(limits.max_bytes)), MAX_LISTED + 1)) > MAX_LISTED:
+                raise refused(path, f"lists more than {MAX_LISTED} objects", "Cut it into pieces.")
             file.seek(0)
             try:
                 reader = PdfReader(file)
