@@ -138,7 +138,7 @@ def search(state: State, question: str, most: int, here: bool) -> None:
         for row in found["results"]:
             where = f", {row['place']}" if row["place"] else ""
             holder = f"copy in {row['holder']}" if row["copy"] else row["holder"]
-            since = f", as of {row['read_at'][:10]}: its file has changed since" if row["outdated"] else ""
+            since = f", as of {row['read_at'][:10]}, its file could not be read since" if row["outdated"] else ""
             say(f"{row['title']}{where} ({holder}{since})", style="bold")
             say(row["text"])
             say()

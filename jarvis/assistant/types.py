@@ -125,7 +125,7 @@ class Quotation:
     copy: bool = False
     """The room has a copy, and nobody could ask who holds the document."""
     as_of: date | None = None
-    """The day on which it was read (UTC), where its file holds something else now that cannot be read."""
+    """The day on which it was read (UTC), where what its file holds now could not be."""
 
 
 @dataclass(frozen=True, slots=True)

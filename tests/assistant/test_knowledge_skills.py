@@ -78,7 +78,7 @@ def test_a_copy_is_called_one_when_its_holder_could_not_be_asked(here: bool, whe
 def test_what_its_file_says_no_more_is_told_with_its_day() -> None:
     old = Quotation("d2", "Lease", "page 3", "Six weeks.", "study", False, as_of=date(2026, 11, 9))
     said, reply = asked("look up the notice period in my documents", MemoryHome(findings=Findings(1, [old])))
-    assert said.endswith("That is from the study. That is as of November 9; the file has changed since.")
+    assert said.endswith("That is from the study. That is as of November 9; what the file holds now could not be read.")
     assert reply.citations[0]["as_of"] == "2026-11-09"
 
 

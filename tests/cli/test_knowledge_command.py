@@ -41,7 +41,9 @@ def test_a_wish_is_said_and_taken_back(knowledge) -> None:  # type: ignore[no-un
 
 
 def test_a_passage_from_a_copy_is_called_one(knowledge) -> None:  # type: ignore[no-untyped-def]
-    assert "page 1 (copy in kitchen, as of 2026-01-01: its file has changed since)" in knowledge("search", "tea")[1]
+    assert (
+        "page 1 (copy in kitchen, as of 2026-01-01, its file could not be read since)" in knowledge("search", "tea")[1]
+    )
 
 
 def test_a_path_that_is_none_hinders_no_other(knowledge) -> None:  # type: ignore[no-untyped-def]

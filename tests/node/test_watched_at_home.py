@@ -47,7 +47,7 @@ def test_a_watched_folder_is_what_the_library_knows(home: Home, quiet: dict[str,
     (lease,) = (row for row in knowledge(kitchen, "list", env=quiet) if row["title"] == "Lease")
     assert lease["outdated"] and "binary data" in lease["refused"]
     said = jarvis("ask", "what does the lease say about axolotls?", data_dir=kitchen.data_dir, env=quiet).json()
-    assert "the file has changed since" in said["reply"] and said["citations"][0]["as_of"]
+    assert "what the file holds now could not be read" in said["reply"] and said["citations"][0]["as_of"]
     (papers / "lease.md").write_text("# Lease\n\n## Pets\n\nAxolotls are welcome.")
     until(lambda: not any(row["outdated"] for row in kitchen.get("/api/v2/knowledge")), KNOWN_S, "it as it was")
     (papers / "oven.pdf").unlink()

@@ -62,7 +62,7 @@ def home_tools(understand: Understand, do: Do, home: Home, request: Request, cit
 
 
 def _as_of(one: Quotation) -> str:
-    return f", as of {one.as_of}: the file has changed since" if one.as_of else ""
+    return f", as of {one.as_of}: what the file holds now could not be read" if one.as_of else ""
 
 
 def _one(name: str) -> Mapping[str, Any]:

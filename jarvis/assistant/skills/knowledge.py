@@ -38,7 +38,9 @@ def _quoted(one: Quotation) -> str:
 
 
 def _outdated(one: Quotation) -> str:
-    return f" That is as of {one.as_of:%B} {one.as_of.day}; the file has changed since." if one.as_of else ""
+    if one.as_of is None:
+        return ""
+    return f" That is as of {one.as_of:%B} {one.as_of.day}; what the file holds now could not be read."
 
 
 def _from(one: Quotation) -> str:

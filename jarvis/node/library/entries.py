@@ -37,7 +37,7 @@ class Entry:
     blob: Blob | None = None
     """Its content's name; None when it cannot be copied."""
     outdated_ms: int = 0
-    """Since when its file is known to hold something else, which cannot be read; 0 while it is told as it is."""
+    """Since when what its file holds could not be read; 0 while it is told as it is."""
     pins: frozenset[bytes] = frozenset()
     """Nodes that are to keep a copy."""
     copies: frozenset[bytes] = frozenset()

@@ -321,7 +321,7 @@ class Shelf:
         return _row(source, "added", document, title, len(chunks), reason=read.note)
 
     async def _mark(self, document: str, why: str) -> None:
-        """Its file holds something else, which is refused; or, without a reason, what was read of it again. What was
+        """What its file holds now is refused; or, without a reason, it is what was read of it again. What was
         read goes on being told, with its day: a file that is broken for a moment must not take away what was known."""
         about, entry = replace(self.held[document], refused=why), self.entries.get(document)
         if entry is None or (self.held[document].refused == why and bool(entry.outdated_ms) == bool(why)):
