@@ -31,6 +31,7 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
 }
 _OURS = ("after", "keep", "marked", "alone", "kind")
 _MARKS_FIRST = ("and", "also", "what", "how", "plus", "or")
+_SEVERAL = ("them", "they", "those", "these", "both", "all")
 _MARKS_LAST = ("too", "also", "well")
 _OF_ONE_TURN = ("confirmed", "here")
 """Slots that hold for what was said then, and not for what follows."""
@@ -66,6 +67,11 @@ def lacks_a_thing(text: str) -> Match | None:
     """The intent of "turn it off" where nothing says what is meant: its thing is missing."""
     found = _understood(text, "home_turn_on", (), [_UNMARKED])
     return None if found is None or not found.missing else replace(found, slots=_without(found.slots, _OURS))
+
+
+def names_several(text: str) -> bool:
+    """Whether it means all that was said at once: "them", "both"."""
+    return any(word.text in _SEVERAL for word in split(text))
 
 
 def _is_marked(text: str) -> bool:

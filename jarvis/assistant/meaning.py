@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from jarvis.assistant.directions import meant, same
 from jarvis.assistant.filling import fill_missing
-from jarvis.assistant.following import follow, follow_within, goes_on, lacks_a_thing
+from jarvis.assistant.following import follow, follow_within, goes_on, lacks_a_thing, names_several
 from jarvis.assistant.house.answers import answered
 from jarvis.assistant.intents import Match
 from jarvis.assistant.several import Part, several
@@ -63,11 +63,13 @@ class Meaning:
 
     def after(self, past: _Past, request: Request, now_ms: int | None) -> list[Meant]:
         """As `of`, after the turns in `past`."""
-        match = self._following(request, now_ms, past) or self.exactly(request)
+        if followed := self._following(request, now_ms, past):
+            return followed
+        match = self.exactly(request)
         if match is not None and meant(match, request):
             return [Meant(match, request)]
-        if (match := self._following(request, now_ms, past, bare=True)) is not None:
-            return [Meant(match, request)]
+        if followed := self._following(request, now_ms, past, bare=True):
+            return followed
         if parts := self.parts(request):
             return [Meant(one.match, replace(request, text=one.text)) for one in parts]
         # An answer to a question is likelier than a sentence in which a word was misheard.
@@ -78,20 +80,24 @@ class Meaning:
         match = self.roughly(request) or lacks_a_thing(request.text)
         return [Meant(match, request)] if match is not None and meant(match, request) else []
 
-    def _following(self, request: Request, now_ms: int | None, past: _Past, *, bare: bool = False) -> Match | None:
-        """What the sentence means after one of the last turns. Only of a thing it may be some turns ago."""
+    def _following(self, request: Request, now_ms: int | None, past: _Past, *, bare: bool = False) -> list[Meant]:
+        """What the sentence means after one of the last turns: after its last command, or after each where it says
+        "them". Only of a thing it may be some turns ago."""
         if not past.turns or not goes_on(request.text, bare=bare):
-            return None
+            return []
         for at in range(len(past.turns) - 1, max(-1, len(past.turns) - 1 - MAX_BACK), -1):
             turn = past.turns[at]
             if now_ms is not None and abs(now_ms - turn.at_ms) > FOLLOW_MS:
-                return None
+                return []
             elsewhere = "" if same(turn.room, request.room) else turn.room
-            for one in reversed(past.told(at)):
-                found = follow(request.text, one.match, rooms=request.rooms, said_in=elsewhere, bare=bare)
-                if found is not None and (at == len(past.turns) - 1 or "thing" in found.slots):
-                    return found
-        return None
+            after = [
+                follow(request.text, one.match, rooms=request.rooms, said_in=elsewhere, bare=bare)
+                for one in past.told(at)
+            ]
+            found = [one for one in after if one is not None and (at == len(past.turns) - 1 or "thing" in one.slots)]
+            if found:
+                return [Meant(one, request) for one in (found if names_several(request.text) else found[-1:])]
+        return []
 
 
 @dataclass(slots=True)
@@ -132,4 +138,5 @@ def _asked(turn: PastTurn, meant_then: Sequence[Meant]) -> tuple[PastTurn, Match
         return turn, meant_then[0].match if meant_then else None
     text, _, question = turn.reply.rpartition(ABOUT)[2].partition(SAYS)
     about = [one.match for one in meant_then if one.request.text == text]
-    return replace(turn, heard=text, reply=question), about[0] if about else None
+    named = [one for one in about if str(one.slots.get("thing", "")).casefold() in question.casefold()]
+    return replace(turn, heard=text, reply=question), next(iter(named or about), None)

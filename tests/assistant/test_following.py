@@ -162,3 +162,25 @@ def test_what_was_said_at_once_is_what_follows() -> None:
         assert await talk.say("cancel it") == "Cancelled the 10 minute timer."
 
     in_a_house(run)
+
+
+def test_them_is_all_that_was_said_at_once() -> None:
+    async def run(talk: Talk) -> None:
+        await talk.say("turn on the kitchen light and the bedroom fan")
+        assert await talk.say("turn them off again") == "Turned off the Kitchen Light. Turned off the Bedroom fan."
+        assert await talk.say("turn it on") == "Turned on the Bedroom fan."
+
+    in_a_house(run)
+
+
+def test_a_lamp_is_not_locked() -> None:
+    async def run(talk: Talk) -> None:
+        await talk.say("is the front door locked")
+        await talk.say("turn on the kitchen light")
+        assert await talk.say("lock it") == "The Front door is locked."
+        await talk.say("turn on the kitchen light")
+        await talk.say("turn off the kitchen light")
+        await talk.say("turn on the kitchen light")
+        assert await talk.say("lock it") == "Which thing do you mean?"
+
+    in_a_house(run)

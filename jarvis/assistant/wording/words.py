@@ -85,7 +85,7 @@ _AFTER = [
         "please", "thanks", "thank you", "thanks a lot", "now", "right now", "just now", "for me", "ok", "okay",
         "will you", "would you", "can you", "could you", "at the moment", "then", "again please", "if you can",
         "quickly", "real quick", "immediately", "at once", "very much",
-        "would ya", "will ya", "for us", "love", "darling", "pal", "or what", "if you like",
+        "would ya", "will ya", "for us", "or what", "if you like",
         "thank you very much", "if you do not mind", "if you would", "if possible", "cheers", "mate", "buddy", "dear",
     )
 ]  # fmt: skip
