@@ -225,7 +225,7 @@ class Shelf:
                 digest = hashlib.sha256(text).digest()
                 return await self._known(folder, digest) or await self._replace(folder, len(text), digest, about)
             except InvalidInput as error:
-                return _row(folder, "refused", reason=str(error))
+                return await self._refused(folder, str(error))
 
     async def settled(self) -> None:
         """Until it is known which documents there are."""
@@ -246,9 +246,7 @@ class Shelf:
             try:
                 return await self._add(reading, file)
             except (InvalidInput, Missing) as error:
-                for name in self._from(file):
-                    await self._mark(name, str(error))
-                return _row(file, "refused", reason=str(error))
+                return await self._refused(file, str(error))
 
     async def _add(self, reading: Reading, file: Path) -> Row:
         size, digest = await asyncio.to_thread(reading.measure, file)
@@ -319,6 +317,11 @@ class Shelf:
             await self._remove(name)
         self._index.wake()
         return _row(source, "added", document, title, len(chunks), reason=read.note)
+
+    async def _refused(self, source: Path, why: str) -> Row:
+        for name in self._from(source):
+            await self._mark(name, why)
+        return _row(source, "refused", reason=why)
 
     async def _mark(self, document: str, why: str) -> None:
         """What its file holds now is refused; or, without a reason, it is what was read of it again. What was
