@@ -190,3 +190,11 @@ def test_what_is_run_is_a_scene_unless_it_is_something_else() -> None:
     for text in ("Run a bath", "Run away", "Run to the shop", "Run for your life", "Run the dishwasher"):
         other = match_intent(text)
         assert other is None or other.intent != "home_scene"
+
+
+def test_a_telephone_number_and_a_date_are_no_sums() -> None:
+    for text in ("33-4-692", "555-123-4567", "2026-11-22", "0171-22-3"):
+        assert match_intent(text) is None
+    for text in ("5-3", "What is 17 - 4 - 2?", "5-3-1"):
+        match = match_intent(text)
+        assert match is not None and match.intent == "calculate"

@@ -68,6 +68,18 @@ def test_of_several_texts_the_one_that_is_meant() -> None:
         alone.or_among([3], second)  # type: ignore[list-item]
 
 
+def test_a_breath_may_have_been_written_as_a_comma() -> None:
+    answer: dict[str, Any] = {"text": "Turn on air, conditioning.", "others": ["Turn on Eric."]}
+    answer |= {"logprob": -0.3, "no_speech": 0.0, "decode_ms": 1.0}
+
+    def known(texts: Sequence[str]) -> tuple[int, bool]:
+        return texts.index("Turn on air conditioning."), True
+
+    found = Transcript.of(answer, likeliest=known)
+    assert (found.text, found.chosen) == ("Turn on air conditioning.", True)
+    assert Transcript.of(answer).text == "Turn on air, conditioning."
+
+
 @pytest.mark.parametrize("nonsense", [None, 3, {}, {"text": "a"}, {"text": "a", "logprob": None}])
 def test_nonsense_is_an_engine_failure(nonsense: object) -> None:
     with pytest.raises(EngineFailed):

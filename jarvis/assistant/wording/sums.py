@@ -26,8 +26,8 @@ _BEFORE: dict[str, tuple[tuple[str, ...], str, bool]] = {
 }  # fmt: skip
 """verb: (the words between its two numbers, the sign, whether the second stands first)."""
 _SHARES = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "tenth": 10}
-BEYOND = re.compile(r"[()√π²³!∛∑∫]")
-"""Signs that change a sum and that words do not carry."""
+BEYOND = re.compile(r"[()√π²³!∛∑∫]|\d\d-\d+-\d|\d-\d\d+-\d|\d-\d+-\d\d")
+"""Signs that change a sum and that words do not carry; and what is a date, or a telephone's number."""
 
 
 def sum_at(words: Sequence[str], start: int) -> tuple[str, int] | None:

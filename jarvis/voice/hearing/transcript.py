@@ -57,8 +57,10 @@ class Transcript:
     def of(cls, answer: Value, finished: float = 0.0, likeliest: Likeliest = first) -> Transcript:
         """From what the hearing engine answered. Raises EngineFailed when that makes no sense."""
         try:
-            heard = [answer["text"], *answer.get("others", [])[:MAX_OTHERS]]
-            texts = [without_wake_phrase(str(one)) for one in heard]
+            heard = [str(one) for one in (answer["text"], *answer.get("others", [])[:MAX_OTHERS])]
+            if "," in heard[0]:  # a breath is written as one, too: "turn on the air, conditioning"
+                heard.insert(1, heard[0].replace(",", ""))
+            texts = [without_wake_phrase(one) for one in heard]
             which, known = likeliest(texts)
             return cls(
                 texts[which],
