@@ -130,7 +130,7 @@ def check_value(key: str, value: str) -> None:
         until = "on" if declared.most is None else f"to {declared.most}"
         raise InvalidInput(f"{key} is a whole number from {declared.least} {until}.")
     if declared.fits and value != declared.default and not declared.fits(value):
-        raise InvalidInput(f"{value!r} is no value of {key}.", fix=declared.help)
+        raise InvalidInput(f"What was given is no value of {key}.", fix=declared.help)  # it may hold a password
 
 
 def check_own(values: Mapping[str, str], where: str) -> None:

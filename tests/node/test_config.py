@@ -156,3 +156,16 @@ def test_what_the_file_says_is_checked_and_taken_as_a_whole() -> None:
         assert (await home.config.get("assistant.name"))["value"] == "Friday"
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("url", ["http://ada:swordfish@home:8123", "http://home:8123/?token=swordfish"])
+def test_an_address_with_a_password_is_refused_and_not_repeated(url: str) -> None:
+    async def main() -> None:
+        config = Home().config
+        with pytest.raises(InvalidInput, match=r"home_assistant\.url") as refused:
+            await config.set("home_assistant.url", url, local=True)
+        with pytest.raises(BadConfiguration, match=r"home_assistant\.url") as file:
+            config.from_file({"home_assistant.url": url})
+        assert "swordfish" not in f"{refused.value}{refused.value.fix}{file.value}{file.value.fix}"
+
+    asyncio.run(main())
