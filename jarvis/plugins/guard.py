@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 import structlog
 
 from jarvis.core.errors import DeadlineExceeded, JarvisError, PluginFailed
+from jarvis.plugins.watch import WATCH
 
 T = TypeVar("T")
 HELD_S = 2.0
@@ -48,7 +49,7 @@ class Guard:
 
     async def wait(self, what: str, function: Callable[..., Awaitable[T]], *args: Any, deadline_s: float) -> T:
         """Raises PluginFailed, also when it is late, or the JarvisError it raised."""
-        steps = _Steps(lambda: function(*args), self._mono_s)
+        steps = _Steps(self.name, what, lambda: function(*args), self._mono_s)
         try:
             async with asyncio.timeout(deadline_s) as limit:
                 return await steps
@@ -83,8 +84,8 @@ class Guard:
 class _Steps(Awaitable[T]):
     """What `begin` gives, awaited, and the longest time that it kept the event loop to itself."""
 
-    def __init__(self, begin: Callable[[], Awaitable[T]], mono_s: Callable[[], float]) -> None:
-        self._begin, self._mono_s = begin, mono_s
+    def __init__(self, plugin: str, what: str, begin: Callable[[], Awaitable[T]], mono_s: Callable[[], float]) -> None:
+        self._plugin, self._what, self._begin, self._mono_s = plugin, what, begin, mono_s
         self.longest_s = 0.0
 
     def __await__(self) -> Generator[Any, Any, T]:
@@ -92,6 +93,7 @@ class _Steps(Awaitable[T]):
         inner: Any = None
         while True:
             began = self._mono_s()
+            WATCH.begins(self._plugin, self._what)
             try:
                 if step is None:
                     inner = self._begin().__await__()
@@ -100,6 +102,7 @@ class _Steps(Awaitable[T]):
             except StopIteration as end:
                 return cast(T, end.value)
             finally:
+                WATCH.over()
                 self.longest_s = max(self.longest_s, self._mono_s() - began)
             try:
                 step = partial(inner.send, (yield yielded))

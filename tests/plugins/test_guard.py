@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import Any
 
 import pytest
 
 from jarvis.core.errors import DeadlineExceeded, InvalidInput, PluginFailed
+from jarvis.plugins import guard as module
+from jarvis.plugins import watch
 from jarvis.plugins.guard import Guard, apart
+from jarvis.plugins.watch import Watch
 
 
 def guarded() -> tuple[Guard, list[str]]:
@@ -95,6 +99,27 @@ def test_one_that_keeps_the_loop_to_itself_is_named_though_it_answers() -> None:
 
     asyncio.run(main())
     assert "held the whole node up for 2.1 s in its skill" in told[0] and len(told) == 2
+
+
+def test_one_that_never_gives_the_loop_back_is_named_while_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    guard, told = guarded()
+    named = threading.Event()
+    monkeypatch.setattr(module, "WATCH", Watch(0.05))
+    monkeypatch.setattr(watch.log, "error", lambda text, **fields: (told.append(fields["plugin"]), named.set()))
+
+    async def keeps() -> bool:
+        return named.wait(10)
+
+    async def gives_back() -> None:
+        await asyncio.to_thread(time.sleep, 0.2)
+
+    async def main() -> None:
+        await guard.wait("its skill", gives_back, deadline_s=20)
+        assert told == []
+        assert await guard.wait("its skill", keeps, deadline_s=20)
+
+    asyncio.run(main())
+    assert told[0] == "dice"
 
 
 def test_apart_means_that_nobody_waits_for_a_hang() -> None:
