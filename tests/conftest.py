@@ -17,8 +17,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 if any(name.startswith("JARVIS_TEST_") for name in os.environ):
     os.environ.setdefault("PYTEST_TIMEOUT", "0")
 
-LONG = ("node", "cli", "voice")
-"""Rooms whose files start real programs: up to a minute and a half for a single test."""
+LONG = ("node", "cli", "voice", "assistant", "models", "sim", "sync")
+"""Rooms that start real programs, up to a minute and a half for a single test, or count for half a minute in a file."""
 
 _running: dict[str, None] = {}
 
