@@ -36,6 +36,8 @@ ASSISTANT = Assistant()
         ("turn on the lights in the kitchen, the office and the bedroom", ["home_turn_on"] * 3),
         ("turn on the lamp and dim it to 20 percent", ["home_turn_on", "light_set"]),
         ("what's the weather today and tomorrow", ["weather", "weather"]),
+        ("turn off the light in the kitchen and the one in the bedroom", ["home_turn_off", "home_turn_off"]),
+        ("set the bedroom to 19 degrees and the kitchen to 21", ["climate_set", "climate_set"]),
         ("good morning, what time is it", ["time"]),
     ],
 )
