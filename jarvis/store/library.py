@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Protocol
 
 from sqlcipher3 import dbapi2 as sqlcipher
 
 MAX_WORDS = 64
 """Of one search; a question has ten."""
-RARE_ROWS = 2_000
+RARE_ROWS = 1_000
 """Chunks with any of a question's rarer words, all of which are ranked. Words that stand in more count in their score
-and bring none of their own. Among 100,000 chunks, of 259 questions' right pages 156 are among the first five then, and
-161 where all words bring chunks, which takes many times as long."""
+and bring none of their own. Among 100,000 chunks, of 259 questions' right pages 151 are among the first five then, and
+161 where all words bring chunks, which takes many times as long; with what meaning finds it makes no difference."""
 COMMON_SHARE = 4
 """A word that stands in more than every fourth chunk tells little, and is left out as long as another one is there."""
-MAX_RANKED = 2_000
+MAX_COUNTED = 40_000
+"""Chunks with any of the words that count: FTS5 goes through all of them to tell how much each word tells."""
+MAX_RANKED = 1_000
 """Where no word is rarer: some milliseconds."""
 
 TABLES = (
@@ -190,7 +191,7 @@ class SqlLibrary:
 
     def search(self, words: Sequence[str], most: int) -> list[tuple[int, float]]:
         found: list[tuple[int, float]] = []
-        for chosen, every in self._wanted(words[:MAX_WORDS]):
+        for chosen, every in self._wanted(words[:MAX_WORDS], most):
             if every:
                 both = f"({chosen}) AND ({every})"
                 rows = self._db.execute(_SEARCH_CHOSEN, (both, MAX_RANKED, chosen, MAX_RANKED, most)).fetchall()
@@ -201,28 +202,37 @@ class SqlLibrary:
                 break
         return found
 
-    def _wanted(self, words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    def _wanted(self, words: Sequence[str], most: int) -> Iterator[tuple[str, str]]:
         """What chooses chunks, the narrowest first, and what ranks them; nothing where that is the same."""
         # A phrase of one word: in quotes nothing in it is an operator.
         phrases = dict.fromkeys('"' + word.replace('"', " ").replace("\0", " ") + '"' for word in words)
         last = self._db.execute(_LAST).fetchone()[0]
         there = sorted(one for one in ((self._rows(phrase, last), phrase) for phrase in phrases) if one[0])
-        sums = accumulate(rows for rows, _ in there)
-        rare = [one for (_, one), rows in zip(there, sums, strict=True) if rows <= RARE_ROWS]
-        common = [one for rows, one in there[len(rare) :] if rows <= max(RARE_ROWS, last // COMMON_SHARE)]
+        rare: list[str] = []
+        common: list[str] = []
+        counted = 0
+        for rows, phrase in there:
+            counted += rows
+            if counted <= RARE_ROWS:
+                rare.append(phrase)
+            elif counted <= MAX_COUNTED and rows <= max(RARE_ROWS, last // COMMON_SHARE):
+                common.append(phrase)
         if len(common) > 1 and not rare:
-            yield self._together(common, last), " OR ".join(common)
+            yield self._together(common, last, most), " OR ".join(common)
         if not rare:
             rare, common = common[:1] or [one for _, one in there[:1]], common[1:]
         if rare:
             yield " OR ".join(rare), " OR ".join([*rare, *common] if common else [])
 
-    def _together(self, phrases: Sequence[str], last: int) -> str:
-        """The first two at least in one chunk, and as many more as it takes for few enough chunks."""
-        most = 2
-        while most < len(phrases) and self._rows(" AND ".join(phrases[:most]), last) > RARE_ROWS:
-            most += 1
-        return " AND ".join(phrases[:most])
+    def _together(self, phrases: Sequence[str], last: int, least: int) -> str:
+        """As many of the phrases in one chunk, the first two at least, as it takes for few chunks, yet `least`."""
+        chosen = " AND ".join(phrases[:2])
+        for phrase in phrases[2:]:
+            narrower = f"{chosen} AND {phrase}"
+            if self._rows(chosen, last) <= RARE_ROWS or self._rows(narrower, last) < least:
+                break
+            chosen = narrower
+        return chosen
 
     def _rows(self, phrase: str, last: int) -> int:
         """How many chunks it stands in; guessed from the ids of the first, where it is more than RARE_ROWS."""

@@ -105,6 +105,9 @@ def test_common_words_rank_the_chunks_that_rarer_ones_choose(form: Any, monkeypa
             await store.read(lambda t, w=w: t.library.search(w, 40)) for w in (["heat"], ["valve", "heat"])
         ]
         assert alone == beside and alone, "a word that is everywhere tells nothing"
+        monkeypatch.setattr(library, "COMMON_SHARE", 1)
+        monkeypatch.setattr(library, "MAX_COUNTED", len(holding("heat")) + len(texts) - 1)
+        assert await store.read(lambda t: t.library.search(["valve", "heat"], 40)) == alone, "so many are not counted"
 
     run(form, body)
 
