@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from jarvis.net.connector import DUPLICATE
 from jarvis.testing.processes import NodeProcess, jarvis, linked, until
 from tests.home_assistant.double import HomeAssistantDouble, furnished
 
@@ -25,6 +26,11 @@ def free_port() -> int:
         port = one.getsockname()[1]
     assert isinstance(port, int)
     return port
+
+
+def ended(node: NodeProcess, **where: str) -> int:
+    """How many of its links ended; of two that rooms dialled at once one is given up, which ends nothing."""
+    return sum(row["reason"] != DUPLICATE for row in node.logged("net.unlinked", **where))
 
 
 @pytest.fixture(scope="session")

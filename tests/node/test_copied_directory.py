@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 from jarvis.testing.processes import NodeProcess, agree, linked, until
-from tests.node.conftest import LINK_S, Home
+from tests.node.conftest import LINK_S, Home, ended
 
 
 def identity(node: NodeProcess) -> dict[str, str]:
@@ -32,10 +32,9 @@ def test_two_copies_of_a_node_are_noticed_and_the_first_keeps_its_link(home: Hom
         assert len(node.logged("two copies of a node run", node=bedroom.ready["node_id"])) == 1
     # The bedroom's link is left in peace from then on.
     until(lambda: linked(kitchen, bedroom), LINK_S, "the bedroom's link")
-    ends = len(bedroom.logged("net.unlinked"))
-    refused = len(kitchen.logged("net.unlinked"))
+    ends, refused = ended(bedroom), ended(kitchen)
     until(lambda: len(clone.logged("net.unlinked", reason="another copy of this node runs")) >= 3, LINK_S, "attempts")
-    assert len(bedroom.logged("net.unlinked")) == ends and len(kitchen.logged("net.unlinked")) == refused
+    assert ended(bedroom) == ends and ended(kitchen) == refused
     bedroom.set_config("lamp.bedroom", "on")
     until(lambda: agree(kitchen, bedroom), LINK_S, "agreement")
     # Whoever stops one of them is rid of it: the other gets the link.

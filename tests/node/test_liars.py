@@ -42,7 +42,7 @@ from jarvis.sync.messages import (
     Want,
 )
 from jarvis.testing.processes import NodeProcess, agree, until
-from tests.node.conftest import ROOMS, Home
+from tests.node.conftest import ROOMS, Home, ended
 from tests.node.liar import Liar, other_home
 
 REPEATS = 8
@@ -90,12 +90,12 @@ def scene(founded: Path, quiet: dict[str, str], tmp_path_factory: pytest.TempPat
 @pytest.fixture(autouse=True)
 def nobody_else_is_harmed(scene: Scene) -> Iterator[None]:
     """The honest link stays up through every lie, both nodes answer, and what the liar said changed nothing unseen."""
-    ends = len(scene.kitchen.logged("net.unlinked", peer=bedroom_of(scene)))
+    ends = ended(scene.kitchen, peer=bedroom_of(scene))
     records = scene.kitchen.get("/api/v2/sync")["records"]
     yield
     assert scene.kitchen.alive and scene.bedroom.alive
     assert scene.kitchen.ask("What time is it?")["reply"].startswith("It's")
-    assert len(scene.kitchen.logged("net.unlinked", peer=bedroom_of(scene))) == ends
+    assert ended(scene.kitchen, peer=bedroom_of(scene)) == ends
     until(lambda: agree_of_two(scene), 10, "agreement")
     assert scene.kitchen.get("/api/v2/sync")["records"] >= records
     for node in (scene.kitchen, scene.bedroom):
