@@ -99,6 +99,25 @@ def test_of_many_those_are_compared_whose_signs_fit(tmp_path: Path, monkeypatch:
         held = {one: vector for one, vector in held.items() if one not in gone}
 
 
+def test_of_many_that_are_alike_no_more_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("BLOCK", 64), ("ALL", 256), ("CHOSEN", 64)):
+        monkeypatch.setattr(vectors, name, value)
+    compared: list[int] = []
+    cosines = vectors.MemoryVectors._cosines
+    monkeypatch.setattr(
+        vectors.MemoryVectors,
+        "_cosines",
+        lambda own, rows, wanted: compared.append(len(rows)) or cosines(own, rows, wanted),
+    )
+    one = unit(random.Random(9))
+    index = vectors.Vectors()
+    index.open("first", vectors.MEMORY, str(tmp_path / "index"))
+    index.add(list(range(300)), one * 300)
+    _, found, scores = index.nearest(one, 5)
+    assert len(set(found)) == 5 and scores == pytest.approx([1.0] * 5)
+    assert sum(compared) == 64
+
+
 def test_on_disk_it_is_there_again_and_what_is_taken_out_leaves_the_files(tmp_path: Path) -> None:
     pytest.importorskip("chromadb", reason="the knowledge extra is not installed")
     folder, rng = tmp_path / "index", random.Random(7)
