@@ -14,8 +14,8 @@ MAX_PARTS = 4
 """More nobody says in a breath, or keeps in mind while they are answered."""
 MAX_JOINTS = 8
 """Places at which a sentence could be split; a longer story is no list of commands."""
-_JOINERS = ("and", "then", "also", "plus", "afterwards", "after", "that")
 _BEGINS = ("and", "then", "also", "plus", "afterwards", "after")
+_JOINERS = (*_BEGINS, "that")
 _STOPS = frozenset(",;.!?&")
 _GREETINGS = (
     "good night", "good morning", "good evening", "good afternoon", "goodnight", "night", "morning", "evening",

@@ -3,7 +3,7 @@ beforehand, and whether a sentence is about something that is not here. Pure; ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from jarvis.assistant.house.names import KINDS, plain
@@ -94,9 +94,9 @@ def _told(names: Iterable[str]) -> str:
 
 
 def _words(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(form for name in names for word in plain(name).split() for form in _forms(word))
+    return frozenset(_singular(word) for name in names for word in plain(name).split())
 
 
-def _forms(word: str) -> Iterator[str]:
-    """In the singular, as names are compared."""
-    yield word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
+def _singular(word: str) -> str:
+    """As names are compared."""
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
