@@ -16,6 +16,7 @@ from jarvis.node.library import describing, shelf
 from jarvis.node.library.describing import Describing
 from jarvis.node.library.shelf import Shelf
 from tests.node import test_added_again as added
+from tests.node.copying_rooms import until
 from tests.node.test_timers import Kept
 
 
@@ -62,11 +63,6 @@ class Desk:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while not condition():  # noqa: ASYNC110 - nobody tells of it
-                await asyncio.sleep(0.01)
-
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
@@ -85,7 +81,7 @@ def test_captions_come_when_somebody_sees(desk: Desk) -> None:
         async with desk.runs() as wake:
             desk.eyes.why = ""
             wake()
-            await desk.until(lambda: added.texts(desk.kept).count("a boat") == 1)
+            await until(lambda: added.texts(desk.kept).count("a boat") == 1)
             wake()
             await desk.shelf.follow()
         assert desk.eyes.shown == ["a.md"], "another file, and none, are left to whoever adds them"
@@ -101,13 +97,13 @@ def test_what_nobody_describes_is_left_alone(desk: Desk) -> None:
         await desk.add(*names)
         desk.eyes.why = desk.eyes.told = ""
         async with desk.runs() as wake:
-            await desk.until(lambda: len(desk.eyes.shown) == describing.MAX_FAILED)
+            await until(lambda: len(desk.eyes.shown) == describing.MAX_FAILED)
 
             def tried() -> bool:
                 wake()
                 return not desk.shelf.undescribed()
 
-            await desk.until(tried)
+            await until(tried)
         assert sorted(desk.eyes.shown) == sorted(names * shelf.CAPTION_TRIES)
 
     running(main())
