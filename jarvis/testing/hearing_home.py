@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ import aiohttp
 import numpy as np
 
 from jarvis.api.client import Client
+from jarvis.testing.ports import free_port
 from jarvis.testing.processes import NodeProcess, jarvis, linked, until
 from jarvis.voice import wav
 
@@ -96,7 +96,7 @@ class HearingHome:
         self._spoken = [np.concatenate([wav.read(wake), pause, wav.read(path)]) for path in requests]
         self.speech_s = BEFORE_MS / 1000 + max(map(len, self._spoken)) / RATE_HZ
         """From the beginning of a file to the last word."""
-        ports = _free_ports(count)
+        ports = [free_port() for _ in range(count)]
         self._files = [folder / f"room{number}.wav" for number in range(count)]
         peers = [part for port in ports for part in ("--peer", f"127.0.0.1:{port}")]
         self.nodes = [
@@ -232,12 +232,3 @@ class _Trials:
 def _loaded(node: NodeProcess) -> bool:
     states = {engine["kind"]: engine["state"] for engine in node.get("/api/v2/engines")}
     return all(states.get(kind) == "ready" for kind in ("ears", "stt", "tts"))
-
-
-def _free_ports(count: int) -> list[int]:
-    """Free now; nobody else on this machine takes ports by the thousand."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports

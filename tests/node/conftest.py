@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,20 +11,12 @@ from pathlib import Path
 import pytest
 
 from jarvis.net.connector import DUPLICATE
+from jarvis.testing.ports import free_port
 from jarvis.testing.processes import NodeProcess, jarvis, linked, until
 from tests.home_assistant.double import HomeAssistantDouble, furnished
 
 ROOMS = ("kitchen", "bedroom", "hall")
 LINK_S = 15.0
-
-
-def free_port() -> int:
-    """A port that is free now. Nobody else on this machine takes ports by the thousand."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    assert isinstance(port, int)
-    return port
 
 
 def ended(node: NodeProcess, **where: str) -> int:

@@ -20,6 +20,7 @@ from jarvis.node.timing.ringing import End, Now, Ring, Ringing, Tell
 WALL_MS = 1_800_000_000_000
 STEP_MS = 250.0
 EVERY_MS = 1_200_000
+RELINK_MS = 1_000.0
 KIND = MVMapKind()
 
 
@@ -82,6 +83,13 @@ class Rooms:
         place = {self.rooms[number].node_id: at for at, group in enumerate(groups) for number in group}
         ids = list(place)
         self.cut = {frozenset((a, b)) for a in ids for b in ids if place[a] != place[b]}
+
+    def relink(self, number: int, other: int) -> None:
+        """Their link breaks, and another stands within a second: of two that were dialled at once one is given up."""
+        a, b = self.rooms[number], self.rooms[other]
+        if b.node_id in a.links:
+            self._unlink(a, b)
+            self._links_at[frozenset((a.node_id, b.node_id))] = self.now_ms + self.random.uniform(0.0, RELINK_MS)
 
     def set_clock(self, number: int, off_ms: float) -> None:
         """From now on its wall clock is wrong by so much; peers hear of it with the next hello."""

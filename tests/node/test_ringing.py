@@ -121,6 +121,23 @@ def test_who_comes_back_and_hears_of_a_change_does_not_ring_what_another_rings()
     assert rooms.who_rang() == {2}
 
 
+def test_a_link_that_is_replaced_gives_no_timer_back_to_its_owner() -> None:
+    rooms = linked(3)
+    rooms.set_timer(1, 10)
+    rooms.run(2)
+    rooms.kill(1)
+    rooms.run(20)
+    assert rooms.who_rang() == {0}
+    rooms.start(1)
+    for _ in range(10):
+        rooms.run(6)
+        rooms.relink(0, 1)
+    assert rooms.who_rang() == {0}
+    rooms.kill(0)
+    rooms.run(2 * RING_EVERY_MS / 1000)
+    assert rooms.who_rang() == {0, 1}, "but when who rang is gone"
+
+
 def test_an_owner_that_hangs_is_stood_in_for_and_takes_its_timer_back_from_nobody() -> None:
     rooms = linked(3)
     rooms.set_timer(1, 10)
@@ -291,6 +308,7 @@ EVENTS = st.lists(
         st.tuples(st.just("start"), st.integers(0, 3)),
         st.tuples(st.just("clock"), st.integers(0, 3), st.sampled_from([0.0, HOUR_MS, -HOUR_MS, 20_000.0])),
         st.tuples(st.just("add"), st.integers(0, 3), st.sampled_from([5.0, 20.0, -10.0])),
+        st.tuples(st.just("relink"), st.integers(0, 3), st.integers(1, 3)),
         st.tuples(st.just("wait"), st.sampled_from([0.5, 3.0, 8.0, 20.0])),
     ),
     max_size=14,
@@ -321,6 +339,8 @@ def play(rooms: Rooms, events: list[tuple[object, ...]]) -> None:
                 rooms.set_clock(number, off_ms)
             case ("add", int(number), float(seconds)):
                 rooms.add(number, seconds)
+            case ("relink", int(number), int(further)):
+                rooms.relink(number, (number + further) % 4)
             case ("split", int(mask)):
                 rooms.split(*[[one for one in range(4) if mask >> one & 1 == side] for side in (0, 1)])
             case ("wait", float(seconds)):

@@ -17,6 +17,9 @@ RING_FOR_MS = 600_000.0
 """Ringing gives up: somebody may be out."""
 TURN_MS = 5_000.0
 """Each next node waits so much longer for the ones before it to say that they ring."""
+RELINK_MS = 3_000.0
+"""So long nobody steps in for a peer that rang a moment ago: of two links dialled at once one is given up, and what it
+said comes again over the other."""
 SAYS_FIRST_MS = 1_000.0
 """Who rings in another's place says so this long before: of two whose turns came at once only one is heard."""
 OVERDUE_MS = 4_000.0
@@ -313,7 +316,7 @@ class Ringing:
         # Who set it in this life needs nobody's word for ringing it. One that came back does.
         first = watch.timer.owner == self._me and not (watch.restored or watch.late) and watch.began_ms is None
         if ringer is not None and not first:
-            watch.turn_ms, watch.late = now.mono_ms, False  # our turn comes when it falls silent
+            watch.turn_ms, watch.late = now.mono_ms + RELINK_MS, False  # our turn comes when it falls silent
             watch.began_ms = now.mono_ms if watch.began_ms is None else watch.began_ms
             return []
         if watch.late and now.behind and now.mono_ms < watch.turn_ms + BEHIND_MS:

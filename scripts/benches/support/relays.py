@@ -17,6 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jarvis.testing.ports import free_port
+
 INSTALL_S = 300
 RUN_S = 120
 HERE = Path(__file__).parent / "relays"
@@ -38,7 +40,7 @@ def pycrdt_websocket(count: int, paced: int, gap_s: float) -> Relayed | str:
         )
         if failed:
             return f"pycrdt-websocket could not be installed: {failed}"
-        port = _free_port()
+        port = free_port()
         server = [str(python), str(HERE / "pycrdt_server.py"), str(port)]
         client = [str(python), str(HERE / "pycrdt_client.py"), str(port)]
         return asyncio.run(_measure("pycrdt-websocket", server, client, {}, port, count, paced, gap_s))
@@ -53,7 +55,7 @@ def y_websocket(count: int, paced: int, gap_s: float) -> Relayed | str:
         quiet = ["--no-audit", "--no-fund", "--omit=optional", "--prefix", folder]
         if failed := _run([npm, "install", *quiet, "y-websocket@2", "yjs", "ws"]):
             return f"y-websocket could not be installed: {failed}"
-        port = _free_port()
+        port = free_port()
         server = [node, f"{folder}/node_modules/y-websocket/bin/server.cjs"]
         script = Path(folder) / "client.cjs"
         shutil.copy(HERE / "y_client.cjs", script)
@@ -128,12 +130,6 @@ async def _listening(port: int) -> bool:
             return True
         await asyncio.sleep(0.1)
     return False
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def _run(command: Sequence[str]) -> str:
