@@ -64,6 +64,9 @@ log = structlog.get_logger()
 ByWords = list[tuple[StoredChunk, float]]
 """With their texts: the store has time for them while vectors are compared."""
 
+Near = list[tuple[int, float]]
+"""Chunk -> how near it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -115,15 +118,13 @@ class Search:
         entries = self._shelf.entries
         meant = [entry for name, entry in entries.items() if not only or name in only]
         holders = {node for entry in meant for node in entry.sources} - {self._node_id}
-        # Words are looked for meanwhile: the model is another process.
-        vector, words = await asyncio.gather(self._vector(text), self._by_words(text, only))
-        question = Question(text, vector, max(1, min(most, MAX_PASSAGES)), only)
         alone = here or not self._may_leave()
         asked = [] if alone else [one for one in self._near() if one in holders][:MAX_ASKED]
-        body = write_question(question)
-        (own, by_meaning), answers = await asyncio.gather(
-            self._own(question, words), asyncio.gather(*(self._ask(peer, body) for peer in asked))
+        # Words are looked for meanwhile: models and vectors are other processes.
+        words, (question, near, answers) = await asyncio.gather(
+            self._by_words(text, only), self._by_meaning(text, most, only, asked)
         )
+        own, by_meaning = await self._passages(question, words, near), near is not None
         answered = {peer for peer, answer in zip(asked, answers, strict=True) if answer is not None}
         theirs = [one for answer in answers for one in answer or () if self._known(one)]
         ranked = rank(self._once([*own, *theirs]), question.most)
@@ -189,14 +190,18 @@ class Search:
 
         return await self._journal.read(work)
 
-    async def _own(self, question: Question, words: ByWords) -> tuple[list[Passage], bool]:
-        """This node's passages, those found by `words` among them, and whether their meaning was looked at."""
-        near = await self._nearest(question, within_s=OWN_S)
-        return await self._passages(question, words, near), near is not None
+    async def _by_meaning(
+        self, text: str, most: int, only: frozenset[str], asked: Sequence[bytes]
+    ) -> tuple[Question, Near | None, list[list[Passage] | None]]:
+        """The question with its vector, what is near it here, and what the peers `asked` found."""
+        question = Question(text, await self._vector(text), max(1, min(most, MAX_PASSAGES)), only)
+        body = write_question(question)
+        near, answers = await asyncio.gather(
+            self._nearest(question, within_s=OWN_S), asyncio.gather(*(self._ask(peer, body) for peer in asked))
+        )
+        return question, near, answers
 
-    async def _passages(
-        self, question: Question, words: ByWords, near: list[tuple[int, float]] | None
-    ) -> list[Passage]:
+    async def _passages(self, question: Question, words: ByWords, near: Near | None) -> list[Passage]:
         by_words, by_meaning = {one.id: score for one, score in words}, dict(near or ())
         others = [one for one in by_meaning if one not in by_words]
         chunks = [one for one, _ in words] + await self._journal.read(lambda tx, _: tx.library.chunks(others))
@@ -213,7 +218,7 @@ class Search:
     def _passage(self, chunk: StoredChunk, words: float | None, meaning: float | None) -> Passage:
         return Passage(self._node_id, chunk.document, chunk.position, chunk.place, chunk.text, words, meaning)
 
-    async def _nearest(self, question: Question, *, within_s: float) -> list[tuple[int, float]] | None:
+    async def _nearest(self, question: Question, *, within_s: float) -> Near | None:
         """None when meaning could not be looked at."""
         if question.vector is None or not self._shelf.held:
             return None if question.vector is None else []
