@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from jarvis.assistant.wording.words import split
 from jarvis.core.errors import InvalidInput
@@ -132,7 +133,7 @@ class _Reader:
             yield from self._words(token)
 
     def _words(self, token: str) -> Iterator[Item]:
-        words = [Literal(word.text) for word in split(token)]
+        words = _literals(token)
         if not words:
             raise self._wrong(f"{token} is no word")
         yield from words[:-1]
@@ -153,6 +154,12 @@ class _Reader:
 
     def _wrong(self, why: str) -> InvalidInput:
         return _fault(self._template, why)
+
+
+@lru_cache(maxsize=MAX_TOKENS)
+def _literals(token: str) -> tuple[Literal, ...]:
+    """Rules bring the same words into many templates."""
+    return tuple(Literal(word.text) for word in split(token))
 
 
 def _fault(template: str, why: str) -> InvalidInput:
