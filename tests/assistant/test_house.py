@@ -16,8 +16,9 @@ from jarvis.assistant.intents import Match
 from jarvis.assistant.skills.said import Said
 from jarvis.assistant.types import PastTurn, Request
 from jarvis.core.errors import Unreachable
+from jarvis.testing.waiting import until
 from tests.assistant.homes import MemoryHome, whole
-from tests.home_assistant.double import HomeAssistantDouble, area, entry, state, until
+from tests.home_assistant.double import HomeAssistantDouble, area, entry, state
 from tests.home_assistant.test_client import with_home
 
 

@@ -19,6 +19,7 @@ from jarvis.core.errors import DeadlineExceeded, EngineFailed, InvalidInput, Mis
 from jarvis.engines import frames
 from jarvis.engines.worker import Worker
 from jarvis.testing.engines import TARGET
+from jarvis.testing.waiting import until
 
 
 def with_worker(use: Callable[[Worker], Awaitable[None]], **settings: str) -> None:
@@ -30,12 +31,6 @@ def with_worker(use: Callable[[Worker], Awaitable[None]], **settings: str) -> No
             await worker.close()
 
     asyncio.run(main())
-
-
-async def until(condition: Callable[[], bool], deadline_s: float = 10) -> None:
-    async with asyncio.timeout(deadline_s):
-        while not condition():  # noqa: ASYNC110 - the conditions are the kernel's, nothing can signal them
-            await asyncio.sleep(0.01)
 
 
 def test_values_come_back_as_they_went_and_noise_on_stdout_harms_nothing() -> None:

@@ -4,7 +4,6 @@ that change states. It can refuse, lag, talk nonsense, drop everybody and come b
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -326,9 +325,3 @@ async def running(double: HomeAssistantDouble) -> AsyncIterator[HomeAssistantDou
         yield double
     finally:
         await double.stop()
-
-
-async def until(fits: Callable[[], bool], deadline_s: float = 5.0) -> None:
-    async with asyncio.timeout(deadline_s):
-        while not fits():  # noqa: ASYNC110 - what is waited for lies on the other side of a socket
-            await asyncio.sleep(0.005)

@@ -21,7 +21,8 @@ from jarvis.core.errors import (
 )
 from jarvis.home_assistant.client import HomeAssistant, Pace, Place
 from jarvis.home_assistant.things import House, Thing
-from tests.home_assistant.double import TOKEN, HomeAssistantDouble, area, furnished, running, state, until
+from jarvis.testing.waiting import until
+from tests.home_assistant.double import TOKEN, HomeAssistantDouble, area, furnished, running, state
 
 QUICK = Pace(first=0.01, longest=0.05, refused=30.0, look=0.02, house=2.0, settle=0.02, still=0.3)
 

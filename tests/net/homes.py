@@ -19,15 +19,6 @@ from jarvis.net.connector import Connector
 from jarvis.net.link import Link
 from jarvis.net.transport import TlsTransport
 
-DEADLINE_S = 10.0
-
-
-async def until(condition: Callable[[], bool], within_s: float = DEADLINE_S) -> None:
-    """Wait for a condition with a deadline; polls, since what is awaited happens in sockets."""
-    async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
-
 
 class Identity:
     """A node key with its two files."""

@@ -10,7 +10,8 @@ import pytest
 from jarvis.core.errors import BadConfiguration, Unreachable
 from jarvis.net.connector import DUPLICATE, REMOVED
 from jarvis.net.link import Link
-from tests.net.homes import Home, Identity, Node, linked, play, running, until
+from jarvis.testing.waiting import until
+from tests.net.homes import Home, Identity, Node, linked, play, running
 
 
 def test_three_nodes_hold_one_link_to_each_other(identities: list[Identity]) -> None:

@@ -14,7 +14,8 @@ from jarvis.core.ids import to_text
 from jarvis.net import discovery as discovery_module
 from jarvis.net.discovery import PEER_SERVICE, Discovery
 from jarvis.net.interfaces import NetworkWatch, local_addresses
-from tests.net.homes import Home, Identity, Node, linked, play, running, until
+from jarvis.testing.waiting import until
+from tests.net.homes import Home, Identity, Node, linked, play, running
 
 HOME = b"h" * 16
 

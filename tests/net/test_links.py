@@ -15,7 +15,8 @@ from jarvis.net.link import FIRST_FRAME_BYTES, MAX_FRAME_BYTES, SEND_QUEUE_BYTES
 from jarvis.net.settle import Ticket
 from jarvis.net.transport import TlsTransport
 from jarvis.testing.network import Network
-from tests.net.homes import Home, Identity, play, until
+from jarvis.testing.waiting import until
+from tests.net.homes import Home, Identity, play
 
 TICKET = Ticket(b"i" * 8, 1)
 ANSWER = Ticket(b"a" * 8, 2)

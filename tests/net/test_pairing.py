@@ -39,7 +39,8 @@ from jarvis.net.pairing import (
     new_code,
     read_message,
 )
-from tests.net.homes import Home, Identity, Node, play, running, until
+from jarvis.testing.waiting import until
+from tests.net.homes import Home, Identity, Node, play, running
 
 HOME_ID, HEAD = b"h" * 16, b"c" * 32
 

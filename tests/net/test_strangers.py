@@ -26,7 +26,8 @@ from jarvis.net.tls import Trust
 from jarvis.net.transport import TlsTransport
 from jarvis.net.websocket import LINK_PATH, TICKET_HEADER
 from jarvis.testing.virtual_time import run_virtual
-from tests.net.homes import Home, Identity, Node, certificate_for, linked, play, running, until
+from jarvis.testing.waiting import until
+from tests.net.homes import Home, Identity, Node, certificate_for, linked, play, running
 
 TICKET = Ticket(b"i" * 8, 1)
 

@@ -24,7 +24,6 @@ from jarvis.node.library.shelf import About, Shelf
 from jarvis.node.records.budget import Budget
 from jarvis.store.memory import MemoryStore
 
-DEADLINE_S = 20.0
 KIND = MVMapKind()
 
 
@@ -182,9 +181,3 @@ class Room:
         if not self.linked(other):
             raise Unreachable("The link ended before there was an answer.")
         return self.home.lies(other.name, index, answer) if topic == TOPIC else bytes(answer)
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110 - it may be anything that a room knows
-            await asyncio.sleep(0.002)

@@ -24,7 +24,8 @@ from jarvis.node.library.pieces import (
     write_given,
     write_wanted,
 )
-from tests.node.copying_rooms import Home, Room, long_content, until
+from jarvis.testing.waiting import until
+from tests.node.copying_rooms import Home, Room, long_content
 
 BOOK = long_content()
 BLOB = blob_of(BOOK) or Blob(b"", 0, 0)

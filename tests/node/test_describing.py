@@ -15,8 +15,8 @@ from jarvis.knowledge.files.reading import ReadFile
 from jarvis.node.library import describing, shelf
 from jarvis.node.library.describing import Describing
 from jarvis.node.library.shelf import Shelf
+from jarvis.testing.waiting import until
 from tests.node import test_added_again as added
-from tests.node.copying_rooms import until
 from tests.node.test_timers import Kept
 
 

@@ -26,6 +26,7 @@ from jarvis.node.hearing import lending_messages as words
 from jarvis.node.hearing.lending import ASK, GIVE, OFFER, Lending, PeersEngine
 from jarvis.node.membership.requests import Requests
 from jarvis.sync.messages import MAX_REQUEST_BYTES, Request
+from jarvis.testing.waiting import until
 
 JOB = b"j" * words.JOB_BYTES
 
@@ -375,9 +376,3 @@ def test_ranked_says_whose_engine_helped() -> None:
         assert told == [("bedroom's stt engine", "It broke.")]
 
     play(scene)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - rooms answer in tasks of their own
-            await asyncio.sleep(0.005)

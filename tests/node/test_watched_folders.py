@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from jarvis.core.errors import InvalidInput, NotFound
 from jarvis.knowledge.files.walking import Refused
 from jarvis.node.library.watching import Watching
 from jarvis.node.records.journal import Journal
+from jarvis.testing.waiting import until
 from tests.node.test_timers import Kept, LoopClock
 
 KNOWN_S = 20.0
@@ -82,11 +83,6 @@ class Desk:
     def names(self) -> set[str]:
         return {str(Path(one).relative_to(self.folder)) for one in self.shelf.texts}
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(KNOWN_S):
-            while not condition():  # noqa: ASYNC110 - nobody tells of it
-                await asyncio.sleep(0.01)
-
     async def state(self, wanted: str) -> dict[str, Any]:
         async with asyncio.timeout(KNOWN_S):
             while (row := (await self.watching.list())[0])["state"] != wanted:  # noqa: ASYNC110
@@ -123,16 +119,16 @@ def test_what_changes_is_read_and_what_goes_is_removed(desk: Desk, tmp_path: Pat
             }
             desk.shelf.texts[str(tmp_path / "elsewhere.md")] = "kept"
             (desk.folder / "a.md").write_text("changed")
-            await desk.until(lambda: desk.shelf.texts.get(str(desk.folder / "a.md")) == "changed")
+            await until(lambda: desk.shelf.texts.get(str(desk.folder / "a.md")) == "changed")
             (tmp_path / "new").mkdir()
             (tmp_path / "new" / "d.md").write_text("four")
             (tmp_path / "new").rename(desk.folder / "new")
-            await desk.until(lambda: str(desk.folder / "new" / "d.md") in desk.shelf.texts)
+            await until(lambda: str(desk.folder / "new" / "d.md") in desk.shelf.texts)
             shutil.rmtree(desk.folder / "sub")
-            await desk.until(lambda: str(desk.folder / "sub" / "b.md") not in desk.shelf.texts)
+            await until(lambda: str(desk.folder / "sub" / "b.md") not in desk.shelf.texts)
             (desk.folder / "a.md").rename(tmp_path / "a.md")
             (desk.folder / "a.md").symlink_to(tmp_path / "a.md")
-            await desk.until(lambda: str(desk.folder / "a.md") not in desk.shelf.texts)
+            await until(lambda: str(desk.folder / "a.md") not in desk.shelf.texts)
             assert str(tmp_path / "elsewhere.md") in desk.shelf.texts
 
     running(main())
