@@ -75,7 +75,9 @@ def test_a_room_where_the_microphone_hears_the_loudspeaker(server: SoundServer, 
         server.remove("kitchen")
         heard.go_on()
         removed = heard.next("removed")
-        assert removed["sink"] == "The loudspeaker went away." and removed["source"] == "The microphone went away."
+        # On a busy machine the library is told so late that the silence is noticed before.
+        assert removed["sink"] in ("The loudspeaker went away.", "The loudspeaker stopped taking sound.")
+        assert removed["source"] in ("The microphone went away.", "The microphone stopped giving sound.")
         assert "'kitchen' cannot be opened" in removed["absent"] and removed["open"] == 0
         server.restore("kitchen")
         heard.go_on()
