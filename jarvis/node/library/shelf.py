@@ -371,7 +371,8 @@ class Shelf:
         said = [self._audit.entry("knowledge.added", document, actor="user"), *map(self._said_removed, before)]
 
         def write(state: MVMap) -> list[Value]:
-            return [state.put(document, value), *(one for name in before for one in _forget(state, name))]
+            gone = [key for name in before for key in keys_of(state, name, goes_on=origin)]
+            return [state.put(document, value), *map(state.delete, gone)]
 
         await self._journal.write((KNOWLEDGE, write), *said)
         self.held[document] = about
@@ -384,7 +385,7 @@ class Shelf:
         return {"document_id": entry.document, "title": entry.title, "removed": True}
 
     async def _remove(self, document: str) -> None:
-        forget = (KNOWLEDGE, lambda state: _forget(state, document))
+        forget = (KNOWLEDGE, lambda state: [state.delete(key) for key in keys_of(state, document)])
         await self._journal.write(forget, self._said_removed(document), makes_room=True)
         if document in self.held or document in self.coming:
             await self.erase(document)  # it is gone when this returns, not soon after
@@ -397,10 +398,6 @@ class Shelf:
         await self._index.throw_away()
         counts = await self._journal.read(lambda tx, _: tx.library.counts())
         return {"documents": len(counts), "chunks": sum(chunks for chunks, _ in counts.values())}
-
-
-def _forget(state: MVMap, document: str) -> list[Value]:
-    return [state.delete(key) for key in keys_of(state, document)]
 
 
 def _uncount(tx: Transaction, document: str) -> None:
