@@ -25,6 +25,9 @@ LAST_RETRY_S = 30.0
 HEAD_START_S = 0.2
 """The link dialled by the lower id stays when both dial, so the higher one waits this long: most pairs then do one
 handshake, not two."""
+GRANT_S = 1.0
+"""How long the lower one lets the higher wait while its own dial to it is under way. Links of two dials that met would
+both be in use until one is given up, and what was said over it is said to nobody."""
 STAGGER_S = 0.3
 """Between the addresses of one peer; as RFC 8305 (Happy Eyeballs) does, which recommends 0.25 s."""
 STEADY_S = 10.0
@@ -58,9 +61,12 @@ class _Peer:
     """There is no link."""
     taken: asyncio.Event = field(default_factory=asyncio.Event)
     """There is a link."""
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """No dial of ours is under way that may yet become its first link."""
 
     def __post_init__(self) -> None:
         self.free.set()
+        self.settled.set()
 
     def set_link(self, link: Link | None, run: asyncio.Task[None] | None) -> None:
         self.link, self.run = link, run
@@ -70,6 +76,7 @@ class _Peer:
         else:
             self.free.clear()
             self.taken.set()
+            self.settled.set()
 
 
 class Connector:
@@ -117,7 +124,7 @@ class Connector:
 
     async def open(self) -> int:
         """Take the peer port and return it. Raises BadConfiguration when it cannot be had."""
-        return await self._transport.listen(self._accepted, self._draw)
+        return await self._transport.listen(self._accepted, self._granted)
 
     async def run(self) -> None:
         """Keep links until `close` or cancellation."""
@@ -221,12 +228,16 @@ class Connector:
         """Try every address once, staggered, until there is a link. All share one number: see `net.settle`."""
         ticket = self._draw()
         pending: set[asyncio.Task[None]] = set()
-        async with asyncio.TaskGroup() as group:
-            for address in self._book.addresses(peer.node_id):
-                pending.add(group.create_task(self._try(address, ticket)))
-                _, pending = await asyncio.wait(pending, timeout=STAGGER_S, return_when=asyncio.FIRST_COMPLETED)
-                if peer.link is not None:
-                    break
+        peer.settled.clear()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for address in self._book.addresses(peer.node_id):
+                    pending.add(group.create_task(self._try(address, ticket)))
+                    _, pending = await asyncio.wait(pending, timeout=STAGGER_S, return_when=asyncio.FIRST_COMPLETED)
+                    if peer.link is not None:
+                        break
+        finally:
+            peer.settled.set()
 
     async def _try(self, address: str, ticket: Ticket) -> None:
         try:
@@ -239,12 +250,13 @@ class Connector:
         await self._take(link)
 
     async def _explore(self, address: str) -> None:
-        """Dial an address that a person gave until it is known whose it is; from then on it is in the book."""
+        """Ask at an address that a person gave until it is known whose it is; from then on it is in the book. It never
+        makes a link: that peer may have one, and to dial it says that this one is dead."""
         failures = 0
         while True:
             if self._book.owner(address) not in self._peers:
                 try:
-                    link = await self._transport.dial(address, self._draw())
+                    node_id = await self._transport.whose(address)
                 except OwnAddress:
                     return
                 except InvalidInput as error:
@@ -254,14 +266,22 @@ class Connector:
                     log.debug("net.dial_failed", address=address, error=str(error))
                 else:
                     failures = 0
-                    self._book.prove(link.peer, address)
+                    self._book.prove(node_id, address)
                     self._remember()
-                    await self._take(link)
+                    if (peer := self._peers.get(node_id)) is not None:
+                        peer.failures = 0
+                        peer.wake.set()
             failures += 1
             if await _happened(self._wake_static, self._delay_s(failures)):
                 failures = 0
 
     # Links
+
+    async def _granted(self, node_id: bytes) -> Ticket:
+        peer = self._peers.get(node_id)
+        if peer is not None and self.me < node_id:
+            await _happened(peer.settled, GRANT_S)
+        return self._draw()
 
     async def _accepted(self, link: Link) -> None:
         if link.address:

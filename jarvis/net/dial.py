@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from typing import Any
 
@@ -75,19 +76,49 @@ class Dialler:
         assert isinstance(socket, _Answer)
         return await self._judge(socket, address, ticket)
 
+    async def whose(self, address: str) -> bytes:
+        """The member that proves itself at `address`; the connection ends with the handshake. Raises as `dial`."""
+        host, port = split_address(address)
+        try:
+            async with asyncio.timeout(DIAL_S):
+                _, writer = await asyncio.open_connection(host, port, ssl=self._trust.client)
+        except TimeoutError:
+            raise Unreachable(f"Nobody answered at {address} within {DIAL_S:.0f} s.") from None
+        except ssl.SSLError:
+            raise NotAllowed(f"Who answers at {address} is not a member of this home.") from None
+        except OSError:
+            raise Unreachable(f"Nobody answers at {address}.") from None
+        try:
+            return self._proven(writer.get_extra_info("ssl_object"), address)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(CLOSE_DEADLINE_S):
+                    await writer.wait_closed()
+
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
 
     async def _judge(self, socket: _Answer, address: str, mine: Ticket) -> WebSocketLink:
-        peer = self._trust.member_of(peer_certificate(socket.get_extra_info("ssl_object")))
         theirs = Ticket.from_text(socket.headers.get(TICKET_HEADER, ""))
-        if peer is None or theirs is None or peer == self._me:
+        try:
+            peer = self._proven(socket.get_extra_info("ssl_object"), address)
+            if theirs is None:
+                raise NotAllowed(f"The node at {address} grants no links.")
+        except NotAllowed:
             await socket.close()
-            if peer is not None and peer == self._me:
-                raise OwnAddress(f"{address} is this node itself.")
-            raise NotAllowed(f"Who answers at {address} is not a member of this home.")
+            raise
         return WebSocketLink(socket, peer=peer, dialled=True, address=address, mine=mine, theirs=theirs)
+
+    def _proven(self, connection: ssl.SSLObject | None, address: str) -> bytes:
+        """Whose certificate this is. Raises NotAllowed, OwnAddress."""
+        peer = self._trust.member_of(peer_certificate(connection))
+        if peer is None:
+            raise NotAllowed(f"Who answers at {address} is not a member of this home.")
+        if peer == self._me:
+            raise OwnAddress(f"{address} is this node itself.")
+        return peer
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -65,14 +65,16 @@ class Link(Protocol):
 
 Accept = Callable[[Link], Awaitable[None]]
 """Takes a link that a peer opened, for its whole life: returns when it is closed."""
+Answer = Callable[[bytes], Awaitable[Ticket]]
+"""Draws our mark for a link that this peer (its node id) asks for; it may let the peer wait for about a second."""
 
 
 class Transport(Protocol):
     """A way to be reached by members and to reach them. The real one is `net.transport`; its in-memory twin is
     `jarvis.testing.network`."""
 
-    async def listen(self, accept: Accept, ticket: Callable[[], Ticket]) -> int:
-        """Take the port and return it; `ticket` draws our mark for each accepted link. Raises BadConfiguration when
+    async def listen(self, accept: Accept, answer: Answer) -> int:
+        """Take the port and return it; `answer` is awaited before each link is granted. Raises BadConfiguration when
         the address cannot be used."""
 
     async def serve(self) -> None:
@@ -81,6 +83,9 @@ class Transport(Protocol):
     async def dial(self, address: str, ticket: Ticket) -> Link:
         """Open a link to whichever member answers there. Raises Unreachable, NotAllowed when we were refused or
         the answering node is not a member, and OwnAddress when it is this node."""
+
+    async def whose(self, address: str) -> bytes:
+        """The node id of the member that answers there, without a link to it. Raises as `dial` does."""
 
     def members_changed(self) -> None:
         """New handshakes follow the new members from now on."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 
 from jarvis.net.accept import HANDSHAKE_S, Arrival, Door, bind_socket
 from jarvis.net.addresses import join_address
-from jarvis.net.link import CLOSE_DEADLINE_S, Accept
+from jarvis.net.link import CLOSE_DEADLINE_S, Accept, Answer
 from jarvis.net.settle import Ticket
 from jarvis.net.tls import Trust, peer_certificate
 from jarvis.net.websocket import (
@@ -20,6 +21,20 @@ from jarvis.net.websocket import (
     TICKET_HEADER,
     WebSocketLink,
 )
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class _WebServer(web.Server):
+    """aiohttp's server, which says of each connection that it is `gone`."""
+
+    def __init__(self, handler: Handler, gone: Callable[[RequestHandler], None]) -> None:
+        super().__init__(handler, access_log=None, lingering_time=0)
+        self._said_gone = gone
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        self._said_gone(handler)
 
 
 class LinkServer:
@@ -33,11 +48,11 @@ class LinkServer:
         self._arrivals: dict[asyncio.BaseProtocol, tuple[Arrival, asyncio.Event]] = {}
         """Members that are through TLS and have not asked for their link yet; bounded by the door."""
 
-    def listen(self, accept: Accept, ticket: Callable[[], Ticket]) -> int:
+    def listen(self, accept: Accept, answer: Answer) -> int:
         listener = bind_socket(self._bind, self.port)
         self.port = listener.getsockname()[1]
-        self._accept, self._ticket = accept, ticket
-        self._web = web.Server(self._upgrade, access_log=None, lingering_time=0)
+        self._accept, self._answer = accept, answer
+        self._web = _WebServer(self._upgrade, self._gone)
         self._door = Door(listener, self._trust.server, self._web, self._greet)
         return self.port
 
@@ -53,6 +68,8 @@ class LinkServer:
     async def _greet(self, arrival: Arrival) -> None:
         """From the end of TLS to the link: the byte comparison, then a deadline for the upgrade."""
         assert self._door is not None
+        if arrival.transport.is_closing():
+            return  # it wanted to know whose address this is
         if self._member(arrival.transport) is None:
             self._door.refusals.refused(arrival.host, "not a member's certificate")
             arrival.transport.abort()
@@ -78,7 +95,7 @@ class LinkServer:
             return web.Response(status=403)
         if theirs is None or request.path != LINK_PATH or request.method != "GET":
             return web.Response(status=400, text=f"Links are opened at {LINK_PATH}.\n")
-        mine = self._ticket()
+        mine = await self._answer(peer)
         socket = web.WebSocketResponse(
             heartbeat=HEARTBEAT_S, max_msg_size=AIOHTTP_FRAME_BYTES, compress=False, timeout=CLOSE_DEADLINE_S
         )
@@ -89,6 +106,11 @@ class LinkServer:
         done.set()
         await self._accept(link)
         return socket
+
+    def _gone(self, connection: asyncio.BaseProtocol) -> None:
+        _, done = self._arrivals.get(connection, (None, None))
+        if done is not None:
+            done.set()
 
     def _member(self, transport: asyncio.BaseTransport | None) -> bytes | None:
         if transport is None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from jarvis.net.dial import Dialler
-from jarvis.net.link import Accept, Link
+from jarvis.net.link import Accept, Answer, Link
 from jarvis.net.server import LinkServer
 from jarvis.net.settle import Ticket
 from jarvis.net.tls import Members, Trust
@@ -25,14 +24,17 @@ class TlsTransport:
         self._dialler = Dialler(self._trust, me)
         self.members_changed()
 
-    async def listen(self, accept: Accept, ticket: Callable[[], Ticket]) -> int:
-        return self._server.listen(accept, ticket)
+    async def listen(self, accept: Accept, answer: Answer) -> int:
+        return self._server.listen(accept, answer)
 
     async def serve(self) -> None:
         await self._server.serve()
 
     async def dial(self, address: str, ticket: Ticket) -> Link:
         return await self._dialler.dial(address, ticket, self._server.port)
+
+    async def whose(self, address: str) -> bytes:
+        return await self._dialler.whose(address)
 
     def members_changed(self) -> None:
         self._trust.update(self._members())

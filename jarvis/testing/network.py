@@ -18,6 +18,7 @@ from jarvis.net.link import (
     SEND_DEADLINE_S,
     SEND_QUEUE_BYTES,
     Accept,
+    Answer,
     OwnAddress,
     check_frame,
     tidy_reason,
@@ -261,14 +262,14 @@ class MemoryTransport:
         self.address = f"{to_text(me)}:1"
         self._network, self._members = network, members
         self._accept: Accept | None = None
-        self._ticket: Callable[[], Ticket] | None = None
+        self._answer: Answer | None = None
         self._group: asyncio.TaskGroup | None = None
 
-    async def listen(self, accept: Accept, ticket: Callable[[], Ticket]) -> int:
+    async def listen(self, accept: Accept, answer: Answer) -> int:
         if self.address in self._network._listening:
             raise BadConfiguration("Port 1 is taken.", fix="Stop the program that uses it, or choose another port.")
         self._network._listening[self.address] = self
-        self._accept, self._ticket = accept, ticket
+        self._accept, self._answer = accept, answer
         return 1
 
     async def serve(self) -> None:
@@ -277,6 +278,16 @@ class MemoryTransport:
             await asyncio.Event().wait()
 
     async def dial(self, address: str, ticket: Ticket) -> MemoryLink:
+        target = await self._reach(address)
+        if self.me not in target._members() or target._group is None:
+            raise Unreachable(f"The node at {address} hung up; perhaps this node is not a member there.")
+        return await target._admit(self, ticket, address)
+
+    async def whose(self, address: str) -> bytes:
+        return (await self._reach(address)).me
+
+    async def _reach(self, address: str) -> MemoryTransport:
+        """As far as a handshake comes."""
         network, target = self._network, self._network._listening.get(address)
         if target is None or target._group is None:
             await self._after(network.rng.uniform(*network.default.delay_ms))
@@ -290,9 +301,7 @@ class MemoryTransport:
             await self._after(network.rng.uniform(*network.conditions(source, sink).delay_ms))
         if target.me not in self._members():
             raise NotAllowed(f"Who answers at {address} is not a member of this home.")
-        if self.me not in target._members() or target._group is None:
-            raise Unreachable(f"The node at {address} hung up; perhaps this node is not a member there.")
-        return await target._admit(self, ticket, address)
+        return target
 
     def members_changed(self) -> None:
         """Every dial asks the members anew."""
@@ -304,8 +313,10 @@ class MemoryTransport:
 
     async def _admit(self, dialler: MemoryTransport, theirs: Ticket, address: str) -> MemoryLink:
         """Make both ends; ours first, as a server answers before the client knows."""
-        assert self._group is not None and self._accept is not None and self._ticket is not None
-        mine = self._ticket()
+        assert self._group is not None and self._accept is not None and self._answer is not None
+        mine = await self._answer(dialler.me)
+        if self._group is None:
+            raise Unreachable(f"The node at {address} hung up; it is stopping.")
         near = MemoryLink(
             self._network, self.me, dialler.me, dialled=False, address=dialler.address, mine=mine, theirs=theirs
         )

@@ -10,6 +10,7 @@ import pytest
 from jarvis.core.errors import BadConfiguration, Unreachable
 from jarvis.net.connector import DUPLICATE, REMOVED
 from jarvis.net.link import Link
+from jarvis.testing.ports import free_port
 from jarvis.testing.waiting import until
 from tests.net.homes import Home, Identity, Node, linked, play, running
 
@@ -47,6 +48,43 @@ def test_dialling_at_the_same_time_leaves_one_link(identities: list[Identity]) -
             low.received.clear()
             await high.links[low.id].send(b"still here")
             await until(lambda: (high.id, b"still here") in low.received)
+
+    play(main)
+
+
+def test_dials_that_meet_never_become_two_links_in_use(
+    identities: list[Identity], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jarvis.net.connector.HEAD_START_S", 0.0)
+
+    async def main() -> None:
+        for _ in range(20):
+            home = Home(*identities)
+            nodes = [Node(one, home) for one in identities]
+            async with running(*nodes):
+                await until(lambda nodes=nodes: all(len(node.received) >= 2 for node in nodes))
+                assert linked(*nodes) and [node.ended for node in nodes] == [[], [], []]
+
+    play(main)
+
+
+def test_an_address_that_a_person_gave_replaces_no_link(identities: list[Identity]) -> None:
+    """Asked whose it is only after the peer had come by itself."""
+
+    async def main() -> None:
+        home = Home(*identities)
+        spare = free_port()
+        first = Node(identities[0], home, peers=[f"127.0.0.1:{spare}", f"localhost:{spare}"])
+        second = Node(identities[1], home, port=spare)
+        async with running(first, introduce=False), running(second, introduce=False):
+            second.connector.learn(first.id, [first.address])
+            await until(lambda: linked(first, second))
+            held = first.links[second.id]
+            await until(lambda: first.connector._book.owner(f"localhost:{spare}") == second.id)
+            await until(lambda: first.connector._book.owner(f"127.0.0.1:{spare}") == second.id)
+            await second.links[first.id].send(b"still here")
+            await until(lambda: (second.id, b"still here") in first.received)
+            assert first.links == {second.id: held} and first.ended == second.ended == []
 
     play(main)
 

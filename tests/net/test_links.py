@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from jarvis.core.errors import InvalidInput, NotAllowed, Unreachable
+from jarvis.net.accept import HALF_OPEN_PER_ADDRESS
 from jarvis.net.link import FIRST_FRAME_BYTES, MAX_FRAME_BYTES, SEND_QUEUE_BYTES, Link, OwnAddress, Transport
 from jarvis.net.settle import Ticket
 from jarvis.net.transport import TlsTransport
@@ -20,6 +21,10 @@ from tests.net.homes import Home, Identity, play
 
 TICKET = Ticket(b"i" * 8, 1)
 ANSWER = Ticket(b"a" * 8, 2)
+
+
+async def answer(_peer: bytes) -> Ticket:
+    return ANSWER
 
 
 @dataclass
@@ -65,7 +70,7 @@ async def _served(home: Home, transports: list[Transport], address: Callable[[in
         accepted.append(link)
         await release.wait()
 
-    ports = [await transport.listen(accept, lambda: ANSWER) for transport in transports]
+    ports = [await transport.listen(accept, answer) for transport in transports]
     async with asyncio.TaskGroup() as group:
         serving = [group.create_task(transport.serve()) for transport in transports]
         await asyncio.sleep(0)
@@ -245,6 +250,25 @@ def test_dialling_in_vain_says_why(make: Make, identities: list[Identity]) -> No
             pair.one.members_changed()
             with pytest.raises(NotAllowed, match="not a member"):
                 await pair.one.dial(pair.two_address, TICKET)
+
+    play(main)
+
+
+def test_whose_an_address_is_can_be_asked_without_a_link(make: Make, identities: list[Identity]) -> None:
+    async def main() -> None:
+        async with make(identities) as pair:
+            for _ in range(2 * HALF_OPEN_PER_ADDRESS):  # none of them stays half-open
+                assert await pair.one.whose(pair.two_address) == identities[1].id
+            assert pair.accepted == []
+            with pytest.raises(OwnAddress):
+                await pair.one.whose(pair.one_address)
+            with pytest.raises(Unreachable, match="Nobody answers"):
+                await pair.one.whose("127.0.0.1:9")
+            await pair.one.dial(pair.two_address, TICKET)
+            del pair.home.members[identities[1].id]
+            pair.one.members_changed()
+            with pytest.raises(NotAllowed, match="not a member"):
+                await pair.one.whose(pair.two_address)
 
     play(main)
 

@@ -10,24 +10,26 @@ from contextlib import asynccontextmanager
 import pytest
 
 from jarvis.net.connector import Connector
-from jarvis.net.link import Link
+from jarvis.net.link import Link, Transport
 from jarvis.testing.network import NOTICE_MS, Conditions, Network
 from jarvis.testing.virtual_time import run_virtual
 
 
 class Rooms:
-    """A home of `count` simulated nodes."""
+    """A home of `count` simulated nodes; `told` gives all addresses to each as a person would."""
 
-    def __init__(self, count: int, seed: int, conditions: Conditions | None = None) -> None:
+    def __init__(self, count: int, seed: int, conditions: Conditions | None = None, *, told: bool = False) -> None:
         rng = random.Random(seed)
         self.ids = sorted(rng.randbytes(16) for _ in range(count))
         self.members = dict.fromkeys(self.ids, b"")
         self.network = Network(rng, conditions=conditions)
         self.begun: dict[bytes, int] = dict.fromkeys(self.ids, 0)
         self.at_once: dict[tuple[bytes, bytes], int] = {}
-        self.connectors = {node_id: self._connector(node_id, rng) for node_id in self.ids}
+        transports = {node_id: self.network.transport(node_id, lambda: self.members) for node_id in self.ids}
+        self.addresses = {node_id: transport.address for node_id, transport in transports.items()}
+        self.connectors = {node_id: self._connector(node_id, rng, transports[node_id], told) for node_id in self.ids}
 
-    def _connector(self, node_id: bytes, rng: random.Random) -> Connector:
+    def _connector(self, node_id: bytes, rng: random.Random, transport: Transport, told: bool) -> Connector:
         async def on_link(link: Link) -> None:
             pair = (node_id, link.peer)
             self.at_once[pair] = self.at_once.get(pair, 0) + 1
@@ -39,8 +41,8 @@ class Rooms:
             finally:
                 self.at_once[pair] -= 1
 
-        transport = self.network.transport(node_id, lambda: self.members)
-        return Connector(transport, me=node_id, members=lambda: self.members, on_link=on_link, rng=rng)
+        peers = self.addresses.values() if told else ()
+        return Connector(transport, me=node_id, members=lambda: self.members, on_link=on_link, peers=peers, rng=rng)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -56,8 +58,8 @@ class Rooms:
 
     def introduce(self) -> None:
         for connector in self.connectors.values():
-            for node_id, other in self.connectors.items():
-                connector.learn(node_id, [other._transport.address])  # type: ignore[attr-defined]
+            for node_id in self.ids:
+                connector.learn(node_id, [self.addresses[node_id]])
 
     def whole(self) -> bool:
         """Everybody holds the same one link to everybody."""
@@ -86,6 +88,36 @@ def test_a_home_comes_together_and_stays_so(seed: int) -> None:
             begun = dict(rooms.begun)
             await asyncio.sleep(600)
             assert rooms.whole() and rooms.begun == begun, "links flap"
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("told", [False, True])
+def test_no_link_that_was_in_use_is_given_up_for_another(seed: int, told: bool) -> None:
+    """What was said over it would be said to nobody. All dial at once, and slowly: head starts do not suffice."""
+
+    async def main() -> None:
+        rooms = Rooms(5, seed, Conditions(delay_ms=(10, 250)), told=told)
+        late = rooms.connectors[rooms.ids[seed % 5]]
+        async with asyncio.TaskGroup() as group:
+            for connector in rooms.connectors.values():
+                if connector is not late:
+                    await connector.open()
+                    group.create_task(connector.run())
+            await asyncio.sleep(
+                2.0 if told else 0.0
+            )  # who asks at an address of nobody asks again, less and less often
+            await late.open()
+            group.create_task(late.run())
+            await asyncio.sleep(0)
+            if not told:
+                rooms.introduce()
+            await rooms.until_whole(60)
+            await asyncio.sleep(120)
+            assert set(rooms.begun.values()) == {4}, "a link was replaced"
+            for connector in rooms.connectors.values():
+                await connector.close()
 
     run_virtual(main)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import urllib.request
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -141,6 +143,16 @@ def scrape(client: Client) -> str:
         return str(answer.read().decode())
 
 
+def first(told: Iterator[Any], message: str, direction: str) -> dict[str, Any]:
+    """The next such row; rows come as long as the link is alive."""
+    ends = time.monotonic() + LINK_S
+    for row in told:
+        if (row["message"], row["direction"]) == (message, direction):
+            return dict(row)
+        assert time.monotonic() < ends, f"no {message} was {direction}"
+    raise AssertionError(f"no {message} was {direction} before the trace ended")
+
+
 def test_two_real_nodes_count_trace_and_expose_what_goes_between_them(home: Home) -> None:
     kitchen, bedroom = home.pair()
     client = Client(kitchen.data_dir)
@@ -148,8 +160,7 @@ def test_two_real_nodes_count_trace_and_expose_what_goes_between_them(home: Home
     assert next(told)["event"] == "tracing"
     kitchen.set_config("curtain.colour", "vermilion")
     # Each catches up with what the other wrote before they met, too.
-    pushed = next(row for row in told if (row["message"], row["direction"]) == ("records", "sent"))
-    acked = next(row for row in told if (row["message"], row["direction"]) == ("ack", "received"))
+    pushed, acked = first(told, "records", "sent"), first(told, "ack", "received")
     told.close()
     assert re.match(r"\d+ records of \d+ B: \w{6}/\w{4} \d+-\d+", pushed["detail"]), pushed
     assert acked["node_id"] == pushed["node_id"] == bedroom.ready["node_id"]
