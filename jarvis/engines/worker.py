@@ -153,7 +153,8 @@ class Worker:
         if process is not None and process.stdin is not None:
             process.stdin.close()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), CLOSE_S)
+                async with asyncio.timeout(CLOSE_S):  # not wait_for: before 3.12 it loses a cancel as the child ends
+                    await process.wait()
         await self._kill()
         # Whoever is in a call sees the child gone and leaves. Only the holder of an unread stream does not.
         with contextlib.suppress(TimeoutError):

@@ -102,7 +102,8 @@ class GroupWriter:
     async def close(self) -> None:
         self._stop()
         try:
-            await asyncio.wait_for(asyncio.shield(self._ended), CLOSE_DEADLINE_S)
+            async with asyncio.timeout(CLOSE_DEADLINE_S):  # not wait_for: before 3.12 it loses a cancel at the end
+                await asyncio.shield(self._ended)
         except TimeoutError:
             self._fail_waiting()
             raise DeadlineExceeded(

@@ -233,6 +233,25 @@ def test_closing_while_an_old_answer_is_dropped_ends_the_call(monkeypatch: pytes
     with_worker(use)
 
 
+@pytest.mark.parametrize("turns", range(6))
+def test_closing_that_is_cancelled_as_the_child_ends_is_cancelled(turns: int) -> None:
+    """Whoever closes a worker is told to stop at any of the loop's turns: the one who runs it for ever must hear it."""
+
+    async def use(worker: Worker) -> None:
+        await worker.start()
+        process = worker._process
+        assert process is not None
+        closing = asyncio.create_task(worker.close())
+        await process.wait()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if closing.cancel():  # not when it is done already
+            await asyncio.wait({closing})
+            assert closing.cancelled()
+
+    with_worker(use)
+
+
 def test_restart_frees_a_worker_that_hangs() -> None:
     async def use(worker: Worker) -> None:
         call = asyncio.create_task(worker.call("hang", deadline_s=60))

@@ -56,8 +56,6 @@ def test_a_picture_is_found_by_what_a_model_saw_in_it(home: Home, tmp_path: Path
             return {row["title"] for row in rows if row["place"] == "described by eyes"}
 
         until(lambda: captions() == {"IMG_1.jpg", "IMG_2.jpg", "IMG_3.jpg"}, CAPTION_S, "the captions to come later")
-        until(lambda: len(kitchen.get("/api/v2/knowledge")) == 3, CAPTION_S, "what they replace to go")
-        until(lambda: not kitchen.descendants(), CAPTION_S, "the end of the process that reads files")
         assert kitchen.stop() == 0
     for path in files(data):
         assert not found_in(path.read_bytes(), ("scattering", "holiday")), path

@@ -180,6 +180,16 @@ def test_close_finishes_what_is_queued(disk: SqlCipherForm) -> None:
     run(disk, body)
 
 
+def test_a_close_that_is_cancelled_as_the_thread_ends_is_cancelled(disk: SqlCipherForm) -> None:
+    async def body(store: Any) -> None:
+        closing = asyncio.create_task(store.close())
+        store._writer._ended.add_done_callback(lambda _: closing.cancel())
+        await asyncio.wait({closing})
+        assert closing.cancelled()
+
+    run(disk, body)
+
+
 def test_close_does_not_wait_for_ever(disk: SqlCipherForm, monkeypatch: pytest.MonkeyPatch) -> None:
     async def body(store: Store) -> None:
         gate = Gate()
