@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jarvis_cli.failures import FAILED, INTERRUPTED
-from jarvis_cli.output import note, say
+from jarvis_cli.output import note, plain, say
 from jarvis_cli.state import Command, State
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 STOP_S = 4.5
 """Of the five a stop may take."""
+SAY_S = 0.3
+"""Of the rest: whoever holds stderr and does not read it must not keep the process."""
 _PORT = click.IntRange(0, 65535)
 
 
@@ -90,9 +92,9 @@ async def _until_told(
 
     def stop(number: signal.Signals) -> None:
         if told:  # asked twice: the user has waited enough
-            os._exit(FAILED)
+            _give_up(loop)
         told.append(number)
-        guard = threading.Timer(STOP_S, os._exit, (FAILED,))
+        guard = threading.Timer(STOP_S, _give_up, (loop,))
         guard.daemon = True
         guard.start()
         this.cancel()
@@ -105,3 +107,20 @@ async def _until_told(
         if not told:
             raise
     return told[0] if told else None
+
+
+def _give_up(loop: asyncio.AbstractEventLoop) -> None:
+    """End this process whatever it does, and say which of its parts had not ended: nothing else could tell later."""
+    try:
+        saying = threading.Thread(target=lambda: click.echo(plain(_not_ended(loop)), err=True), daemon=True)
+        saying.start()
+        saying.join(SAY_S)
+    finally:
+        os._exit(FAILED)
+
+
+def _not_ended(loop: asyncio.AbstractEventLoop) -> str:
+    """A sentence. Only tasks that were given a name are parts; where there is none, work in a thread holds it up."""
+    names = sorted({task.get_name() for task in asyncio.all_tasks(loop)})
+    parts = [name for name in names if not name.startswith("Task-")]
+    return f"jarvis: This node was ended before all of it had stopped. At work still: {', '.join(parts) or 'threads'}."

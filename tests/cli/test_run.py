@@ -13,9 +13,26 @@ from pathlib import Path
 import pytest
 
 from jarvis.api.routes import ROUTES
-from jarvis.testing.processes import NodeProcess, Ran, jarvis
+from jarvis.testing.processes import NodeProcess, Ran, jarvis, until
 
 ALONE = ("--no-mdns", "--bind", "127.0.0.1")
+STUBBORN = """
+import asyncio, sys
+import structlog
+from jarvis.node.library.describing import Describing
+from jarvis_cli.main import main
+
+async def run(self):
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            structlog.get_logger().warning("stubborn")
+
+Describing.run = run
+sys.exit(main())
+"""
+"""A node of which one part does not end."""
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +106,17 @@ def test_it_ends_in_time_and_leaves_no_address(
         assert node.stop(number) == code  # within 5 s
         assert not api_file.exists() and "Traceback" not in node.stderr
     refused(jarvis("status", data_dir=tmp_path, env=quiet), 69, "not running", "jarvis run")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_never_ends_is_ended_and_named(times: int, tmp_path: Path, quiet: dict[str, str]) -> None:
+    jarvis("init", data_dir=tmp_path, env=quiet).json()
+    with NodeProcess(tmp_path, *ALONE, env=quiet, program=("-c", STUBBORN)) as node:
+        for _ in range(times - 1):
+            os.kill(node.pid, signal.SIGTERM)
+            until(lambda: node.logged("stubborn"), 5, "the first to be heard")
+        assert node.stop() == 1  # within 5 s
+        assert "At work still: captions, library.\n" in node.stderr and "Traceback" not in node.stderr
 
 
 def test_it_is_told_what_stands_in_its_way(kitchen: NodeProcess, tmp_path: Path, quiet: dict[str, str]) -> None:
