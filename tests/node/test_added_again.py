@@ -108,10 +108,13 @@ def test_what_was_begun_is_erased_and_what_was_replaced_goes(tmp_path: Path, mon
         await second.follow()
         assert texts(kept) == ["one", "two"], "nothing half"
 
-        with pytest.raises(_Ends), monkeypatch.context() as patch:  # before the older one is removed
-            patch.setattr(Shelf, "_remove", ends)
+        with pytest.raises(_Ends), monkeypatch.context() as patch:  # before the older one's text is erased
+            patch.setattr(Shelf, "erase", ends)
             await add(second, file)
         third = shelf(kept)
+        assert len(await third.list()) == 1 and texts(kept) == ["one", "one", "three", "two"], (
+            "one took the other's place"
+        )
         assert await add(third, file) == ["unchanged"]
         assert texts(kept) == ["one", "three"] and len(await third.list()) == 1
 

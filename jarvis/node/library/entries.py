@@ -104,14 +104,15 @@ def copies_said(state: MVMap, node: bytes) -> set[str]:
     return {document for document, one in filter(None, named) if one == node}
 
 
-def keys_of(state: MVMap, document: str) -> Iterator[Key]:
-    """All that is said of a document; of the wishes for copies only when no other was read from the same file."""
+def keys_of(state: MVMap, document: str, *, goes_on: str = "") -> Iterator[Key]:
+    """All that is said of a document; of the wishes for copies only when no other was read from the same file, nor one
+    with the origin `goes_on`, which is being written."""
     entry = _entry(state, document)
     texts = [key for key in state.keys() if isinstance(key, str)]  # noqa: SIM118
     wishes = [key for key in texts if entry is not None and key.startswith(f"{PIN}{entry.origin}/")]
     yield document
     yield from (key for key in texts if key.startswith(f"{COPY}{document}/"))
-    if entry is not None and wishes:
+    if entry is not None and wishes and entry.origin != goes_on:
         others = (_entry(state, key) for key in texts if key != document)
         if not any(other is not None and other.origin == entry.origin for other in others):
             yield from wishes

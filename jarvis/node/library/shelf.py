@@ -32,6 +32,7 @@ from jarvis.node.library.pieces import blob_of
 from jarvis.node.membership.members import Members
 from jarvis.node.records.audit import Audit
 from jarvis.node.records.journal import Commit, Journal
+from jarvis.node.records.writing import Write
 from jarvis.node.texts import iso_time
 from jarvis.store.protocol import Transaction
 
@@ -283,7 +284,7 @@ class Shelf:
         return [name for name, about in self.held.items() if about.source == str(source)]
 
     async def _known(self, source: Path, digest: bytes) -> Row | None:
-        """What was read there before and is the same. Older ones that an end in between has left beside it are
+        """What was read there before and is the same. Others that an earlier program's end has left beside it are
         removed."""
         names = self._from(source)
         same = next((name for name in names if self.held[name].digest == digest), None)
@@ -308,13 +309,13 @@ class Shelf:
         try:
             origin = self.entries[before[0]].origin if before else document
             about = About(title, str(source), digest, tries=CAPTION_TRIES if read.undescribed else 0)
-            await self._keep(document, origin, about, chunks, size)
+            await self._keep(document, origin, about, chunks, size, before)
         finally:
             self._adding.discard(document)
             self._moves += 1
             self._changed.set()  # what was not finished is erased
         for name in before:
-            await self._remove(name)
+            await self.erase(name)
         self._index.wake()
         return _row(source, "added", document, title, len(chunks), reason=read.note)
 
@@ -350,9 +351,15 @@ class Shelf:
             self.held[document] = about
 
     async def _keep(
-        self, document: str, origin: str, about: About, chunks: Sequence[tuple[str, str]], size: int
+        self,
+        document: str,
+        origin: str,
+        about: About,
+        chunks: Sequence[tuple[str, str]],
+        size: int,
+        before: Sequence[str],
     ) -> None:
-        """The text first, in works that are short; with the entry it counts."""
+        """The text first, in works that are short; with the entry it counts, and those `before` count no more."""
         await self._journal.change_local(lambda tx: tx.library.begin(document, about.to_bytes()))
         for start in range(0, len(chunks), WORDS_AT_ONCE):
             some = chunks[start : start + WORDS_AT_ONCE]
@@ -366,8 +373,13 @@ class Shelf:
         blob = await asyncio.to_thread(blob_of, chunks)
         entry = Entry(document, about.title, self._node_id, len(chunks), size, self._wall_ms(), origin, blob)
         value = entry.to_value(about.digest)
-        said = self._audit.entry("knowledge.added", document, actor="user")
-        await self._journal.write((KNOWLEDGE, lambda state: [state.put(document, value)]), said)
+        said = [self._audit.entry("knowledge.added", document, actor="user"), *map(self._said_removed, before)]
+
+        def write(state: MVMap) -> list[Value]:
+            gone = [key for name in before for key in keys_of(state, name, goes_on=origin)]
+            return [state.put(document, value), *map(state.delete, gone)]
+
+        await self._journal.write((KNOWLEDGE, write), *said)
         self.held[document] = about
         self.entries.setdefault(document, entry)  # unless it was read meanwhile, with who is to keep a copy
 
@@ -378,11 +390,13 @@ class Shelf:
         return {"document_id": entry.document, "title": entry.title, "removed": True}
 
     async def _remove(self, document: str) -> None:
-        said = self._audit.entry("knowledge.removed", document, actor="user")
         forget = (KNOWLEDGE, lambda state: [state.delete(key) for key in keys_of(state, document)])
-        await self._journal.write(forget, said, makes_room=True)
+        await self._journal.write(forget, self._said_removed(document), makes_room=True)
         if document in self.held or document in self.coming:
             await self.erase(document)  # it is gone when this returns, not soon after
+
+    def _said_removed(self, document: str) -> Write:
+        return self._audit.entry("knowledge.removed", document, actor="user")
 
     async def reindex(self) -> Row:
         """Throw the indexes of this node away; they are made anew meanwhile."""
