@@ -147,7 +147,8 @@ class HearingHome:
         async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
             trials = _Trials(self, session)
             followers = [group.create_task(trials.follow(number)) for number in range(len(self.nodes))]
-            await asyncio.wait_for(trials.subscribed.wait(), READY_S)
+            async with asyncio.timeout(READY_S):
+                await trials.subscribed.wait()
             try:
                 yield trials
             finally:
