@@ -99,7 +99,7 @@ def test_plugins_come_and_go_while_the_node_runs(kitchen: NodeProcess, quiet: di
     kitchen.set_config("plugin.diary.file", str(diary), local=True)
     assert command("enable", "diary").json()["gives"] == {"listener": ["diary"]}
     kitchen.ask("what is your name")
-    until(diary.exists, WAIT_S, "the diary")
+    until(lambda: diary.exists() and diary.read_text(), WAIT_S, "a line in the diary")
     assert diary.read_text().endswith("turn.committed\n") and "name" not in diary.read_text()
 
     # a language model of a provider that was not there when the node started
