@@ -96,6 +96,8 @@ class LinkServer:
         if theirs is None or request.path != LINK_PATH or request.method != "GET":
             return web.Response(status=400, text=f"Links are opened at {LINK_PATH}.\n")
         mine = await self._answer(peer)
+        if request.transport is None:
+            return web.Response(status=408)  # to nobody: it left while it waited
         socket = web.WebSocketResponse(
             heartbeat=HEARTBEAT_S, max_msg_size=AIOHTTP_FRAME_BYTES, compress=False, timeout=CLOSE_DEADLINE_S
         )

@@ -23,10 +23,6 @@ TICKET = Ticket(b"i" * 8, 1)
 ANSWER = Ticket(b"a" * 8, 2)
 
 
-async def answer(_peer: bytes) -> Ticket:
-    return ANSWER
-
-
 @dataclass
 class Pair:
     """Two transports that listen, and how they are reached."""
@@ -38,6 +34,10 @@ class Pair:
     two_address: str
     accepted: list[Link]
     """Links that `two` accepted."""
+    asked: list[bytes]
+    """Who asked for a link."""
+    grant: asyncio.Event
+    """Who asks is answered while it is set."""
 
 
 Make = Callable[[list[Identity]], AbstractAsyncContextManager[Pair]]
@@ -64,7 +64,14 @@ def memory(pair_of: list[Identity]) -> AbstractAsyncContextManager[Pair]:
 @asynccontextmanager
 async def _served(home: Home, transports: list[Transport], address: Callable[[int, int], str]) -> AsyncIterator[Pair]:
     accepted: list[Link] = []
-    release = asyncio.Event()
+    asked: list[bytes] = []
+    release, grant = asyncio.Event(), asyncio.Event()
+    grant.set()
+
+    async def answer(peer: bytes) -> Ticket:
+        asked.append(peer)
+        await grant.wait()
+        return ANSWER
 
     async def accept(link: Link) -> None:
         accepted.append(link)
@@ -75,7 +82,7 @@ async def _served(home: Home, transports: list[Transport], address: Callable[[in
         serving = [group.create_task(transport.serve()) for transport in transports]
         await asyncio.sleep(0)
         try:
-            yield Pair(home, *transports, address(0, ports[0]), address(1, ports[1]), accepted)
+            yield Pair(home, *transports, address(0, ports[0]), address(1, ports[1]), accepted, asked, grant)
         finally:
             release.set()
             for link in accepted:
@@ -252,6 +259,28 @@ def test_dialling_in_vain_says_why(make: Make, identities: list[Identity]) -> No
                 await pair.one.dial(pair.two_address, TICKET)
 
     play(main)
+
+
+def test_who_leaves_before_its_link_is_granted_leaves_nothing(
+    make: Make, identities: list[Identity], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with make(identities) as pair:
+            pair.grant.clear()
+            dialling = asyncio.create_task(pair.one.dial(pair.two_address, TICKET))
+            await until(lambda: pair.asked)
+            dialling.cancel()
+            await asyncio.wait({dialling})
+            if isinstance(pair.two, TlsTransport):
+                (connection,) = pair.two._server._web.connections
+                await until(lambda: connection.transport is None)
+            pair.grant.set()
+            await pair.one.dial(pair.two_address, TICKET)
+            await until(lambda: len(pair.accepted) == 1)
+            assert len(pair.asked) == 2
+
+    play(main)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_whose_an_address_is_can_be_asked_without_a_link(make: Make, identities: list[Identity]) -> None:
