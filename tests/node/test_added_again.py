@@ -76,7 +76,7 @@ def shelf(kept: Kept) -> Shelf:
 
 async def add(shelf: Shelf, path: Path) -> list[str]:
     await shelf.follow()
-    return [row["state"] async for row in shelf.add(str(path))]
+    return await _states(shelf, path)
 
 
 def texts(kept: Kept) -> list[str]:
@@ -119,6 +119,45 @@ def test_what_was_begun_is_erased_and_what_was_replaced_goes(tmp_path: Path, mon
         assert texts(kept) == ["one", "three"] and len(await third.list()) == 1
 
     asyncio.run(asyncio.wait_for(main(), 20))
+
+
+def test_adding_that_is_cancelled_as_it_is_written_lists_no_file_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, file, write = Kept(), tmp_path / "a.md", Journal.write
+
+    async def main() -> None:
+        desk = shelf(kept)
+        file.write_text("one")
+        await add(desk, file)
+        file.write_text("two")
+        with monkeypatch.context() as patch:
+
+            async def cancelled(*given: Any) -> None:
+                await write(*given)
+                raise asyncio.CancelledError
+
+            patch.setattr(Journal, "write", cancelled)
+            adding = asyncio.create_task(add(desk, file))
+            await asyncio.wait({adding})
+            assert adding.cancelled()
+        file.write_text("three")
+
+        async def settled() -> None:
+            """Who follows what is written is as late as can be: he does when he is waited for."""
+            if not desk._settled.is_set():
+                await desk.follow()
+
+        monkeypatch.setattr(desk, "settled", settled)
+        assert await _states(desk, file) == ["added"]
+        await desk.follow()
+        assert texts(kept) == ["three"] and len(await desk.list()) == 1
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+async def _states(shelf: Shelf, path: Path) -> list[str]:
+    return [row["state"] async for row in shelf.add(str(path))]
 
 
 def test_what_is_refused_is_told_as_it_was_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,7 +208,6 @@ class Shelf:
 
     async def add_files(self, files: Sequence[Path | Refused]) -> AsyncGenerator[Row, None]:
         """As `add`, of files that were found."""
-        await self.settled()
         async with self._reading() as reading:
             for file in files:
                 yield await self._tried(reading, file)
@@ -216,7 +215,6 @@ class Shelf:
     async def add_project(self, folder: Path, files: Sequence[Path | Refused]) -> Row | None:
         """A folder of source code, whose `files` were found, has a document of its own that says what is in it. None
         when it is no such folder."""
-        await self.settled()
         async with self._reading() as reading, self._gate:
             try:
                 about = await reading.project(folder, [file for file in files if isinstance(file, Path)])
@@ -286,6 +284,7 @@ class Shelf:
     async def _known(self, source: Path, digest: bytes) -> Row | None:
         """What was read there before and is the same. Others that an earlier program's end has left beside it are
         removed."""
+        await self.settled()
         names = self._from(source)
         same = next((name for name in names if self.held[name].digest == digest), None)
         if same is None:
@@ -310,6 +309,9 @@ class Shelf:
             origin = self.entries[before[0]].origin if before else document
             about = About(title, str(source), digest, tries=CAPTION_TRIES if read.undescribed else 0)
             await self._keep(document, origin, about, chunks, size, before)
+        except asyncio.CancelledError:
+            self._settled.clear()  # it may count all the same: who adds next waits until that is known
+            raise
         finally:
             self._adding.discard(document)
             self._moves += 1
