@@ -23,9 +23,16 @@ def split_address(text: str) -> tuple[str, int]:
         host = ""
     if not host or not colon or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         raise InvalidInput(f"{text!r} is not an address.", fix="Write HOST:PORT, for example 192.168.1.20:7001.")
-    if len(host) > 253 or any(char.isspace() or char in "/@?#" for char in host):
+    if len(host) > 253 or not host.isprintable() or any(char in " /@?#" for char in host) or not _is_name(host):
         raise InvalidInput(f"{text!r} is not an address.", fix="Write HOST:PORT, for example 192.168.1.20:7001.")
     return host, int(port)
+
+
+def _is_name(host: str) -> bool:
+    try:
+        return bool(host.encode("idna"))  # as the resolver will write it: no empty label, none over 63 characters
+    except UnicodeError:
+        return False
 
 
 def join_address(host: str, port: int) -> str:

@@ -9,6 +9,7 @@ import random
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -16,7 +17,7 @@ from jarvis.core.errors import InvalidInput, JarvisError
 from jarvis.core.ids import to_text
 from jarvis.net.addresses import AddressBook
 from jarvis.net.copies import COPY, Copies
-from jarvis.net.link import Link, OwnAddress, Transport
+from jarvis.net.link import Elsewhere, Link, OwnAddress, Transport
 from jarvis.net.settle import INSTANCE_BYTES, Mark, Ticket, new_one_stays
 from jarvis.net.tls import Members
 
@@ -26,8 +27,10 @@ HEAD_START_S = 0.2
 """The link dialled by the lower id stays when both dial, so the higher one waits this long: most pairs then do one
 handshake, not two."""
 GRANT_S = 1.0
-"""How long the lower one lets the higher wait while its own dial to it is under way. Links of two dials that met would
-both be in use until one is given up, and what was said over it is said to nobody."""
+"""How long the lower one lets the higher wait while its own first dial to it is under way. Links of two dials that met
+would both be in use until one is given up, and what was said over it is said to nobody."""
+MAX_TRIED = 16
+"""Addresses of a peer that are tried in one round, those that are heard of meanwhile among them."""
 STAGGER_S = 0.3
 """Between the addresses of one peer; as RFC 8305 (Happy Eyeballs) does, which recommends 0.25 s."""
 STEADY_S = 10.0
@@ -63,6 +66,14 @@ class _Peer:
     """There is a link."""
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     """No dial of ours is under way that may yet become its first link."""
+    in_vain: bool = False
+    """Our last round found it nowhere, and nothing was heard since."""
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """An address was heard of that is not tried yet."""
+    held: bool = False
+    """A request of its waits for our answer."""
+    granted: Ticket | None = None
+    """Its own mark on the link that it asked for last and was granted."""
 
     def __post_init__(self) -> None:
         self.free.set()
@@ -77,6 +88,13 @@ class _Peer:
             self.free.clear()
             self.taken.set()
             self.settled.set()
+            self.in_vain = False
+
+    def try_now(self) -> None:
+        """It may be reachable again, or elsewhere."""
+        self.failures, self.in_vain = 0, False
+        self.wake.set()
+        self.news.set()
 
 
 class Connector:
@@ -180,8 +198,7 @@ class Connector:
         are dropped; a new one is tried at once."""
         peer = self._peers.get(node_id)
         if peer is not None and self._book.hear(node_id, addresses):
-            peer.failures = 0
-            peer.wake.set()
+            peer.try_now()
 
     def greeted(self, link: Link, addresses: Iterable[str]) -> None:
         """The peer of this link said hello, and where it can be reached."""
@@ -194,8 +211,7 @@ class Connector:
         self._wake_static.set()
         self._wake_static = asyncio.Event()
         for peer in self._peers.values():
-            peer.failures = 0
-            peer.wake.set()
+            peer.try_now()
             if self._group is None or self._stop.is_set():
                 continue
             if peer.link is not None and peer.link.stalled():
@@ -225,23 +241,41 @@ class Connector:
         return min(FIRST_RETRY_S * 2.0 ** min(failures - 1, 10), LAST_RETRY_S) * self._rng.uniform(0.5, 1.0)
 
     async def _round(self, peer: _Peer) -> None:
-        """Try every address once, staggered, until there is a link. All share one number: see `net.settle`."""
+        """Try every address once, staggered, until there is a link; those too that are heard of meanwhile, since a
+        dead one takes seconds to be known as dead. All share one number: see `net.settle`."""
         ticket = self._draw()
-        pending: set[asyncio.Task[None]] = set()
+        tried: set[str] = set()
         peer.settled.clear()
         try:
             async with asyncio.TaskGroup() as group:
-                for address in self._book.addresses(peer.node_id):
-                    pending.add(group.create_task(self._try(address, ticket)))
-                    _, pending = await asyncio.wait(pending, timeout=STAGGER_S, return_when=asyncio.FIRST_COMPLETED)
-                    if peer.link is not None:
+                pending: set[asyncio.Task[Any]] = set()
+                while peer.link is None:
+                    peer.news.clear()
+                    untried = [one for one in self._book.addresses(peer.node_id) if one not in tried]
+                    if untried and len(tried) < MAX_TRIED:
+                        tried.add(untried[0])
+                        pending.add(group.create_task(self._try(peer, untried[0], ticket)))
+                    elif not pending:
                         break
+                    news = group.create_task(peer.news.wait())
+                    wait_s = STAGGER_S if len(untried) > 1 else None
+                    _, pending = await asyncio.wait(
+                        {*pending, news}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    pending.discard(news)
+                    news.cancel()
         finally:
             peer.settled.set()
+            peer.in_vain = peer.link is None
 
-    async def _try(self, address: str, ticket: Ticket) -> None:
+    async def _try(self, peer: _Peer, address: str, ticket: Ticket) -> None:
         try:
-            link = await self._transport.dial(address, ticket)
+            try:
+                link = await self._transport.dial(address, ticket, peer.node_id)
+            except Elsewhere:
+                if self._book.owner(address) in (None, peer.node_id):
+                    await self._find(address)
+                raise
         except JarvisError as error:
             log.debug("net.dial_failed", address=address, error=str(error))
             return
@@ -256,7 +290,7 @@ class Connector:
         while True:
             if self._book.owner(address) not in self._peers:
                 try:
-                    node_id = await self._transport.whose(address)
+                    await self._find(address)
                 except OwnAddress:
                     return
                 except InvalidInput as error:
@@ -264,23 +298,34 @@ class Connector:
                     return
                 except JarvisError as error:
                     log.debug("net.dial_failed", address=address, error=str(error))
-                else:
-                    failures = 0
-                    self._book.prove(node_id, address)
-                    self._remember()
-                    if (peer := self._peers.get(node_id)) is not None:
-                        peer.failures = 0
-                        peer.wake.set()
             failures += 1
             if await _happened(self._wake_static, self._delay_s(failures)):
                 failures = 0
 
+    async def _find(self, address: str) -> None:
+        """Learn whose an address is, and let it be dialled as that peer's. Raises as `Transport.whose`."""
+        node_id = await self._transport.whose(address)
+        self._book.prove(node_id, address)
+        self._remember()
+        if (peer := self._peers.get(node_id)) is not None:
+            peer.try_now()
+
     # Links
 
-    async def _granted(self, node_id: bytes) -> Ticket:
+    async def _granted(self, node_id: bytes, theirs: Ticket) -> Ticket | None:
+        """See `net.link.Answer`. Of one round of dialling, at several addresses, one is granted."""
         peer = self._peers.get(node_id)
-        if peer is not None and self.me < node_id:
-            await _happened(peer.settled, GRANT_S)
+        if peer is None:
+            return self._draw()  # `_take` tells it why it gets no link
+        if peer.held or peer.granted == theirs:
+            return None
+        if self.me < node_id and not peer.in_vain:
+            peer.held = True
+            try:
+                await _happened(peer.settled, GRANT_S)
+            finally:
+                peer.held = False
+        peer.granted = theirs
         return self._draw()
 
     async def _accepted(self, link: Link) -> None:

@@ -10,14 +10,16 @@ from typing import Any
 import aiohttp
 
 from jarvis.core.errors import NotAllowed, Unreachable
+from jarvis.core.ids import to_text
 from jarvis.net.addresses import join_address, split_address
-from jarvis.net.link import CLOSE_DEADLINE_S, OwnAddress
+from jarvis.net.link import CLOSE_DEADLINE_S, Elsewhere, OwnAddress
 from jarvis.net.settle import Ticket
-from jarvis.net.tls import Trust, peer_certificate
+from jarvis.net.tls import ALPN, Trust, peer_certificate
 from jarvis.net.websocket import (
     AIOHTTP_FRAME_BYTES,
     HEARTBEAT_S,
     LINK_PATH,
+    NODE_HEADER,
     PORT_HEADER,
     TICKET_HEADER,
     WebSocketLink,
@@ -25,6 +27,8 @@ from jarvis.net.websocket import (
 
 DIAL_S = 8.0
 """From the first packet to the open link. A small board under load needs about 1 s."""
+NEXT_ADDRESS_S = 0.25
+"""Before the next of a name's addresses is tried beside the first; RFC 8305 (Happy Eyeballs), and aiohttp's default."""
 
 
 class _Answer(aiohttp.ClientWebSocketResponse):
@@ -40,13 +44,13 @@ class Dialler:
         self._trust, self._me = trust, me
         self._session: aiohttp.ClientSession | None = None
 
-    async def dial(self, address: str, ticket: Ticket, listening: int) -> WebSocketLink:
-        """Open a link to the member at `address`; `listening` is the port where this node can be dialled itself.
+    async def dial(self, address: str, ticket: Ticket, peer: bytes, listening: int) -> WebSocketLink:
+        """Open a link to the member `peer` at `address`; `listening` is the port where this node can be dialled itself.
 
-        Raises InvalidInput for what is no address, Unreachable, NotAllowed, OwnAddress.
+        Raises InvalidInput for what is no address, Unreachable, NotAllowed, Elsewhere.
         """
         host, port = split_address(address)
-        headers = {TICKET_HEADER: ticket.to_text(), PORT_HEADER: str(listening)}
+        headers = {TICKET_HEADER: ticket.to_text(), PORT_HEADER: str(listening), NODE_HEADER: to_text(peer)}
         try:
             async with asyncio.timeout(DIAL_S):
                 socket = await self._open().ws_connect(
@@ -62,7 +66,7 @@ class Dialler:
             raise Unreachable(f"Nobody answered at {address} within {DIAL_S:.0f} s.") from None
         except aiohttp.WSServerHandshakeError as error:
             if error.status == 421:
-                raise OwnAddress(f"{address} is this node itself.") from None
+                raise Elsewhere(f"Another node answers at {address}.") from None
             raise NotAllowed(f"The node at {address} refused the link ({error.status}).") from None
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, ssl.SSLError):
             raise NotAllowed(f"Who answers at {address} is not a member of this home.") from None
@@ -74,14 +78,17 @@ class Dialler:
                 f"The node at {address} hung up; perhaps this node is not a member there.",
             ) from None
         assert isinstance(socket, _Answer)
-        return await self._judge(socket, address, ticket)
+        return await self._judge(socket, address, ticket, peer)
 
     async def whose(self, address: str) -> bytes:
-        """The member that proves itself at `address`; the connection ends with the handshake. Raises as `dial`."""
+        """The member that proves itself at `address`; the connection ends with the handshake. Raises as `dial`, and
+        OwnAddress."""
         host, port = split_address(address)
         try:
             async with asyncio.timeout(DIAL_S):
-                _, writer = await asyncio.open_connection(host, port, ssl=self._trust.client)
+                _, writer = await asyncio.open_connection(
+                    host, port, ssl=self._trust.client, happy_eyeballs_delay=NEXT_ADDRESS_S
+                )
         except TimeoutError:
             raise Unreachable(f"Nobody answered at {address} within {DIAL_S:.0f} s.") from None
         except ssl.SSLError:
@@ -89,7 +96,10 @@ class Dialler:
         except OSError:
             raise Unreachable(f"Nobody answers at {address}.") from None
         try:
-            return self._proven(writer.get_extra_info("ssl_object"), address)
+            connection = writer.get_extra_info("ssl_object")
+            if connection.selected_alpn_protocol() != ALPN:
+                raise NotAllowed(f"What answers at {address} grants no links.")
+            return self._proven(connection, address)
         finally:
             writer.close()
             with contextlib.suppress(OSError, TimeoutError):
@@ -100,12 +110,14 @@ class Dialler:
         if self._session is not None:
             await self._session.close()
 
-    async def _judge(self, socket: _Answer, address: str, mine: Ticket) -> WebSocketLink:
+    async def _judge(self, socket: _Answer, address: str, mine: Ticket, meant: bytes) -> WebSocketLink:
         theirs = Ticket.from_text(socket.headers.get(TICKET_HEADER, ""))
         try:
             peer = self._proven(socket.get_extra_info("ssl_object"), address)
             if theirs is None:
-                raise NotAllowed(f"The node at {address} grants no links.")
+                raise NotAllowed(f"What answers at {address} grants no links.")
+            if peer != meant:
+                raise Elsewhere(f"Another node answers at {address}.")
         except NotAllowed:
             await socket.close()
             raise

@@ -24,7 +24,11 @@ MAX_REASON_BYTES = 120
 """A WebSocket's close frame holds 123."""
 
 
-class OwnAddress(NotAllowed):
+class Elsewhere(NotAllowed):
+    """Another member than was meant answers at the address."""
+
+
+class OwnAddress(Elsewhere):
     """The address leads back to this node."""
 
 
@@ -65,8 +69,9 @@ class Link(Protocol):
 
 Accept = Callable[[Link], Awaitable[None]]
 """Takes a link that a peer opened, for its whole life: returns when it is closed."""
-Answer = Callable[[bytes], Awaitable[Ticket]]
-"""Draws our mark for a link that this peer (its node id) asks for; it may let the peer wait for about a second."""
+Answer = Callable[[bytes, Ticket], Awaitable[Ticket | None]]
+"""Draws our mark for a link that this peer (its node id) asks for with its own mark, or None to refuse. It may let one
+request of a peer wait for about a second."""
 
 
 class Transport(Protocol):
@@ -80,12 +85,13 @@ class Transport(Protocol):
     async def serve(self) -> None:
         """Accept until cancelled."""
 
-    async def dial(self, address: str, ticket: Ticket) -> Link:
-        """Open a link to whichever member answers there. Raises Unreachable, NotAllowed when we were refused or
-        the answering node is not a member, and OwnAddress when it is this node."""
+    async def dial(self, address: str, ticket: Ticket, peer: bytes) -> Link:
+        """Open a link to this member (its node id) if it answers there. Raises Unreachable, NotAllowed when we were
+        refused or the answering node is not a member, and Elsewhere when it is another."""
 
     async def whose(self, address: str) -> bytes:
-        """The node id of the member that answers there, without a link to it. Raises as `dial` does."""
+        """The node id of the member that answers there, without a link to it. Raises Unreachable, NotAllowed when it
+        is no member, and OwnAddress when it is this node."""
 
     def members_changed(self) -> None:
         """New handshakes follow the new members from now on."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from jarvis.core.ids import to_text
 from jarvis.net.accept import HANDSHAKE_S, Arrival, Door, bind_socket
 from jarvis.net.addresses import join_address
 from jarvis.net.link import CLOSE_DEADLINE_S, Accept, Answer
@@ -17,6 +18,7 @@ from jarvis.net.websocket import (
     AIOHTTP_FRAME_BYTES,
     HEARTBEAT_S,
     LINK_PATH,
+    NODE_HEADER,
     PORT_HEADER,
     TICKET_HEADER,
     WebSocketLink,
@@ -46,7 +48,7 @@ class LinkServer:
         self._door: Door | None = None
         self._web: web.Server | None = None
         self._arrivals: dict[asyncio.BaseProtocol, tuple[Arrival, asyncio.Event]] = {}
-        """Members that are through TLS and have not asked for their link yet; bounded by the door."""
+        """Members that are through TLS and do not have their link yet; bounded by the door until they ask for it."""
 
     def listen(self, accept: Accept, answer: Answer) -> int:
         listener = bind_socket(self._bind, self.port)
@@ -91,13 +93,18 @@ class LinkServer:
         theirs = Ticket.from_text(request.headers.get(TICKET_HEADER, ""))
         if peer == self._me:
             return web.Response(status=421, text="This is your own address.\n")
+        if request.headers.get(NODE_HEADER, me := to_text(self._me)) != me:
+            return web.Response(status=421, text="This is another node's address.\n")
         if arrival is None or done is None or peer is None:
             return web.Response(status=403)
         if theirs is None or request.path != LINK_PATH or request.method != "GET":
             return web.Response(status=400, text=f"Links are opened at {LINK_PATH}.\n")
-        mine = await self._answer(peer)
-        if request.transport is None:
+        arrival.entered()
+        mine = await self._answer(peer, theirs)
+        if request.transport is None or request.transport.is_closing():
             return web.Response(status=408)  # to nobody: it left while it waited
+        if mine is None:
+            return web.Response(status=409, text="You have asked for this link already.\n")
         socket = web.WebSocketResponse(
             heartbeat=HEARTBEAT_S, max_msg_size=AIOHTTP_FRAME_BYTES, compress=False, timeout=CLOSE_DEADLINE_S
         )

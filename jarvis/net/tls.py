@@ -17,6 +17,9 @@ from jarvis.identity.keys import node_id_of
 Members = Callable[[], Mapping[bytes, bytes]]
 """Gives node id (16 bytes) -> certificate (DER) of every member, this node included."""
 
+ALPN = "jarvis-link/1"
+"""What a node speaks where it grants links: it shows the same certificate where it lets others join."""
+
 log = structlog.get_logger()
 
 
@@ -62,6 +65,7 @@ class Trust:
         context.options |= ssl.OP_NO_COMPRESSION
         if protocol == ssl.PROTOCOL_TLS_SERVER:
             context.num_tickets = 0  # a resumed session would skip the trust store
+        context.set_alpn_protocols([ALPN])
         show_certificate(context, *self._files)
         return context
 

@@ -30,8 +30,8 @@ class TlsTransport:
     async def serve(self) -> None:
         await self._server.serve()
 
-    async def dial(self, address: str, ticket: Ticket) -> Link:
-        return await self._dialler.dial(address, ticket, self._server.port)
+    async def dial(self, address: str, ticket: Ticket, peer: bytes) -> Link:
+        return await self._dialler.dial(address, ticket, peer, self._server.port)
 
     async def whose(self, address: str) -> bytes:
         return await self._dialler.whose(address)

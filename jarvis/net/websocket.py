@@ -30,6 +30,8 @@ HEARTBEAT_S = 15.0
 LINK_PATH = "/link/1"
 TICKET_HEADER = "Jarvis-Ticket"
 PORT_HEADER = "Jarvis-Peer-Port"
+NODE_HEADER = "Jarvis-Node"
+"""Whom the dialler means: an address may have become another's."""
 AIOHTTP_FRAME_BYTES = MAX_FRAME_BYTES + 1
 """aiohttp refuses a length that reaches its limit, before it takes in the payload."""
 _CLOSE_CODE = 4000  # the first code of RFC 6455's private range; the reason says the rest

@@ -19,6 +19,7 @@ from jarvis.net.link import (
     SEND_QUEUE_BYTES,
     Accept,
     Answer,
+    Elsewhere,
     OwnAddress,
     check_frame,
     tidy_reason,
@@ -277,8 +278,10 @@ class MemoryTransport:
             self._group = group
             await asyncio.Event().wait()
 
-    async def dial(self, address: str, ticket: Ticket) -> MemoryLink:
+    async def dial(self, address: str, ticket: Ticket, peer: bytes) -> MemoryLink:
         target = await self._reach(address)
+        if target.me != peer:
+            raise Elsewhere(f"Another node answers at {address}.")
         if self.me not in target._members() or target._group is None:
             raise Unreachable(f"The node at {address} hung up; perhaps this node is not a member there.")
         return await target._admit(self, ticket, address)
@@ -314,7 +317,9 @@ class MemoryTransport:
     async def _admit(self, dialler: MemoryTransport, theirs: Ticket, address: str) -> MemoryLink:
         """Make both ends; ours first, as a server answers before the client knows."""
         assert self._group is not None and self._accept is not None and self._answer is not None
-        mine = await self._answer(dialler.me)
+        mine = await self._answer(dialler.me, theirs)
+        if mine is None:
+            raise NotAllowed(f"The node at {address} refused the link.")
         if self._group is None:
             raise Unreachable(f"The node at {address} hung up; it is stopping.")
         near = MemoryLink(

@@ -29,7 +29,8 @@ def test_addresses_come_apart_and_together(text: str, host: str, port: int) -> N
 @pytest.mark.parametrize(
     "text",
     ["", "kitchen", ":7001", "kitchen:", "kitchen:0", "kitchen:65536", "kitchen:-1", "fd00::2:7001", "a b:1",
-     "http://kitchen:80", "x@kitchen:80", "kitchen:٣", "[]:1", "a" * 300 + ":1"],
+     "http://kitchen:80", "x@kitchen:80", "kitchen:٣", "[]:1", "a" * 300 + ":1", "a..b:1", ".home:1",
+     "a" * 64 + ".home:1", "a\0b:1"],
 )  # fmt: skip
 def test_what_is_no_address_is_said_so(text: str) -> None:
     with pytest.raises(InvalidInput, match="is not an address") as caught:

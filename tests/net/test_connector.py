@@ -38,7 +38,7 @@ def test_dialling_at_the_same_time_leaves_one_link(identities: list[Identity]) -
             # Both dial in the same instant, without the head start the lower one usually gets.
             first, second = low.connector._draw(), high.connector._draw()
             links = await asyncio.gather(
-                low.transport.dial(high.address, first), high.transport.dial(low.address, second)
+                low.transport.dial(high.address, first, high.id), high.transport.dial(low.address, second, low.id)
             )
             await asyncio.gather(low.connector._take(links[0]), high.connector._take(links[1]))
             await until(lambda: linked(low, high) and links[1].closed_reason != "")
@@ -200,7 +200,7 @@ def test_removal_closes_the_link_and_refuses_the_next(identities: list[Identity]
             assert REMOVED in removed.ended
             for node in nodes:
                 with pytest.raises(Unreachable, match="perhaps this node is not a member"):
-                    link = await removed.transport.dial(node.address, removed.connector._draw())
+                    link = await removed.transport.dial(node.address, removed.connector._draw(), node.id)
                     await link.send(b"let me in")  # TLS 1.3 may tell the client only now
                     assert await link.receive() is None
                     raise Unreachable("perhaps this node is not a member")

@@ -12,7 +12,7 @@ import pytest
 
 from jarvis.core.errors import InvalidInput, NotAllowed, Unreachable
 from jarvis.net.accept import HALF_OPEN_PER_ADDRESS
-from jarvis.net.link import FIRST_FRAME_BYTES, MAX_FRAME_BYTES, SEND_QUEUE_BYTES, Link, OwnAddress, Transport
+from jarvis.net.link import FIRST_FRAME_BYTES, MAX_FRAME_BYTES, SEND_QUEUE_BYTES, Elsewhere, Link, OwnAddress, Transport
 from jarvis.net.settle import Ticket
 from jarvis.net.transport import TlsTransport
 from jarvis.testing.network import Network
@@ -34,6 +34,7 @@ class Pair:
     two_address: str
     accepted: list[Link]
     """Links that `two` accepted."""
+    two_id: bytes
     asked: list[bytes]
     """Who asked for a link."""
     grant: asyncio.Event
@@ -68,7 +69,7 @@ async def _served(home: Home, transports: list[Transport], address: Callable[[in
     release, grant = asyncio.Event(), asyncio.Event()
     grant.set()
 
-    async def answer(peer: bytes) -> Ticket:
+    async def answer(peer: bytes, _theirs: Ticket) -> Ticket | None:
         asked.append(peer)
         await grant.wait()
         return ANSWER
@@ -82,7 +83,16 @@ async def _served(home: Home, transports: list[Transport], address: Callable[[in
         serving = [group.create_task(transport.serve()) for transport in transports]
         await asyncio.sleep(0)
         try:
-            yield Pair(home, *transports, address(0, ports[0]), address(1, ports[1]), accepted, asked, grant)
+            yield Pair(
+                home,
+                *transports,
+                address(0, ports[0]),
+                address(1, ports[1]),
+                accepted,
+                [*home.members][1],
+                asked,
+                grant,
+            )
         finally:
             release.set()
             for link in accepted:
@@ -99,7 +109,7 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 
 async def dialled(pair: Pair) -> tuple[Link, Link]:
-    near = await pair.one.dial(pair.two_address, TICKET)
+    near = await pair.one.dial(pair.two_address, TICKET, pair.two_id)
     await until(lambda: len(pair.accepted) > 0)
     return near, pair.accepted[-1]
 
@@ -249,14 +259,16 @@ def test_a_cancelled_receive_loses_nothing(make: Make, identities: list[Identity
 def test_dialling_in_vain_says_why(make: Make, identities: list[Identity]) -> None:
     async def main() -> None:
         async with make(identities) as pair:
-            with pytest.raises(OwnAddress):
-                await pair.one.dial(pair.one_address, TICKET)
+            with pytest.raises(Elsewhere):
+                await pair.one.dial(pair.two_address, TICKET, identities[2].id)
+            with pytest.raises(Elsewhere):
+                await pair.one.dial(pair.one_address, TICKET, identities[1].id)
             with pytest.raises(Unreachable, match="Nobody answers"):
-                await pair.one.dial("127.0.0.1:9", TICKET)
+                await pair.one.dial("127.0.0.1:9", TICKET, identities[1].id)
             del pair.home.members[identities[1].id]
             pair.one.members_changed()
             with pytest.raises(NotAllowed, match="not a member"):
-                await pair.one.dial(pair.two_address, TICKET)
+                await pair.one.dial(pair.two_address, TICKET, identities[1].id)
 
     play(main)
 
@@ -267,7 +279,7 @@ def test_who_leaves_before_its_link_is_granted_leaves_nothing(
     async def main() -> None:
         async with make(identities) as pair:
             pair.grant.clear()
-            dialling = asyncio.create_task(pair.one.dial(pair.two_address, TICKET))
+            dialling = asyncio.create_task(pair.one.dial(pair.two_address, TICKET, identities[1].id))
             await until(lambda: pair.asked)
             dialling.cancel()
             await asyncio.wait({dialling})
@@ -275,7 +287,7 @@ def test_who_leaves_before_its_link_is_granted_leaves_nothing(
                 (connection,) = pair.two._server._web.connections
                 await until(lambda: connection.transport is None)
             pair.grant.set()
-            await pair.one.dial(pair.two_address, TICKET)
+            await pair.one.dial(pair.two_address, TICKET, identities[1].id)
             await until(lambda: len(pair.accepted) == 1)
             assert len(pair.asked) == 2
 
@@ -293,7 +305,7 @@ def test_whose_an_address_is_can_be_asked_without_a_link(make: Make, identities:
                 await pair.one.whose(pair.one_address)
             with pytest.raises(Unreachable, match="Nobody answers"):
                 await pair.one.whose("127.0.0.1:9")
-            await pair.one.dial(pair.two_address, TICKET)
+            await pair.one.dial(pair.two_address, TICKET, identities[1].id)
             del pair.home.members[identities[1].id]
             pair.one.members_changed()
             with pytest.raises(NotAllowed, match="not a member"):
@@ -307,6 +319,6 @@ def test_after_close_nobody_answers(make: Make, identities: list[Identity]) -> N
         async with make(identities) as pair:
             await pair.two.close()
             with pytest.raises(Unreachable):
-                await pair.one.dial(pair.two_address, TICKET)
+                await pair.one.dial(pair.two_address, TICKET, identities[1].id)
 
     play(main)

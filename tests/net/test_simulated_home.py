@@ -105,9 +105,8 @@ def test_no_link_that_was_in_use_is_given_up_for_another(seed: int, told: bool) 
                 if connector is not late:
                     await connector.open()
                     group.create_task(connector.run())
-            await asyncio.sleep(
-                2.0 if told else 0.0
-            )  # who asks at an address of nobody asks again, less and less often
+            # Who asks at an address of nobody asks again, less and less often.
+            await asyncio.sleep(2.0 if told else 0.0)
             await late.open()
             group.create_task(late.run())
             await asyncio.sleep(0)

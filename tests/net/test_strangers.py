@@ -50,7 +50,7 @@ def test_a_stranger_is_refused_and_logged_once_and_the_home_goes_on(
                 )
                 for _ in range(5):
                     with pytest.raises(JarvisError):
-                        link = await foreign.dial(nodes[0].address, TICKET)
+                        link = await foreign.dial(nodes[0].address, TICKET, nodes[0].id)
                         await link.send(b"let me in")
                         assert await link.receive() is None
                         raise JarvisError(link.closed_reason)

@@ -71,7 +71,7 @@ class Liar:
             certificate=self.directory.certificate,
             key=self.directory.node_key,
         )
-        link = await transport.dial(address, Ticket(os.urandom(8), 1))
+        link = await transport.dial(address, Ticket(os.urandom(8), 1), await transport.whose(address))
         assert isinstance(link, WebSocketLink)
         self.link = link
         try:

@@ -446,12 +446,14 @@ def test_a_stranger_with_a_good_certificate_of_its_own_is_refused_and_said_once(
     key_file.write_bytes(key_pem(key))
     members = {**scene.liar.members, key.node_id: make_certificate(key)}
 
+    kitchen = from_text(scene.kitchen.ready["node_id"])
+
     async def knock() -> None:
         transport = TlsTransport(me=key.node_id, members=lambda: members, certificate=certificate, key=key_file)
         try:
             for _ in range(5):
                 with pytest.raises(JarvisError):
-                    link = await transport.dial(scene.kitchen.peer_address, Ticket(b"i" * 8, 1))
+                    link = await transport.dial(scene.kitchen.peer_address, Ticket(b"i" * 8, 1), kitchen)
                     await link.send(b"let me in")
                     assert await link.receive() is None
                     raise JarvisError(link.closed_reason)
