@@ -142,13 +142,6 @@ def test_adding_that_is_cancelled_as_it_is_written_lists_no_file_twice(
             await asyncio.wait({adding})
             assert adding.cancelled()
         file.write_text("three")
-
-        async def settled() -> None:
-            """Who follows what is written is as late as can be: he does when he is waited for."""
-            if not desk._settled.is_set():
-                await desk.follow()
-
-        monkeypatch.setattr(desk, "settled", settled)
         assert await _states(desk, file) == ["added"]
         await desk.follow()
         assert texts(kept) == ["three"] and len(await desk.list()) == 1

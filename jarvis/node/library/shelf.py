@@ -277,15 +277,16 @@ class Shelf:
             except (InvalidInput, Missing):
                 return True
 
-    def _from(self, source: Path) -> Sequence[str]:
+    async def _from(self, source: Path) -> Sequence[str]:
         """The documents that were read from there."""
+        if not self._settled.is_set():
+            await self.follow()
         return [name for name, about in self.held.items() if about.source == str(source)]
 
     async def _known(self, source: Path, digest: bytes) -> Row | None:
         """What was read there before and is the same. Others that an earlier program's end has left beside it are
         removed."""
-        await self.settled()
-        names = self._from(source)
+        names = await self._from(source)
         same = next((name for name in names if self.held[name].digest == digest), None)
         if same is None:
             return None
@@ -297,7 +298,7 @@ class Shelf:
 
     async def _replace(self, source: Path, size: int, digest: bytes, read: ReadFile) -> Row:
         """Keep what was read instead of what was read there before."""
-        before = self._from(source)
+        before = await self._from(source)
         title = tidy(read.title) or source.name
         chunks = [(one.place, one.text[:MAX_CHARACTERS]) for one in read.chunks]
         if not chunks:
@@ -310,7 +311,7 @@ class Shelf:
             about = About(title, str(source), digest, tries=CAPTION_TRIES if read.undescribed else 0)
             await self._keep(document, origin, about, chunks, size, before)
         except asyncio.CancelledError:
-            self._settled.clear()  # it may count all the same: who adds next waits until that is known
+            self._settled.clear()  # it may count all the same: who adds next looks first
             raise
         finally:
             self._adding.discard(document)
@@ -322,7 +323,7 @@ class Shelf:
         return _row(source, "added", document, title, len(chunks), reason=read.note)
 
     async def _refused(self, source: Path, why: str) -> Row:
-        for name in self._from(source):
+        for name in await self._from(source):
             await self._mark(name, why)
         return _row(source, "refused", reason=why)
 
