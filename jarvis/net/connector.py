@@ -27,8 +27,8 @@ HEAD_START_S = 0.2
 """The link dialled by the lower id stays when both dial, so the higher one waits this long: most pairs then do one
 handshake, not two."""
 GRANT_S = 1.0
-"""How long the lower one lets the higher wait while its own first dial to it is under way. Links of two dials that met
-would both be in use until one is given up, and what was said over it is said to nobody."""
+"""While its own dial is younger than this, the lower one lets the higher wait for its answer. Links of two dials that
+met would both be in use until one is given up, and what was said over it is said to nobody."""
 MAX_TRIED = 16
 """Addresses of a peer that are tried in one round, those that are heard of meanwhile among them."""
 STAGGER_S = 0.3
@@ -66,8 +66,8 @@ class _Peer:
     """There is a link."""
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     """No dial of ours is under way that may yet become its first link."""
-    in_vain: bool = False
-    """Our last round found it nowhere, and nothing was heard since."""
+    dialled_s: float = 0.0
+    """When our latest dial to it began, by the loop's clock."""
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """An address was heard of that is not tried yet."""
     held: bool = False
@@ -88,11 +88,10 @@ class _Peer:
             self.free.clear()
             self.taken.set()
             self.settled.set()
-            self.in_vain = False
 
     def try_now(self) -> None:
         """It may be reachable again, or elsewhere."""
-        self.failures, self.in_vain = 0, False
+        self.failures = 0
         self.wake.set()
         self.news.set()
 
@@ -254,6 +253,7 @@ class Connector:
                     untried = [one for one in self._book.addresses(peer.node_id) if one not in tried]
                     if untried and len(tried) < MAX_TRIED:
                         tried.add(untried[0])
+                        peer.dialled_s = asyncio.get_running_loop().time()
                         pending.add(group.create_task(self._try(peer, untried[0], ticket)))
                     elif not pending:
                         break
@@ -266,7 +266,6 @@ class Connector:
                     news.cancel()
         finally:
             peer.settled.set()
-            peer.in_vain = peer.link is None
 
     async def _try(self, peer: _Peer, address: str, ticket: Ticket) -> None:
         try:
@@ -319,10 +318,10 @@ class Connector:
             return self._draw()  # `_take` tells it why it gets no link
         if peer.held or peer.granted == theirs:
             return None
-        if self.me < node_id and not peer.in_vain:
+        if self.me < node_id and not peer.settled.is_set():
             peer.held = True
             try:
-                await _happened(peer.settled, GRANT_S)
+                await _happened(peer.settled, peer.dialled_s + GRANT_S - asyncio.get_running_loop().time())
             finally:
                 peer.held = False
         peer.granted = theirs

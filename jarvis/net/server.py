@@ -92,19 +92,19 @@ class LinkServer:
         peer = self._member(request.transport)
         theirs = Ticket.from_text(request.headers.get(TICKET_HEADER, ""))
         if peer == self._me:
-            return web.Response(status=421, text="This is your own address.\n")
+            return _refusal(421, "This is your own address.")
         if request.headers.get(NODE_HEADER, me := to_text(self._me)) != me:
-            return web.Response(status=421, text="This is another node's address.\n")
+            return _refusal(421, "This is another node's address.")
         if arrival is None or done is None or peer is None:
-            return web.Response(status=403)
+            return _refusal(403, "You are not a member.")
         if theirs is None or request.path != LINK_PATH or request.method != "GET":
-            return web.Response(status=400, text=f"Links are opened at {LINK_PATH}.\n")
+            return _refusal(400, f"Links are opened at {LINK_PATH}.")
         arrival.entered()
         mine = await self._answer(peer, theirs)
         if request.transport is None or request.transport.is_closing():
-            return web.Response(status=408)  # to nobody: it left while it waited
+            return _refusal(408, "You left.")  # to nobody
         if mine is None:
-            return web.Response(status=409, text="You have asked for this link already.\n")
+            return _refusal(409, "You have asked for this link already.")
         socket = web.WebSocketResponse(
             heartbeat=HEARTBEAT_S, max_msg_size=AIOHTTP_FRAME_BYTES, compress=False, timeout=CLOSE_DEADLINE_S
         )
@@ -125,6 +125,13 @@ class LinkServer:
         if transport is None:
             return None
         return self._trust.member_of(peer_certificate(transport.get_extra_info("ssl_object")))
+
+
+def _refusal(status: int, text: str) -> web.Response:
+    """It ends the connection, which the door may no longer count."""
+    response = web.Response(status=status, text=text + "\n")
+    response.force_close()
+    return response
 
 
 def _listening_address(host: str, port: str) -> str:

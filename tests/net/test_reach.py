@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from jarvis.core.errors import NotAllowed
+from jarvis.core.errors import JarvisError, NotAllowed
 from jarvis.net.accept import HALF_OPEN_PER_ADDRESS
+from jarvis.net.settle import Ticket
 from jarvis.testing.waiting import until
 from tests.net.homes import Home, Identity, Node, linked, play, running
 
@@ -91,11 +92,9 @@ def test_of_two_addresses_of_unequal_speed_one_link_comes_and_stays(identities: 
     play(main)
 
 
-def test_who_could_not_be_found_is_granted_its_link_at_once(
-    identities: list[Identity], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dial_that_hangs_lets_nobody_wait(identities: list[Identity], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jarvis.net.connector.GRANT_S", 3_600.0)
-    monkeypatch.setattr("jarvis.net.dial.DIAL_S", 0.2)
+    monkeypatch.setattr("jarvis.net.dial.DIAL_S", 7_200.0)
 
     async def main() -> None:
         low, high = two(identities)
@@ -103,9 +102,8 @@ def test_who_could_not_be_found_is_granted_its_link_at_once(
             async with running(low, high, introduce=False):
                 low.connector.learn(high.id, [nowhere])
                 peer = low.connector._peers[high.id]
-                await until(lambda: peer.in_vain)
-                monkeypatch.setattr("jarvis.net.dial.DIAL_S", 3_600.0)
                 await until(lambda: not peer.settled.is_set())
+                peer.dialled_s -= 3_601.0
                 high.connector.learn(low.id, [low.address])
                 await until(lambda: linked(low, high), SOON_S)
 
@@ -215,7 +213,9 @@ def test_an_address_remembered_as_another_s_leads_to_whoever_has_it(identities: 
     play(main)
 
 
-@pytest.mark.parametrize("name", ["a..b", "x" * 64 + ".home", ".local", "a\0b"])
+@pytest.mark.parametrize(
+    "name", ["a..b", "x" * 64 + ".home", ".local", "a\0b", "a\N{ONE DOT LEADER}\N{ONE DOT LEADER}b"]
+)
 def test_a_name_that_is_none_costs_its_hint_only(name: str, identities: list[Identity]) -> None:
     async def main() -> None:
         low, high = two(identities, peers=[f"{name}:7001"])
@@ -223,8 +223,10 @@ def test_a_name_that_is_none_costs_its_hint_only(name: str, identities: list[Ide
             low.connector.learn(high.id, [f"{name}:7001"])
             high.connector.learn(low.id, [low.address])
             await until(lambda: linked(low, high))
-            assert high.id in low.connector.addresses()
-            assert f"{name}:7001" not in low.connector.addresses()[high.id]
+            with pytest.raises(JarvisError):
+                await low.transport.dial(f"{name}:7001", low.connector._draw(), high.id)
+            with pytest.raises(JarvisError):
+                await low.transport.whose(f"{name}:7001")
 
     play(main)
 
@@ -238,6 +240,20 @@ def test_the_port_where_others_join_is_no_address_of_the_node(identities: list[I
         async with running(low, introduce=False), server:
             with pytest.raises(NotAllowed, match="grants no links"):
                 await low.transport.whose(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+
+    play(main)
+
+
+def test_who_is_refused_and_does_not_hang_up_is_hung_up(identities: list[Identity]) -> None:
+    async def main() -> None:
+        low, high = two(identities)
+        async with running(low, high, introduce=False):
+            reader, writer = await asyncio.open_connection("127.0.0.1", low.port, ssl=high.transport._trust.client)
+            low.connector._peers[high.id].granted = Ticket(b"i" * 8, 1)
+            writer.write(b"GET /link/1 HTTP/1.1\r\nHost: x\r\nJarvis-Ticket: %s.1\r\n\r\n" % (b"i" * 8).hex().encode())
+            async with asyncio.timeout(SOON_S):
+                assert b" 409 " in await reader.read()
+            writer.close()
 
     play(main)
 

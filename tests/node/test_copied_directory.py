@@ -15,9 +15,12 @@ def identity(node: NodeProcess) -> dict[str, str]:
 
 
 def test_two_copies_of_a_node_are_noticed_and_the_first_keeps_its_link(home: Home) -> None:
-    shutil.copytree(home.folder / "bedroom", home.folder / "clone")
     kitchen, bedroom = home.pair()
     until(lambda: agree(kitchen, bedroom), LINK_S, "agreement")
+    bedroom.stop()
+    shutil.copytree(home.folder / "bedroom", home.folder / "clone")
+    bedroom.start()
+    until(lambda: linked(kitchen, bedroom), LINK_S, "the link")
     assert identity(kitchen)["state"] == identity(bedroom)["state"] == "ok"
     clone = home.node("clone", "--peer", home.address("kitchen"))
     clone.start()
