@@ -22,10 +22,15 @@ def split_address(text: str) -> tuple[str, int]:
     elif ":" in host:
         host = ""
     if not host or not colon or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-        raise InvalidInput(f"{text!r} is not an address.", fix="Write HOST:PORT, for example 192.168.1.20:7001.")
+        raise no_address(text)
     if len(host) > 253 or not host.isprintable() or any(char in " /@?#" for char in host) or not _is_name(host):
-        raise InvalidInput(f"{text!r} is not an address.", fix="Write HOST:PORT, for example 192.168.1.20:7001.")
+        raise no_address(text)
     return host, int(port)
+
+
+def no_address(text: str) -> InvalidInput:
+    """To be raised for what is none."""
+    return InvalidInput(f"{text!r} is not an address.", fix="Write HOST:PORT, for example 192.168.1.20:7001.")
 
 
 def _is_name(host: str) -> bool:

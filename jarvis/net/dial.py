@@ -9,9 +9,9 @@ from typing import Any
 
 import aiohttp
 
-from jarvis.core.errors import InvalidInput, NotAllowed, Unreachable
+from jarvis.core.errors import NotAllowed, Unreachable
 from jarvis.core.ids import to_text
-from jarvis.net.addresses import join_address, split_address
+from jarvis.net.addresses import join_address, no_address, split_address
 from jarvis.net.link import CLOSE_DEADLINE_S, Elsewhere, OwnAddress
 from jarvis.net.settle import Ticket
 from jarvis.net.tls import ALPN, Trust, peer_certificate
@@ -77,8 +77,8 @@ class Dialler:
             raise Unreachable(
                 f"The node at {address} hung up; perhaps this node is not a member there.",
             ) from None
-        except ValueError:
-            raise _no_name(address) from None
+        except ValueError:  # the resolver found that the name is none
+            raise no_address(address) from None
         assert isinstance(socket, _Answer)
         return await self._judge(socket, address, ticket, peer)
 
@@ -97,8 +97,8 @@ class Dialler:
             raise NotAllowed(f"Who answers at {address} is not a member of this home.") from None
         except OSError:
             raise Unreachable(f"Nobody answers at {address}.") from None
-        except ValueError:
-            raise _no_name(address) from None
+        except ValueError:  # the resolver found that the name is none
+            raise no_address(address) from None
         try:
             connection = writer.get_extra_info("ssl_object")
             if connection.selected_alpn_protocol() != ALPN:
@@ -147,8 +147,3 @@ class Dialler:
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
             )
         return self._session
-
-
-def _no_name(address: str) -> InvalidInput:
-    """Some names that look like one become none on the resolver's way."""
-    return InvalidInput(f"{address!r} is not an address.", fix="Write HOST:PORT, for example 192.168.1.20:7001.")

@@ -81,7 +81,6 @@ class LinkServer:
         try:
             async with asyncio.timeout(HANDSHAKE_S):
                 await done.wait()
-            arrival.entered()
         except TimeoutError:
             arrival.transport.abort()
         finally:

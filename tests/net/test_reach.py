@@ -71,23 +71,30 @@ def two(identities: list[Identity], **more: Any) -> tuple[Node, Node]:
     return low, high
 
 
+@asynccontextmanager
+async def dialling_in_vain(low: Node, high: Node) -> AsyncIterator[None]:
+    """Both run, and the lower one's dial to the other is under way to nowhere."""
+    with hole() as nowhere:
+        async with running(low, high, introduce=False):
+            low.connector.learn(high.id, [nowhere])
+            await until(lambda: not low.connector._peers[high.id].settled.is_set())
+            yield
+
+
 def test_of_two_addresses_of_unequal_speed_one_link_comes_and_stays(identities: list[Identity]) -> None:
     """The lower one cannot dial; the higher one asks at both addresses, and both requests wait for the same moment."""
 
     async def main() -> None:
         low, high = two(identities)
-        with hole() as nowhere:
-            async with running(low, high, introduce=False), slower(low.port, 0.04) as slow:
-                low.connector.learn(high.id, [nowhere])
-                await until(lambda: not low.connector._peers[high.id].settled.is_set())
-                low.connector._book.hear = lambda *_: False  # type: ignore[method-assign] - no hint gets through to it
-                high.connector.learn(low.id, [slow, low.address])
-                await until(lambda: (low.id, b"hello from " + low.id) in high.received)
-                held = low.links[high.id]
-                await high.links[low.id].send(b"still here")
-                await until(lambda: (high.id, b"still here") in low.received)
-                await until(lambda: low.transport._server._door._half_open == {})
-                assert low.links == {high.id: held} and low.ended == high.ended == []
+        async with dialling_in_vain(low, high), slower(low.port, 0.04) as slow:
+            low.connector._book.hear = lambda *_: False  # type: ignore[method-assign] - no hint gets through to it
+            high.connector.learn(low.id, [slow, low.address])
+            await until(lambda: (low.id, b"hello from " + low.id) in high.received)
+            held = low.links[high.id]
+            await high.links[low.id].send(b"still here")
+            await until(lambda: (high.id, b"still here") in low.received)
+            await until(lambda: low.transport._server._door._half_open == {})
+            assert low.links == {high.id: held} and low.ended == high.ended == []
 
     play(main)
 
@@ -98,14 +105,10 @@ def test_a_dial_that_hangs_lets_nobody_wait(identities: list[Identity], monkeypa
 
     async def main() -> None:
         low, high = two(identities)
-        with hole() as nowhere:
-            async with running(low, high, introduce=False):
-                low.connector.learn(high.id, [nowhere])
-                peer = low.connector._peers[high.id]
-                await until(lambda: not peer.settled.is_set())
-                peer.dialled_s -= 3_601.0
-                high.connector.learn(low.id, [low.address])
-                await until(lambda: linked(low, high), SOON_S)
+        async with dialling_in_vain(low, high):
+            low.connector._peers[high.id].dialled_s -= 3_601.0
+            high.connector.learn(low.id, [low.address])
+            await until(lambda: linked(low, high), SOON_S)
 
     play(main)
 
@@ -115,21 +118,17 @@ def test_requests_that_wait_crowd_nobody_out(identities: list[Identity], monkeyp
 
     async def main() -> None:
         low, high = two(identities)
-        with hole() as nowhere:
-            async with running(low, high, introduce=False):
-                low.connector.learn(high.id, [nowhere])
-                await until(lambda: not low.connector._peers[high.id].settled.is_set())
-                dials = [
-                    asyncio.create_task(high.transport.dial(low.address, high.connector._draw(), low.id))
-                    for _ in range(HALF_OPEN_PER_ADDRESS)
-                ]
-                await until(
-                    lambda: sum(one.done() for one in dials) == len(dials) - 1, SOON_S
-                )  # of a peer's one may wait
-                assert all("409" in str(one.exception()) for one in dials if one.done())
-                await until(lambda: low.transport._server._door._half_open == {}, SOON_S)
-                for one in dials:
-                    one.cancel()
+        async with dialling_in_vain(low, high):
+            dials = [
+                asyncio.create_task(high.transport.dial(low.address, high.connector._draw(), low.id))
+                for _ in range(HALF_OPEN_PER_ADDRESS)
+            ]
+            # Of a peer's requests one may wait.
+            await until(lambda: sum(one.done() for one in dials) == len(dials) - 1, SOON_S)
+            assert all("409" in str(one.exception()) for one in dials if one.done())
+            await until(lambda: low.transport._server._door._half_open == {}, SOON_S)
+            for one in dials:
+                one.cancel()
 
     play(main)
 

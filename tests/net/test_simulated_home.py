@@ -125,7 +125,7 @@ def test_no_link_that_was_in_use_is_given_up_for_another(seed: int, within_s: fl
             if known == "found":
                 rooms.introduce()
             await rooms.until_whole(60)
-            await asyncio.sleep(120)
+            await asyncio.sleep(120)  # virtual time, in which a link could be replaced
             assert set(rooms.begun.values()) == {4}, "a link was replaced"
             for connector in rooms.connectors.values():
                 await connector.close()

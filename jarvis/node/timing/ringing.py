@@ -18,8 +18,8 @@ RING_FOR_MS = 600_000.0
 TURN_MS = 5_000.0
 """Each next node waits so much longer for the ones before it to say that they ring."""
 RELINK_MS = 3_000.0
-"""So long nobody steps in for a peer that rang a moment ago: of two links dialled at once one is given up, and what it
-said comes again over the other."""
+"""So long nobody steps in for a peer that rang a moment ago: when a link is given up for another, what it
+said comes again over that."""
 SAYS_FIRST_MS = 1_000.0
 """Who rings in another's place says so this long before: of two whose turns came at once only one is heard."""
 OVERDUE_MS = 4_000.0
